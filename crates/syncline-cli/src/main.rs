@@ -1,0 +1,2 @@
+//! The syncline program.
+fn main() {}

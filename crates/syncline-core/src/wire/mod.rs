@@ -1,0 +1,5 @@
+//! Frames, messages, batches. (Being written.)
+
+mod message;
+
+pub use message::*;

@@ -1,0 +1,397 @@
+//! The representation of a schema: models, fields, kinds, keys, indexes, rules.
+
+use serde::{Deserialize, Serialize};
+
+/// A checked schema. Models, enums and embedded types stand in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Types marked `@model`.
+    pub models: Vec<Model>,
+    /// Enum types.
+    pub enums: Vec<EnumType>,
+    /// Object types without `@model`: values inside a record.
+    pub embedded: Vec<EmbeddedType>,
+}
+
+/// One model: a table of records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// Name of the type, of the SQL table, and of the model on the wire.
+    pub name: String,
+    /// Every field that a record prints, managed ones included (`id`, `createdAt`, …), relations excluded.
+    /// Key fields come first.
+    pub fields: Vec<Field>,
+    /// Relations to other models.
+    pub relations: Vec<Relation>,
+    /// How records are named.
+    pub key: Key,
+    /// Declared indexes, in the order of the file.
+    pub indexes: Vec<Index>,
+    /// What a delete does to a concurrent edit.
+    pub deletes: Deletes,
+    /// `@local`: records never leave the device.
+    pub local: bool,
+    /// Names of the fields that hold creation and last-change time, if the model keeps them.
+    pub timestamps: Timestamps,
+    /// `@auth` rules, ORed; empty means no rules.
+    pub auth: Vec<AuthRule>,
+    /// Names that this model had before (`@renamed(from:)`), newest first.
+    pub renamed_from: Vec<String>,
+}
+
+/// A field that holds a value in a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// Name in the API and of the SQL column.
+    pub name: String,
+    /// Key in the document: the first name that the field ever had. Never changes.
+    pub document_key: String,
+    /// What the field holds.
+    pub kind: FieldKind,
+    /// `!`: a value must be present on save.
+    pub required: bool,
+    /// Default of `@default`, already converted to the field's type; `None` without one.
+    pub default: Option<serde_json::Value>,
+    /// How concurrent values of a scalar are merged.
+    pub merge: Merge,
+    /// Who fills the field.
+    pub managed: Managed,
+    /// `@fulltext`: the field is part of the model's full-text index.
+    pub fulltext: bool,
+    /// `@local` on a field: its values never leave the device.
+    pub local: bool,
+    /// Field-level `@auth` rules.
+    pub auth: Vec<AuthRule>,
+}
+
+/// Who fills a field when a record is saved without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Managed {
+    /// The app.
+    No,
+    /// The engine generates an id.
+    Id,
+    /// Derived from the time of the record's first change, unless imported.
+    CreatedAt,
+    /// Derived from the times of the record's changes; never written.
+    UpdatedAt,
+    /// Taken from the identity of the writer.
+    Owner,
+}
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FieldKind {
+    /// One scalar.
+    Scalar(Scalar),
+    /// One value of an enum, by name of the enum type.
+    Enum(String),
+    /// `Int @counter`: increments add up.
+    Counter,
+    /// `String @text`: merged character by character. `rich` allows marks.
+    Text {
+        /// `@text(rich: true)`.
+        rich: bool,
+    },
+    /// `[T]`: an ordered list, merged element by element.
+    List(Element),
+    /// `[T] @set`: unique values, add wins.
+    Set(Element),
+    /// An embedded type, by name: merged field by field.
+    Embedded(String),
+}
+
+/// Type of a list's or set's elements.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Element {
+    /// Kind of one element.
+    pub kind: ElementKind,
+    /// `[T!]`: no element may be null.
+    pub required: bool,
+}
+
+/// What one element of a list holds. Sets hold scalars and enum values only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ElementKind {
+    /// A scalar.
+    Scalar(Scalar),
+    /// A value of the named enum.
+    Enum(String),
+    /// A value of the named embedded type.
+    Embedded(String),
+}
+
+/// The scalar types; each also accepted without its `AWS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scalar {
+    /// `ID`
+    Id,
+    /// `String`
+    String,
+    /// `Int`, 64 bits signed
+    Int,
+    /// `Float`, finite
+    Float,
+    /// `Boolean`
+    Boolean,
+    /// `AWSDate`, `YYYY-MM-DD` with optional offset
+    Date,
+    /// `AWSTime`, `hh:mm[:ss[.sss]]` with optional offset
+    Time,
+    /// `AWSDateTime`, `YYYY-MM-DDThh:mm[:ss[.sss]]` with offset or `Z`
+    DateTime,
+    /// `AWSTimestamp`, seconds since 1970 as an integer
+    Timestamp,
+    /// `AWSEmail`
+    Email,
+    /// `AWSJSON`, any JSON value, stored as text, merged as a whole
+    Json,
+    /// `AWSURL`
+    Url,
+    /// `AWSPhone`
+    Phone,
+    /// `AWSIPAddress`, v4 or v6 with optional prefix length
+    IpAddress,
+}
+
+/// How concurrent values of a scalar are merged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Merge {
+    /// Automerge's winner: greatest operation counter, then greatest actor bytes.
+    #[default]
+    Winner,
+    /// Greatest of the concurrent values.
+    Max,
+    /// Smallest of the concurrent values.
+    Min,
+    /// Value whose change has the newest time, of the concurrent ones.
+    Latest,
+}
+
+/// How the records of a model are named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Key {
+    /// By field `id`, generated unless supplied.
+    Id,
+    /// By these fields (`@primaryKey`), one or more, immutable.
+    Custom(Vec<String>),
+}
+
+/// What a delete does to a concurrent edit of the same record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deletes {
+    /// The record stays deleted; the edit is kept and shows after an undelete.
+    #[default]
+    DeleteWins,
+    /// The record stays alive (`@model(deletes: "update-wins")`).
+    UpdateWins,
+}
+
+/// Names of a model's time fields; `None` where `timestamps` turned one off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timestamps {
+    /// Usually `createdAt`.
+    pub created_at: Option<String>,
+    /// Usually `updatedAt`.
+    pub updated_at: Option<String>,
+}
+
+/// An index over columns, from `@index`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    /// Name, unique within the model.
+    pub name: String,
+    /// Columns, most significant first.
+    pub fields: Vec<String>,
+}
+
+/// A relation between two models. Alive in queries later; kept from the start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Relation {
+    /// Name of the field on this model.
+    pub name: String,
+    /// The other model.
+    pub model: String,
+    /// Which side this is.
+    pub kind: RelationKind,
+    /// Fields of this model that hold the other record's key (`hasOne`, `belongsTo`), or of the
+    /// other model that hold this record's key (`hasMany`).
+    /// For `manyToMany`: of the join model, holding this record's key.
+    pub fields: Vec<String>,
+    /// What `fields` point to, one for one: key fields of the other model (`hasOne`, `belongsTo`),
+    /// or fields of this model (`hasMany`, `manyToMany`), its key unless the schema names others.
+    pub references: Vec<String>,
+    /// `!` on the relation.
+    pub required: bool,
+    /// `@manyToMany(relationName)`; also the name of the join model.
+    pub join_model: Option<String>,
+}
+
+/// Side and number of a relation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelationKind {
+    /// `@hasOne`
+    HasOne,
+    /// `@hasMany`
+    HasMany,
+    /// `@belongsTo`
+    BelongsTo,
+    /// `@manyToMany`
+    ManyToMany,
+}
+
+/// One rule of `@auth`. Rules of a model are ORed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuthRule {
+    /// Whom the rule allows.
+    pub allow: Allow,
+    /// What it allows.
+    pub operations: Vec<Operation>,
+}
+
+/// Whom a rule allows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Allow {
+    /// The identity named in the record's owner field.
+    Owner {
+        /// Field that holds the owner, `owner` unless named.
+        field: String,
+        /// Claim of the token that names the identity.
+        claim: String,
+    },
+    /// Members of any of these groups.
+    Groups {
+        /// The groups.
+        groups: Vec<String>,
+        /// Claim of the token that lists groups.
+        claim: String,
+    },
+    /// Members of the groups that a field of the record names.
+    GroupsField {
+        /// Field that holds one group or a list of groups.
+        field: String,
+        /// Claim of the token that lists groups.
+        claim: String,
+    },
+    /// Any signed-in identity.
+    SignedIn,
+    /// Anybody.
+    Public,
+    /// A custom function decides: kept, never granted.
+    Custom,
+}
+
+/// What a rule allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Make a record.
+    Create,
+    /// See records, in every way.
+    Read,
+    /// Change a record.
+    Update,
+    /// Delete a record.
+    Delete,
+}
+
+/// An enum type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnumType {
+    /// Name of the type.
+    pub name: String,
+    /// Values in the order of the file.
+    pub values: Vec<String>,
+}
+
+/// An object type without `@model`: flattened into the record that holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EmbeddedType {
+    /// Name of the type.
+    pub name: String,
+    /// Its fields: scalars, enums, embedded types, lists. No text, counter or set.
+    pub fields: Vec<Field>,
+}
+
+impl Schema {
+    /// The model of that name.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.name == name)
+    }
+
+    /// The enum of that name.
+    pub fn enum_type(&self, name: &str) -> Option<&EnumType> {
+        self.enums.iter().find(|e| e.name == name)
+    }
+
+    /// The embedded type of that name.
+    pub fn embedded_type(&self, name: &str) -> Option<&EmbeddedType> {
+        self.embedded.iter().find(|t| t.name == name)
+    }
+}
+
+impl Model {
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Names of the key fields: `id`, or those of `@primaryKey`.
+    pub fn key_fields(&self) -> Vec<&str> {
+        match &self.key {
+            Key::Id => vec!["id"],
+            Key::Custom(fields) => fields.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// Whether `name` is one of the key fields.
+    pub fn is_key_field(&self, name: &str) -> bool {
+        self.key_fields().contains(&name)
+    }
+}
+
+impl Scalar {
+    /// Every scalar, in the order of the enum.
+    pub const ALL: [Self; 14] = [
+        Self::Id,
+        Self::String,
+        Self::Int,
+        Self::Float,
+        Self::Boolean,
+        Self::Date,
+        Self::Time,
+        Self::DateTime,
+        Self::Timestamp,
+        Self::Email,
+        Self::Json,
+        Self::Url,
+        Self::Phone,
+        Self::IpAddress,
+    ];
+
+    /// The scalar of that name, with or without `AWS`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|scalar| scalar.name() == name || scalar.name().strip_prefix("AWS") == Some(name))
+    }
+
+    /// Name in the schema language, as Amplify spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Id => "ID",
+            Self::String => "String",
+            Self::Int => "Int",
+            Self::Float => "Float",
+            Self::Boolean => "Boolean",
+            Self::Date => "AWSDate",
+            Self::Time => "AWSTime",
+            Self::DateTime => "AWSDateTime",
+            Self::Timestamp => "AWSTimestamp",
+            Self::Email => "AWSEmail",
+            Self::Json => "AWSJSON",
+            Self::Url => "AWSURL",
+            Self::Phone => "AWSPhone",
+            Self::IpAddress => "AWSIPAddress",
+        }
+    }
+}
