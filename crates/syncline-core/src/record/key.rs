@@ -1,0 +1,155 @@
+//! How a record is named: by a generated or supplied id, or by the fields of a custom key.
+
+use serde_json::{Map, Value};
+use syncline_schema::{FieldKind, Key, Model, Schema};
+
+use super::check::{Checker, InvalidRecord};
+use super::encode;
+use crate::ids::RecordId;
+
+/// Longest id, and longest value of a key field, in bytes.
+const KEY_BYTES_MAX: usize = 1024;
+
+/// The key of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordKey {
+    /// A UUID in canonical form (lower case, with hyphens): the record id is its bytes, and the
+    /// document does not repeat it.
+    Uuid(RecordId),
+    /// Any other id that the app supplied. Stands in the document.
+    Text(String),
+    /// Values of a custom key's fields, in the key's order. Stand in the document.
+    Fields(Vec<Value>),
+}
+
+impl RecordKey {
+    /// The key in the form of an id.
+    pub fn from_id(id: &str) -> Self {
+        match uuid::Uuid::try_parse(id) {
+            Ok(uuid) if uuid.hyphenated().to_string() == id => Self::Uuid(RecordId::from_uuid(uuid)),
+            Ok(_) | Err(_) => Self::Text(id.to_owned()),
+        }
+    }
+
+    /// Reads the key as a user writes it: the id, or a JSON object of the key fields. A custom key
+    /// of one field may be given as the plain value.
+    pub fn parse(schema: &Schema, model: &Model, text: &str) -> Result<Self, InvalidRecord> {
+        let mut record = Map::new();
+        match (&model.key, serde_json::from_str(text)) {
+            (Key::Custom(_), Ok(Value::Object(fields))) => record = fields,
+            (Key::Id, _) => {
+                record.insert("id".to_owned(), Value::String(text.to_owned()));
+            }
+            (Key::Custom(fields), parsed) => {
+                if let [field] = fields.as_slice() {
+                    record.insert(field.clone(), plain(model, field, text, parsed.ok()));
+                }
+            }
+        }
+        let mut checker = Checker::new(schema, model);
+        for name in record.keys().filter(|name| !model.is_key_field(name)) {
+            checker.fault(name, "it is not part of the key");
+        }
+        let key = Self::required(&mut checker, model, &record);
+        checker.finish()?;
+        key.ok_or_else(|| InvalidRecord { model: model.name.clone(), fields: Vec::new() })
+    }
+
+    /// The key that a record in JSON carries: `None` if its id is to be generated.
+    pub fn in_record(
+        schema: &Schema,
+        model: &Model,
+        record: &Map<String, Value>,
+    ) -> Result<Option<Self>, InvalidRecord> {
+        let mut checker = Checker::new(schema, model);
+        let key = Self::checked(&mut checker, model, record);
+        checker.finish()?;
+        Ok(key)
+    }
+
+    /// The record that the key names.
+    pub fn record_id(&self, model: &Model) -> RecordId {
+        match self {
+            Self::Uuid(id) => *id,
+            Self::Text(id) => RecordId::from_key(&model.name, &Value::Array(vec![Value::String(id.clone())])),
+            Self::Fields(values) => RecordId::from_key(&model.name, &Value::Array(values.clone())),
+        }
+    }
+
+    /// Name and value of every key field.
+    pub fn fields(&self, model: &Model) -> Vec<(String, Value)> {
+        let values = match self {
+            Self::Uuid(id) => vec![Value::String(id_text(*id))],
+            Self::Text(id) => vec![Value::String(id.clone())],
+            Self::Fields(values) => values.clone(),
+        };
+        model.key_fields().into_iter().map(str::to_owned).zip(values).collect()
+    }
+
+    /// Faults go to the checker; a missing id is none.
+    pub(super) fn checked(
+        checker: &mut Checker<'_>,
+        model: &Model,
+        record: &Map<String, Value>,
+    ) -> Option<Self> {
+        match (&model.key, record.get("id")) {
+            (Key::Id, None | Some(Value::Null)) => None,
+            (Key::Id | Key::Custom(_), _) => Self::required(checker, model, record),
+        }
+    }
+
+    fn required(checker: &mut Checker<'_>, model: &Model, record: &Map<String, Value>) -> Option<Self> {
+        let mut values = Vec::new();
+        for name in model.key_fields() {
+            let value = key_value(checker, model, name, record.get(name));
+            values.extend(value);
+        }
+        if values.len() < model.key_fields().len() {
+            return None;
+        }
+        match (&model.key, values.first()) {
+            (Key::Id, Some(Value::String(id))) => Some(Self::from_id(id)),
+            (Key::Id | Key::Custom(_), _) => Some(Self::Fields(values)),
+        }
+    }
+}
+
+/// Text of a generated id.
+pub(super) fn id_text(record: RecordId) -> String {
+    uuid::Uuid::from_bytes(record.0).hyphenated().to_string()
+}
+
+fn key_value(checker: &mut Checker<'_>, model: &Model, name: &str, value: Option<&Value>) -> Option<Value> {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        checker.fault(name, "it is part of the key and must be given");
+        return None;
+    };
+    let kind = model.field(name).map(|field| &field.kind);
+    let normal = match kind {
+        Some(kind) => checker.value(kind, name, value)?,
+        None => value.clone(),
+    };
+    match normal.as_str().map(str::len) {
+        Some(0) => {
+            checker.fault(name, "it is part of the key and may not be empty");
+            None
+        }
+        Some(bytes) if bytes > KEY_BYTES_MAX => {
+            checker.fault(name, &format!("it has {bytes} bytes, and a key at most {KEY_BYTES_MAX}"));
+            None
+        }
+        Some(_) | None => Some(normal),
+    }
+}
+
+/// A single key value from the command line: as JSON where the type is no string.
+fn plain(model: &Model, field: &str, text: &str, parsed: Option<Value>) -> Value {
+    let kind = model.field(field).map(|field| &field.kind);
+    let is_text = kind
+        .and_then(encode::scalar_of)
+        .is_some_and(|scalar| encode::encode_scalar(scalar, &Value::String(String::new())).is_some());
+    match (kind, parsed) {
+        (Some(FieldKind::Scalar(_)), Some(value)) if !is_text => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
