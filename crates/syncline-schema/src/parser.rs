@@ -1,43 +1,31 @@
 //! SDL in, schema and diagnostics out.
+//!
+//! `syntax` turns text into apollo-compiler's tree; `definitions` sorts its definitions by what
+//! they are to Syncline; `embedded`, `models` and `relations` build the schema from them, using
+//! `types` and `fields` for one field and `directives` for what stands behind an `@`; `limits`
+//! checks the result against what SQLite can hold. Each definition stops at its first error; its
+//! neighbours are checked all the same.
+
+mod auth;
+mod definitions;
+mod diagnostics;
+mod directives;
+mod drafts;
+mod embedded;
+mod fields;
+mod finding;
+mod keys;
+mod limits;
+mod models;
+mod relations;
+mod renames;
+mod syntax;
+mod types;
+
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 
 use crate::Schema;
-
-/// How bad a diagnostic is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// The schema is used; something in it is not carried over.
-    Warning,
-    /// The schema is refused.
-    Error,
-}
-
-/// One finding, with its place in the file.
-#[derive(Clone, Debug)]
-pub struct Diagnostic {
-    /// Warning or error.
-    pub severity: Severity,
-    /// What is wrong, in one sentence.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
-    /// Byte range in the source.
-    pub span: std::ops::Range<usize>,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-}
-
-/// A refused schema: every finding, errors and warnings, with the source they point into.
-#[derive(Clone, Debug)]
-pub struct Diagnostics {
-    /// Findings in file order.
-    pub findings: Vec<Diagnostic>,
-    /// Name of the file, as given.
-    pub file: String,
-    /// The source text.
-    pub source: String,
-}
+use finding::Findings;
 
 /// An accepted schema.
 #[derive(Clone, Debug)]
@@ -48,7 +36,50 @@ pub struct Parsed {
     pub warnings: Diagnostics,
 }
 
-/// Parses and checks SDL.
-pub fn parse(_file: &str, _source: &str) -> Result<Parsed, Diagnostics> {
-    unimplemented!()
+/// Parses and checks SDL. `file` is only a name for messages.
+///
+/// A schema with warnings is accepted; whoever wants to be strict refuses it if
+/// [`Parsed::warnings`] is not empty.
+///
+/// ```
+/// let parsed = syncline_schema::parse("todo.graphql", "type Todo @model { title: String! }")?;
+/// assert_eq!(parsed.schema.models[0].fields[1].name, "title");
+///
+/// let refused = syncline_schema::parse("todo.graphql", "type Todo @model { title: Sting! }").unwrap_err();
+/// let error = refused.errors().next().unwrap();
+/// assert_eq!((error.line, error.column), (1, 27));
+/// assert_eq!(error.help.as_deref(), Some("did you mean `String`?"));
+/// # Ok::<(), syncline_schema::Diagnostics>(())
+/// ```
+pub fn parse(file: &str, source: &str) -> Result<Parsed, Diagnostics> {
+    let mut findings = Findings::default();
+    let schema = syntax::read(source)
+        .map_err(|finding| findings.push(finding))
+        .map(|document| check(&document, &mut findings));
+    let diagnostics = findings.into_diagnostics(file, source);
+    match schema {
+        Ok(schema) if diagnostics.errors().next().is_none() => Ok(Parsed {
+            schema,
+            warnings: diagnostics,
+        }),
+        Ok(_) | Err(()) => Err(diagnostics),
+    }
+}
+
+/// Builds the schema; what it says only counts if no error was found on the way.
+fn check(document: &apollo_compiler::ast::Document, findings: &mut Findings) -> Schema {
+    let definitions = definitions::collect(document, findings);
+    let enums = definitions::enums(&definitions, findings);
+    let embedded = embedded::build(&definitions, &enums, findings);
+    let mut drafts = models::build(&definitions, &enums, findings);
+    let joins = relations::resolve(&definitions, &mut drafts, findings);
+    let mut models = drafts::finish(drafts, findings);
+    models.extend(joins);
+    let schema = Schema {
+        models,
+        enums,
+        embedded,
+    };
+    limits::check(&definitions, &schema, findings);
+    schema
 }

@@ -78,7 +78,10 @@ fn integer(value: &Value) -> Result<i64, String> {
     };
     number.as_i64().ok_or_else(|| {
         if number.is_u64() {
-            format!("it does not fit into 64 bits, whose greatest is {}", i64::MAX)
+            format!(
+                "it does not fit into 64 bits, whose greatest is {}",
+                i64::MAX
+            )
         } else {
             "it is written as a fraction".to_owned()
         }
@@ -185,7 +188,16 @@ mod tests {
     #[test]
     fn numbers_keep_their_kind() {
         good(Scalar::Int, &[json!(0), json!(i64::MIN), json!(i64::MAX)]);
-        bad(Scalar::Int, &[json!(1.0), json!(u64::MAX), json!("1"), json!(null), json!(true)]);
+        bad(
+            Scalar::Int,
+            &[
+                json!(1.0),
+                json!(u64::MAX),
+                json!("1"),
+                json!(null),
+                json!(true),
+            ],
+        );
         good(Scalar::Float, &[json!(1), json!(-0.5), json!(1e300)]);
         bad(Scalar::Float, &[json!("1.5"), json!(null)]);
         good(Scalar::Boolean, &[json!(true)]);
@@ -196,36 +208,175 @@ mod tests {
 
     #[test]
     fn dates_are_real_days() {
-        good(Scalar::Date, &[json!("2024-02-29"), json!("1970-01-01Z"), json!("2024-05-31-07:00"), json!("2024-05-31+05:30:10")]);
-        bad(Scalar::Date, &[json!("2023-02-29"), json!("1900-02-29"), json!("2024-13-01"), json!("2024-00-01"), json!("2024-1-1"), json!("Jun 12 1998"), json!("2024-05-31+5"), json!("2024-05-31z"), json!("2024-05-31+19:00"), json!("२०२४-05-31")]);
+        good(
+            Scalar::Date,
+            &[
+                json!("2024-02-29"),
+                json!("1970-01-01Z"),
+                json!("2024-05-31-07:00"),
+                json!("2024-05-31+05:30:10"),
+            ],
+        );
+        bad(
+            Scalar::Date,
+            &[
+                json!("2023-02-29"),
+                json!("1900-02-29"),
+                json!("2024-13-01"),
+                json!("2024-00-01"),
+                json!("2024-1-1"),
+                json!("Jun 12 1998"),
+                json!("2024-05-31+5"),
+                json!("2024-05-31z"),
+                json!("2024-05-31+19:00"),
+                json!("२०२४-05-31"),
+            ],
+        );
         good(Scalar::Date, &[json!("2000-02-29")]);
     }
 
     #[test]
     fn a_moment_needs_an_offset_and_a_time_does_not() {
-        good(Scalar::Time, &[json!("17:30"), json!("17:30:59.123"), json!("00:00Z"), json!("23:59:59+01:00")]);
-        bad(Scalar::Time, &[json!("24:00"), json!("17:60"), json!("17:30:61"), json!("17:30:00."), json!("5:30pm"), json!("17")]);
-        good(Scalar::DateTime, &[json!("2024-05-31T17:30Z"), json!("2024-05-31T17:30:00.000-07:00")]);
-        bad(Scalar::DateTime, &[json!("2024-05-31T17:30:00"), json!("2024-05-31 17:30:00Z"), json!("2024-02-30T00:00Z"), json!("2024-05-31"), json!("2024-05-31T17:30:00.0000000000Z")]);
-        good(Scalar::Timestamp, &[json!(0), json!(-(1i64 << 48)), json!(1i64 << 48)]);
-        bad(Scalar::Timestamp, &[json!((1i64 << 48) + 1), json!(i64::MIN), json!(1.5), json!("0")]);
+        good(
+            Scalar::Time,
+            &[
+                json!("17:30"),
+                json!("17:30:59.123"),
+                json!("00:00Z"),
+                json!("23:59:59+01:00"),
+            ],
+        );
+        bad(
+            Scalar::Time,
+            &[
+                json!("24:00"),
+                json!("17:60"),
+                json!("17:30:61"),
+                json!("17:30:00."),
+                json!("5:30pm"),
+                json!("17"),
+            ],
+        );
+        good(
+            Scalar::DateTime,
+            &[
+                json!("2024-05-31T17:30Z"),
+                json!("2024-05-31T17:30:00.000-07:00"),
+            ],
+        );
+        bad(
+            Scalar::DateTime,
+            &[
+                json!("2024-05-31T17:30:00"),
+                json!("2024-05-31 17:30:00Z"),
+                json!("2024-02-30T00:00Z"),
+                json!("2024-05-31"),
+                json!("2024-05-31T17:30:00.0000000000Z"),
+            ],
+        );
+        good(
+            Scalar::Timestamp,
+            &[json!(0), json!(-(1i64 << 48)), json!(1i64 << 48)],
+        );
+        bad(
+            Scalar::Timestamp,
+            &[
+                json!((1i64 << 48) + 1),
+                json!(i64::MIN),
+                json!(1.5),
+                json!("0"),
+            ],
+        );
     }
 
     #[test]
     fn addresses_of_every_sort_are_checked() {
-        good(Scalar::Email, &[json!("a@b"), json!("ada.l+x@mail.example.org")]);
-        bad(Scalar::Email, &[json!("a"), json!("@b.c"), json!("a@"), json!("a b@c.d"), json!("a@b..c"), json!("a@-b.c"), json!("a@@b.c")]);
-        good(Scalar::Url, &[json!("https://example.org"), json!("http://u:p@h:80/a?b#c"), json!("http://[::1]:8080/"), json!("mailto:a@b.c"), json!("file:///tmp/a"), json!("custom.app://open/1")]);
-        bad(Scalar::Url, &[json!("example.org/a"), json!("//example.org"), json!("https://"), json!("https:///a"), json!("http://h:99999"), json!("http://a b"), json!("localhost:3000"), json!("example.org:80"), json!("1a://x"), json!("http://[::1")]);
+        good(
+            Scalar::Email,
+            &[json!("a@b"), json!("ada.l+x@mail.example.org")],
+        );
+        bad(
+            Scalar::Email,
+            &[
+                json!("a"),
+                json!("@b.c"),
+                json!("a@"),
+                json!("a b@c.d"),
+                json!("a@b..c"),
+                json!("a@-b.c"),
+                json!("a@@b.c"),
+            ],
+        );
+        good(
+            Scalar::Url,
+            &[
+                json!("https://example.org"),
+                json!("http://u:p@h:80/a?b#c"),
+                json!("http://[::1]:8080/"),
+                json!("mailto:a@b.c"),
+                json!("file:///tmp/a"),
+                json!("custom.app://open/1"),
+            ],
+        );
+        bad(
+            Scalar::Url,
+            &[
+                json!("example.org/a"),
+                json!("//example.org"),
+                json!("https://"),
+                json!("https:///a"),
+                json!("http://h:99999"),
+                json!("http://a b"),
+                json!("localhost:3000"),
+                json!("example.org:80"),
+                json!("1a://x"),
+                json!("http://[::1"),
+            ],
+        );
         good(Scalar::Phone, &[json!("+1-555 0100"), json!("030 901820")]);
-        bad(Scalar::Phone, &[json!("+"), json!("(030) 1"), json!("call me"), json!(""), json!("1234567890123456"), json!("+ 49 30")]);
-        good(Scalar::IpAddress, &[json!("192.0.2.1"), json!("10.0.0.0/8"), json!("2001:db8::1/64")]);
-        bad(Scalar::IpAddress, &[json!("192.0.2.256"), json!("10.0.0.0/33"), json!("::/129"), json!("10.0.0.0/"), json!("10.0.0.0/+8"), json!("host")]);
+        bad(
+            Scalar::Phone,
+            &[
+                json!("+"),
+                json!("(030) 1"),
+                json!("call me"),
+                json!(""),
+                json!("1234567890123456"),
+                json!("+ 49 30"),
+            ],
+        );
+        good(
+            Scalar::IpAddress,
+            &[
+                json!("192.0.2.1"),
+                json!("10.0.0.0/8"),
+                json!("2001:db8::1/64"),
+            ],
+        );
+        bad(
+            Scalar::IpAddress,
+            &[
+                json!("192.0.2.256"),
+                json!("10.0.0.0/33"),
+                json!("::/129"),
+                json!("10.0.0.0/"),
+                json!("10.0.0.0/+8"),
+                json!("host"),
+            ],
+        );
     }
 
     #[test]
     fn json_is_any_value_or_a_string_that_parses() {
-        good(Scalar::Json, &[json!({"a": [1]}), json!(null), json!("{\"a\":1}"), json!("3")]);
+        good(
+            Scalar::Json,
+            &[
+                json!({"a": [1]}),
+                json!(null),
+                json!("{\"a\":1}"),
+                json!("3"),
+            ],
+        );
         bad(Scalar::Json, &[json!("{a:1}"), json!("")]);
     }
 

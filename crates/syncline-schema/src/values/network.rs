@@ -58,7 +58,9 @@ pub(super) fn url(text: &str) -> Result<(), String> {
 }
 
 fn host_and_port(authority: &str) -> Result<(), String> {
-    let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host_port = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
     let (host, port) = if let Some(bracketed) = host_port.strip_prefix('[') {
         let (address, port) = bracketed
             .split_once(']')
@@ -87,7 +89,10 @@ fn host_and_port(authority: &str) -> Result<(), String> {
 /// An optional `+`, then two to fifteen digits with spaces and hyphens between them.
 pub(super) fn phone(text: &str) -> Result<(), String> {
     let number = text.strip_prefix('+').unwrap_or(text);
-    if let Some(wrong) = number.chars().find(|c| !(c.is_ascii_digit() || *c == ' ' || *c == '-')) {
+    if let Some(wrong) = number
+        .chars()
+        .find(|c| !(c.is_ascii_digit() || *c == ' ' || *c == '-'))
+    {
         return Err(format!("{wrong:?} is not a digit, space or hyphen"));
     }
     if !number.starts_with(|c: char| c.is_ascii_digit()) {
