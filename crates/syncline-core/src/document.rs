@@ -1,1 +1,213 @@
-//! Placeholder.
+//! A record as a real Automerge document: for texts and lists, and for whoever wants the document.
+//!
+//! It is a tool of the moment, rebuilt from the log or a snapshot when needed. The record's root
+//! keys are never read from it: rule G keeps them ([`crate::state`]).
+//!
+//! Automerge panics on some hostile changes, which leaves a document half changed. So whatever
+//! comes from outside goes to a clone ([`Document::try_apply`]), and whatever fails is thrown
+//! away. Positions in texts are code points. No operation's bytes come from the system's
+//! randomness: the writer is always given.
+
+mod diff;
+mod edit;
+mod json;
+mod sandbox;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use automerge::{
+    ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc,
+    TextEncoding, Value,
+};
+
+use crate::change::Change;
+use crate::edit::ObjectKind;
+
+pub use edit::{Edited, SPLIT_OPS};
+pub(crate) use json::canonical as canonical_json;
+pub use sandbox::{Budget, Rejected, Sandboxed};
+
+/// Writes nothing: reading and merging need no writer.
+const READER: [u8; 1] = [0];
+
+/// One record's document.
+#[derive(Clone, Debug)]
+pub struct Document {
+    doc: Automerge,
+}
+
+/// Why held changes or a snapshot make no document: what is on disk is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DamagedHistory {
+    /// Changes that others build on are not among them.
+    #[error("{} changes that others build on are missing", .0.len())]
+    Missing(Vec<ChangeHash>),
+    /// Automerge refuses the changes or the snapshot.
+    #[error("the document cannot be rebuilt: {0}")]
+    Refused(String),
+    /// Automerge panicked on them.
+    #[error("the document cannot be rebuilt: Automerge failed on it")]
+    Panicked,
+    /// The document holds other changes after saving and loading it.
+    #[error("the document does not survive being saved and loaded")]
+    Unfaithful,
+}
+
+impl From<AutomergeError> for DamagedHistory {
+    fn from(error: AutomergeError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        let doc = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
+        Self {
+            doc: doc.with_actor(ActorId::from(READER)),
+        }
+    }
+}
+
+impl Document {
+    /// The document of a record's accepted changes, genesis included, in any order.
+    pub fn rebuild<'a>(
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) -> Result<Self, DamagedHistory> {
+        let mut document = Self::default();
+        document.apply_accepted(changes)?;
+        Ok(document)
+    }
+
+    /// Adds accepted changes, a newer part of the log for instance. On an error the document is
+    /// as it was.
+    pub fn apply_accepted<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) -> Result<(), DamagedHistory> {
+        let changes: Vec<_> = changes
+            .into_iter()
+            .map(|change| change.as_automerge().clone())
+            .collect();
+        let mut doc = self.doc.clone();
+        guarded(|| Ok(doc.apply_changes(changes)?))?;
+        match doc.get_missing_deps(&[]) {
+            missing if missing.is_empty() => {
+                self.doc = doc;
+                Ok(())
+            }
+            missing => Err(DamagedHistory::Missing(missing)),
+        }
+    }
+
+    /// Adds a change that was built here, without the document.
+    pub fn apply_own(&mut self, change: &Change) -> Result<(), DamagedHistory> {
+        self.apply_accepted([change])
+    }
+
+    /// Reads one of our own snapshots. Not for bytes from peers.
+    pub fn load(snapshot: &[u8]) -> Result<Self, DamagedHistory> {
+        guarded(|| {
+            let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
+            let doc =
+                Automerge::load_with_options(snapshot, options)?.with_actor(ActorId::from(READER));
+            match doc.get_missing_deps(&[]) {
+                missing if missing.is_empty() => Ok(Self { doc }),
+                missing => Err(DamagedHistory::Missing(missing)),
+            }
+        })
+    }
+
+    /// A snapshot for [`load`](Self::load), uncompressed, loaded once to prove that it can be.
+    pub fn save(&self) -> Result<Vec<u8>, DamagedHistory> {
+        let bytes = guarded(|| Ok(self.doc.save_nocompress()))?;
+        let loaded = Self::load(&bytes)?;
+        if loaded.heads() == self.heads() {
+            Ok(bytes)
+        } else {
+            Err(DamagedHistory::Unfaithful)
+        }
+    }
+
+    /// The document as a file that any Automerge loads.
+    pub fn export(&self) -> Vec<u8> {
+        self.doc.save()
+    }
+
+    /// Newest changes, ascending.
+    pub fn heads(&self) -> Vec<ChangeHash> {
+        self.doc.get_heads()
+    }
+
+    /// How many operations the document holds, those without effect included.
+    pub fn op_count(&self) -> u64 {
+        self.doc.stats().num_ops
+    }
+
+    /// The text at a key.
+    pub fn text(&self, key: &str) -> Option<String> {
+        let text = self.object(key, ObjType::Text)?;
+        self.doc.text(text).ok()
+    }
+
+    /// The text's length in code points.
+    pub fn text_len(&self, key: &str) -> Option<usize> {
+        let text = self.object(key, ObjType::Text)?;
+        Some(self.doc.length(text))
+    }
+
+    /// The list's elements: strings, numbers, booleans, null, and objects for embedded types.
+    pub fn list(&self, key: &str) -> Option<Vec<serde_json::Value>> {
+        let list = self.object(key, ObjType::List)?;
+        Some(json::elements(&self.doc, &list))
+    }
+
+    /// Whether the object at a key has no content; true if there is none.
+    pub fn object_is_empty(&self, key: &str) -> bool {
+        match newest_object(&self.doc, key) {
+            Some((_, object)) => self.doc.length(object) == 0,
+            None => true,
+        }
+    }
+
+    /// The type of the object at a key.
+    pub fn object_kind(&self, key: &str) -> Option<ObjectKind> {
+        match newest_object(&self.doc, key)?.0 {
+            ObjType::Text => Some(ObjectKind::Text),
+            ObjType::List => Some(ObjectKind::List),
+            ObjType::Map | ObjType::Table => None,
+        }
+    }
+
+    /// As Automerge has it.
+    pub fn as_automerge(&self) -> &Automerge {
+        &self.doc
+    }
+
+    fn object(&self, key: &str, kind: ObjType) -> Option<ObjId> {
+        let (found, object) = newest_object(&self.doc, key)?;
+        (found == kind).then_some(object)
+    }
+}
+
+/// The object to show at a root key: the newest, whatever else stands there.
+fn newest_object(doc: &impl ReadDoc, key: &str) -> Option<(ObjType, ObjId)> {
+    let standing = doc.get_all(ROOT, key).ok()?;
+    let objects = standing.into_iter().filter_map(|(value, id)| match value {
+        Value::Object(kind) => Some((kind, id)),
+        Value::Scalar(_) => None,
+    });
+    objects.max_by(|(_, a), (_, b)| name(a).cmp(&name(b)))
+}
+
+/// Orders operations as Automerge does.
+fn name(id: &ObjId) -> (u64, &[u8]) {
+    match id {
+        ObjId::Root => (0, &[]),
+        ObjId::Id(counter, actor, _) => (*counter, actor.to_bytes()),
+    }
+}
+
+/// Runs Automerge over bytes that may make it panic; what it was changing must be thrown away.
+fn guarded<T>(run: impl FnOnce() -> Result<T, DamagedHistory>) -> Result<T, DamagedHistory> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(DamagedHistory::Panicked))
+}

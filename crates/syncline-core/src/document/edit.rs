@@ -1,0 +1,479 @@
+//! Edits of root keys and objects as changes.
+
+use std::collections::VecDeque;
+
+use automerge::transaction::{CommitOptions, Transactable, Transaction};
+use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, Value};
+use serde_json::Value as Json;
+
+use super::{Document, diff, json, newest_object};
+use crate::change::Change;
+use crate::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
+use crate::genesis::{Genesis, object_type};
+use crate::guard::MAX_DEPTH;
+use crate::state::{self, EditError, OpId, Visible, VisibleOp};
+
+/// Bigger edits become several changes of about this many operations, each of which fits a batch
+/// and leaves room for other records' changes in between.
+pub const SPLIT_OPS: usize = 1 << 16;
+
+/// What [`Document::edit`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// Genesis changes that the record lacked; they go before `changes` and are no dots.
+    pub genesis: Vec<Change>,
+    /// The writer's changes, at least one, each building on the one before.
+    pub changes: Vec<Change>,
+}
+
+impl Document {
+    /// Does `edits` as changes of `writer`: usually one. `None` if nothing changes. Objects that
+    /// the record lacks are made by genesis, or by the change itself when the record is being
+    /// created and asked for by [`ObjectEdit::Make`].
+    ///
+    /// On an error the document is as it was, except after [`EditError::Document`], when it must
+    /// be rebuilt.
+    pub fn edit(
+        &mut self,
+        edits: &Edits,
+        genesis: &dyn Fn(&str) -> Genesis,
+        writer: &ActorId,
+        time: i64,
+    ) -> Result<Option<Edited>, EditError> {
+        state::check_time(time)?;
+        let needed = self.check(edits, genesis)?;
+        if needed.is_empty() {
+            let changes = self.write(edits, writer, time)?;
+            return Ok(some_edited(Vec::new(), changes));
+        }
+        let mut with_genesis = self.clone();
+        with_genesis
+            .apply_accepted(&needed)
+            .map_err(|error| EditError::Document(error.to_string()))?;
+        let changes = with_genesis.write(edits, writer, time)?;
+        if !changes.is_empty() {
+            *self = with_genesis;
+        }
+        Ok(some_edited(needed, changes))
+    }
+
+    /// Refuses what cannot be done before anything is; returns the genesis changes it takes.
+    fn check(
+        &self,
+        edits: &Edits,
+        genesis: &dyn Fn(&str) -> Genesis,
+    ) -> Result<Vec<Change>, EditError> {
+        state::plan(&edits.root, 1, self.doc.get_actor(), |key| {
+            standing(&self.doc, key)
+        })?;
+        let mut plan = ObjectPlan {
+            document: self,
+            genesis,
+            objects: Vec::new(),
+            needed: Vec::new(),
+        };
+        for edit in &edits.objects {
+            plan.check(edit)?;
+        }
+        let touched = |key: &str| plan.objects.iter().any(|(object, _, _)| *object == key);
+        if let Some(key) = edits
+            .root
+            .iter()
+            .map(root_edit_key)
+            .find(|key| touched(key))
+        {
+            return Err(EditError::OverObject {
+                key: key.to_owned(),
+            });
+        }
+        Ok(plan.needed)
+    }
+
+    fn write(
+        &mut self,
+        edits: &Edits,
+        writer: &ActorId,
+        time: i64,
+    ) -> Result<Vec<Change>, EditError> {
+        let creating = self.doc.get_heads().is_empty();
+        self.doc.set_actor(writer.clone());
+        let mut changes = Vec::new();
+        write_all(&mut self.doc, edits, creating, time, &mut changes).map_err(
+            |error| match error {
+                WriteError::Automerge(error) => EditError::Document(error.to_string()),
+                WriteError::Edit(error) => error,
+            },
+        )?;
+        changes.into_iter().map(state::checked).collect()
+    }
+}
+
+fn some_edited(genesis: Vec<Change>, changes: Vec<Change>) -> Option<Edited> {
+    (!changes.is_empty()).then_some(Edited { genesis, changes })
+}
+
+fn root_edit_key(edit: &RootEdit) -> &str {
+    match edit {
+        RootEdit::Put(key, _)
+        | RootEdit::Force(key, _)
+        | RootEdit::Toggle(key)
+        | RootEdit::Delete(key)
+        | RootEdit::Increment(key, _) => key,
+    }
+}
+
+/// Follows the object edits with lengths only.
+struct ObjectPlan<'a> {
+    document: &'a Document,
+    genesis: &'a dyn Fn(&str) -> Genesis,
+    /// Key, type, and a text's length.
+    objects: Vec<(&'a str, ObjectKind, usize)>,
+    needed: Vec<Change>,
+}
+
+impl<'a> ObjectPlan<'a> {
+    fn check(&mut self, edit: &'a ObjectEdit) -> Result<(), EditError> {
+        match edit {
+            ObjectEdit::Make(key, kind) => self.open(key, *kind, true).map(|_| ()),
+            ObjectEdit::Splice {
+                key,
+                at,
+                delete,
+                insert,
+            } => {
+                let len = self.open(key, ObjectKind::Text, false)?;
+                let (at, delete) = (*at, *delete);
+                match at.checked_add(delete) {
+                    Some(end) if end <= *len => *len = *len - delete + insert.chars().count(),
+                    Some(_) | None => {
+                        let (key, len) = (key.clone(), *len);
+                        return Err(EditError::OutOfBounds {
+                            key,
+                            at,
+                            delete,
+                            len,
+                        });
+                    }
+                }
+                Ok(())
+            }
+            ObjectEdit::SetText(key, text) => {
+                *self.open(key, ObjectKind::Text, false)? = text.chars().count();
+                Ok(())
+            }
+            ObjectEdit::SetList(key, elements) => {
+                self.open(key, ObjectKind::List, false)?;
+                if elements
+                    .iter()
+                    .any(|element| json::depth(element) > MAX_DEPTH)
+                {
+                    return Err(EditError::TooDeep { key: key.clone() });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The object's length by now.
+    fn open(
+        &mut self,
+        key: &'a str,
+        expected: ObjectKind,
+        make: bool,
+    ) -> Result<&mut usize, EditError> {
+        let known = self
+            .objects
+            .iter()
+            .position(|(object, _, _)| *object == key);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let (kind, len) = self.find_or_make(key, expected, make)?;
+                self.objects.push((key, kind, len));
+                self.objects.len() - 1
+            }
+        };
+        let (_, kind, len) = &mut self.objects[at];
+        if *kind == expected {
+            Ok(len)
+        } else {
+            let key = key.to_owned();
+            Err(EditError::WrongObject { key, expected })
+        }
+    }
+
+    fn find_or_make(
+        &mut self,
+        key: &str,
+        expected: ObjectKind,
+        make: bool,
+    ) -> Result<(ObjectKind, usize), EditError> {
+        let wrong = || EditError::WrongObject {
+            key: key.to_owned(),
+            expected,
+        };
+        if let Some((kind, object)) = newest_object(&self.document.doc, key) {
+            return match kind {
+                ObjType::Text => Ok((ObjectKind::Text, self.document.doc.length(object))),
+                ObjType::List => Ok((ObjectKind::List, 0)),
+                ObjType::Map | ObjType::Table => Err(wrong()),
+            };
+        }
+        if !standing(&self.document.doc, key).is_empty() {
+            return Err(wrong());
+        }
+        if make && self.document.doc.get_heads().is_empty() {
+            return Ok((expected, 0));
+        }
+        let genesis = (self.genesis)(key);
+        if genesis.kind != expected || genesis.key != key {
+            return Err(wrong());
+        }
+        self.needed.push(genesis.change());
+        Ok((expected, 0))
+    }
+}
+
+enum WriteError {
+    Automerge(AutomergeError),
+    Edit(EditError),
+}
+
+impl From<AutomergeError> for WriteError {
+    fn from(error: AutomergeError) -> Self {
+        Self::Automerge(error)
+    }
+}
+
+/// One transaction after the other, each of about [`SPLIT_OPS`] operations at most.
+fn write_all(
+    doc: &mut Automerge,
+    edits: &Edits,
+    creating: bool,
+    time: i64,
+    changes: &mut Vec<Change>,
+) -> Result<(), WriteError> {
+    let mut tx = doc.transaction();
+    for edit in &edits.root {
+        write_root(&mut tx, edit)?;
+    }
+    for edit in &edits.objects {
+        let mut steps = steps_of(&mut tx, edit, creating)?;
+        while let Some(step) = steps.next_within(SPLIT_OPS.saturating_sub(tx.pending_ops())) {
+            match step {
+                Next::Full => {
+                    tx.commit_with(CommitOptions::default().with_time(time));
+                    changes.extend(doc.get_last_local_change().map(Change::from_automerge));
+                    tx = doc.transaction();
+                }
+                Next::Step(step) => write_step(&mut tx, &steps.object, &step)?,
+            }
+        }
+    }
+    state::check_counters(1, tx.pending_ops() as u64).map_err(WriteError::Edit)?;
+    let (hash, _) = tx.commit_with(CommitOptions::default().with_time(time));
+    if hash.is_some() {
+        changes.extend(doc.get_last_local_change().map(Change::from_automerge));
+    }
+    Ok(())
+}
+
+fn write_root(tx: &mut Transaction<'_>, edit: &RootEdit) -> Result<(), AutomergeError> {
+    match edit {
+        RootEdit::Put(key, value) => tx.put(ROOT, key.as_str(), value.clone()),
+        RootEdit::Force(key, value) => {
+            // Automerge makes no operation of a value that stands there already.
+            let winner = tx.get(ROOT, key.as_str())?;
+            if winner.is_some_and(|(winner, _)| winner.as_scalar() == Some(value)) {
+                tx.delete(ROOT, key.as_str())?;
+            }
+            tx.put(ROOT, key.as_str(), value.clone())
+        }
+        RootEdit::Toggle(key) => {
+            let value = state::toggled(&standing(tx, key));
+            tx.put(ROOT, key.as_str(), value)
+        }
+        RootEdit::Delete(key) => match tx.get(ROOT, key.as_str())? {
+            Some(_) => tx.delete(ROOT, key.as_str()),
+            None => Ok(()),
+        },
+        RootEdit::Increment(key, by) => tx.increment(ROOT, key.as_str(), *by),
+    }
+}
+
+/// What an object edit does, step by step.
+struct Steps {
+    object: ObjId,
+    queue: VecDeque<Step>,
+}
+
+enum Step {
+    /// Replaces characters.
+    Text {
+        at: usize,
+        delete: usize,
+        insert: String,
+    },
+    /// Removes an element.
+    Remove { at: usize },
+    /// Inserts an element.
+    Insert { at: usize, element: Json },
+}
+
+enum Next {
+    Step(Step),
+    /// Commit first.
+    Full,
+}
+
+impl Steps {
+    /// The next step, or its beginning, that takes no more than `room` operations.
+    fn next_within(&mut self, room: usize) -> Option<Next> {
+        let step = self.queue.pop_front()?;
+        let whole_change_free = room == SPLIT_OPS;
+        if step.weight() <= room || (whole_change_free && !step.can_be_cut()) {
+            return Some(Next::Step(step));
+        }
+        match step {
+            Step::Text { at, delete, insert } if room > 0 => {
+                let (now, later) = cut(at, delete, &insert, room);
+                self.queue.push_front(later);
+                Some(Next::Step(now))
+            }
+            Step::Text { .. } | Step::Remove { .. } | Step::Insert { .. } => {
+                self.queue.push_front(step);
+                Some(Next::Full)
+            }
+        }
+    }
+}
+
+impl Step {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Text { delete, insert, .. } => delete + insert.chars().count(),
+            Self::Remove { .. } => 1,
+            Self::Insert { element, .. } => json::weight(element),
+        }
+    }
+
+    fn can_be_cut(&self) -> bool {
+        matches!(self, Self::Text { .. })
+    }
+}
+
+/// Deletes first, then inserts; both in pieces.
+fn cut(at: usize, delete: usize, insert: &str, room: usize) -> (Step, Step) {
+    let delete_now = delete.min(room);
+    let insert_now = room - delete_now;
+    let split = insert
+        .char_indices()
+        .nth(insert_now)
+        .map_or(insert.len(), |(byte, _)| byte);
+    let now = Step::Text {
+        at,
+        delete: delete_now,
+        insert: insert[..split].to_owned(),
+    };
+    let later = Step::Text {
+        at: at + insert_now,
+        delete: delete - delete_now,
+        insert: insert[split..].to_owned(),
+    };
+    (now, later)
+}
+
+fn steps_of(
+    tx: &mut Transaction<'_>,
+    edit: &ObjectEdit,
+    creating: bool,
+) -> Result<Steps, AutomergeError> {
+    let (key, kind) = match edit {
+        ObjectEdit::Make(key, kind) => (key, *kind),
+        ObjectEdit::Splice { key, .. } | ObjectEdit::SetText(key, _) => (key, ObjectKind::Text),
+        ObjectEdit::SetList(key, _) => (key, ObjectKind::List),
+    };
+    let object = match newest_object(tx, key) {
+        Some((_, object)) => object,
+        // Checked before: only a create gets here.
+        None if creating => tx.put_object(ROOT, key.as_str(), object_type(kind))?,
+        None => return Err(AutomergeError::InvalidObjId(key.clone())),
+    };
+    let queue = match edit {
+        ObjectEdit::Make(..) => VecDeque::new(),
+        ObjectEdit::Splice {
+            at, delete, insert, ..
+        } => [Step::Text {
+            at: *at,
+            delete: *delete,
+            insert: insert.clone(),
+        }]
+        .into(),
+        ObjectEdit::SetText(_, text) => diff::text(&tx.text(&object)?, text)
+            .into_iter()
+            .map(Step::from)
+            .collect(),
+        ObjectEdit::SetList(_, elements) => list_steps(&json::elements(tx, &object), elements),
+    };
+    Ok(Steps { object, queue })
+}
+
+impl From<diff::TextEdit> for Step {
+    fn from(edit: diff::TextEdit) -> Self {
+        Self::Text {
+            at: edit.at,
+            delete: edit.delete,
+            insert: edit.insert,
+        }
+    }
+}
+
+fn list_steps(old: &[Json], new: &[Json]) -> VecDeque<Step> {
+    let text =
+        |elements: &[Json]| -> Vec<String> { elements.iter().map(json::canonical).collect() };
+    let mut steps = VecDeque::new();
+    for hunk in diff::sequence(&text(old), &text(new)) {
+        // Everything before the hunk is as in the new list by now.
+        let start = hunk.new.start;
+        steps.extend(hunk.old.map(|_| Step::Remove { at: start }));
+        steps.extend(hunk.new.map(|at| Step::Insert {
+            at,
+            element: new[at].clone(),
+        }));
+    }
+    steps
+}
+
+fn write_step(tx: &mut Transaction<'_>, object: &ObjId, step: &Step) -> Result<(), AutomergeError> {
+    match step {
+        Step::Text { at, delete, insert } => tx.splice_text(object, *at, *delete as isize, insert),
+        Step::Remove { at } => tx.delete(object, *at),
+        Step::Insert { at, element } => json::insert(tx, object, *at, element),
+    }
+}
+
+/// What stands at a root key, without its times.
+fn standing(doc: &impl ReadDoc, key: &str) -> Vec<VisibleOp> {
+    let all = doc.get_all(ROOT, key).unwrap_or_default();
+    let mut standing: Vec<_> = all
+        .into_iter()
+        .filter_map(|(value, id)| visible(value, id))
+        .collect();
+    standing.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    standing
+}
+
+fn visible(value: Value<'_>, id: ObjId) -> Option<VisibleOp> {
+    let ObjId::Id(counter, actor, _) = id else {
+        return None;
+    };
+    let value = match value {
+        Value::Object(kind) => Visible::object(kind),
+        Value::Scalar(scalar) => Visible::Scalar(scalar.into_owned()),
+    };
+    Some(VisibleOp {
+        id: OpId { counter, actor },
+        value,
+        time: 0,
+    })
+}

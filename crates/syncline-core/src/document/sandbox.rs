@@ -1,0 +1,142 @@
+//! Changes from outside, applied to a clone and proven by a save and a load.
+
+use automerge::ChangeHash;
+use std::collections::BTreeSet;
+
+use automerge::ReadDoc;
+
+use super::{DamagedHistory, Document, guarded};
+use crate::change::Change;
+
+/// How big a document may become through changes from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Operations in the document.
+    pub ops: u64,
+    /// Bytes of its snapshot.
+    pub bytes: usize,
+}
+
+impl Default for Budget {
+    /// 50 million operations, 512 MiB.
+    fn default() -> Self {
+        Self {
+            ops: 50_000_000,
+            bytes: 512 << 20,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug)]
+pub struct Sandboxed {
+    /// The document with the changes that held.
+    pub document: Document,
+    /// Positions in the batch of those that did not, ascending, and why.
+    pub rejected: Vec<(usize, Rejected)>,
+}
+
+/// Why the document does not take a change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// What it builds on is not here, or was rejected itself.
+    #[error("the change waits for {} others", .0.len())]
+    MissingDeps(Vec<ChangeHash>),
+    /// Automerge refuses it, panics on it, or saves a document that does not load.
+    #[error(transparent)]
+    Breaks(#[from] DamagedHistory),
+    /// The document would exceed its [`Budget`].
+    #[error("the document would have {ops} operations and {bytes} bytes, over its budget")]
+    OverBudget {
+        /// Operations with the change.
+        ops: u64,
+        /// Bytes with the change.
+        bytes: usize,
+    },
+}
+
+impl Document {
+    /// Merges changes that the guard accepted, each after what it builds on. Batches pay: every
+    /// call costs as much as the texts it touches are long. One bad change blocks no others: a
+    /// batch that fails is halved until the bad ones are found.
+    pub fn try_apply(&self, batch: &[&Change], budget: &Budget) -> Sandboxed {
+        let mut result = Sandboxed {
+            document: self.clone(),
+            rejected: Vec::new(),
+        };
+        result.settle(0, batch, budget);
+        result
+    }
+
+    /// All of the batch on a clone, or the first reason against it.
+    fn attempt(&self, batch: &[&Change], budget: &Budget) -> Result<Self, Rejected> {
+        let expected = self.expect_heads(batch)?;
+        let document = guarded(|| {
+            let mut document = self.clone();
+            let changes: Vec<_> = batch
+                .iter()
+                .map(|change| change.as_automerge().clone())
+                .collect();
+            document.doc.apply_changes(changes)?;
+            Ok(document)
+        })?;
+        let bytes = guarded(|| Ok(document.doc.save_nocompress()))?;
+        let ops = document.op_count();
+        if ops > budget.ops || bytes.len() > budget.bytes {
+            let bytes = bytes.len();
+            return Err(Rejected::OverBudget { ops, bytes });
+        }
+        let loaded = Self::load(&bytes)?;
+        let faithful =
+            document.heads() == expected && loaded.heads() == expected && loaded.op_count() == ops;
+        if faithful {
+            Ok(document)
+        } else {
+            Err(DamagedHistory::Unfaithful.into())
+        }
+    }
+
+    /// The heads after the batch, if everything it builds on is here.
+    fn expect_heads(&self, batch: &[&Change]) -> Result<Vec<ChangeHash>, Rejected> {
+        let mut heads: BTreeSet<_> = self.heads().into_iter().collect();
+        let mut arrived = BTreeSet::new();
+        for change in batch {
+            let here = |dep: &ChangeHash| {
+                arrived.contains(dep) || self.doc.get_change_by_hash(dep).is_some()
+            };
+            let missing: Vec<_> = change
+                .deps()
+                .iter()
+                .filter(|dep| !here(dep))
+                .copied()
+                .collect();
+            if !missing.is_empty() {
+                return Err(Rejected::MissingDeps(missing));
+            }
+            if arrived.insert(change.hash())
+                && self.doc.get_change_by_hash(&change.hash()).is_none()
+            {
+                change.deps().iter().for_each(|dep| {
+                    heads.remove(dep);
+                });
+                heads.insert(change.hash());
+            }
+        }
+        Ok(heads.into_iter().collect())
+    }
+}
+
+impl Sandboxed {
+    fn settle(&mut self, offset: usize, batch: &[&Change], budget: &Budget) {
+        match (self.document.attempt(batch, budget), batch) {
+            (Ok(document), _) => self.document = document,
+            (Err(_), []) => {}
+            (Err(reason), [_]) => self.rejected.push((offset, reason)),
+            (Err(_), [_, _, ..]) => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                self.settle(offset, first, budget);
+                self.settle(offset + first.len(), second, budget);
+            }
+        }
+    }
+}
