@@ -1,7 +1,7 @@
 //! What a session needs of the store it speaks for.
 
 use crate::ids::{Chain, Dot, LogId, RecordId, ReplicaId, StoreId};
-use crate::wire::{Cursor, Entry};
+use crate::wire::{Cursor, Entry, GenesisSpec};
 
 /// A position in this store's own log, with the log's chain there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,8 +85,10 @@ pub struct IncomingRow {
     pub model: String,
     /// The record.
     pub record: RecordId,
-    /// Raw change bytes.
+    /// Raw change bytes, with the header that belongs to them.
     pub bytes: Vec<u8>,
+    /// The change's hash, computed from the bytes.
+    pub hash: [u8; 32],
 }
 
 /// What became of a batch.
@@ -126,7 +128,8 @@ pub trait SessionStore {
     fn peer(&mut self, peer: StoreId) -> Result<PeerState, Self::Error>;
     /// The peer last met at this address.
     fn peer_at(&mut self, address: &str) -> Result<Option<StoreId>, Self::Error>;
-    /// Remembers a peer's role, address, acknowledgement and frontier; `state.cursor` is stored too.
+    /// Remembers a peer's role, address, acknowledgement and frontier; `state.cursor` is stored too. An empty
+    /// address leaves the one that is stored as it is.
     fn save_peer(&mut self, peer: StoreId, relay: bool, address: &str, state: &PeerState) -> Result<(), Self::Error>;
     /// Rows after `after`, in order, at most `max_rows` and about `max_bytes` of change bytes, at least one if
     /// there is one, never ending inside a transaction.
@@ -134,9 +137,15 @@ pub trait SessionStore {
     /// Applies rows of a peer and moves the cursor in that peer's log, in one transaction. `cursor` is `None`
     /// when the sender withheld its position.
     fn apply(&mut self, peer: StoreId, rows: &[IncomingRow], cursor: Option<Cursor>) -> Result<Applied, Self::Error>;
+    /// Genesis changes of these models that a peer may need to know, as model, document key and kind.
+    fn genesis_for(&mut self, models: &[&str]) -> Result<Vec<GenesisSpec>, Self::Error>;
+    /// Takes note of genesis changes that a peer's rows may depend on.
+    fn learn_genesis(&mut self, specs: &[GenesisSpec]) -> Result<(), Self::Error>;
     /// Retires replica ids. If the own id is among them the store takes a new one.
     fn retire(&mut self, replicas: &[ReplicaId]) -> Result<(), Self::Error>;
-    /// Takes a new replica id, actor and, if `new_log`, log id before the next write.
+    /// Takes a new replica id, actor and, if `new_log`, store id and log id before the next write. A new log
+    /// comes with a new store id because the reason is a restored or copied file, and two files of one store
+    /// id would overwrite each other's cursors at every peer.
     fn renew_identity(&mut self, new_log: bool) -> Result<(), Self::Error>;
     /// Bytes staged of a payload that travels in parts, named by its blake3 hash.
     fn staged(&mut self, payload: &[u8; 32]) -> Result<u64, Self::Error>;
