@@ -7,7 +7,18 @@ use super::resolve::{InvalidFilter, field_at};
 use super::{Comparison, Filter};
 
 const OPERATORS: [&str; 13] = [
-    "eq", "ne", "lt", "le", "gt", "ge", "between", "in", "notIn", "contains", "notContains", "beginsWith",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "between",
+    "in",
+    "notIn",
+    "contains",
+    "notContains",
+    "beginsWith",
     "attributeExists",
 ];
 
@@ -29,7 +40,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn filter(&self, json: &Value, place: &str, depth: usize) -> Result<Filter, InvalidFilter> {
         let Value::Object(entries) = json else {
-            return Err(InvalidFilter::new(place, &format!("expected an object like {{\"field\": {{\"eq\": 1}}}}, found {json}")));
+            return Err(InvalidFilter::new(
+                place,
+                &format!("expected an object like {{\"field\": {{\"eq\": 1}}}}, found {json}"),
+            ));
         };
         if depth > 128 {
             return Err(InvalidFilter::new(place, "the filter nests too deep"));
@@ -48,7 +62,12 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    fn filters(&self, json: &Value, place: &str, depth: usize) -> Result<Vec<Filter>, InvalidFilter> {
+    fn filters(
+        &self,
+        json: &Value,
+        place: &str,
+        depth: usize,
+    ) -> Result<Vec<Filter>, InvalidFilter> {
         match json {
             Value::Array(items) => items
                 .iter()
@@ -56,20 +75,29 @@ impl Reader<'_> {
                 .map(|(index, item)| self.filter(item, &format!("{place}[{index}]"), depth + 1))
                 .collect(),
             // AppSync accepts one filter in place of a list of one.
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-                Ok(vec![self.filter(json, place, depth + 1)?])
-            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_) => Ok(vec![self.filter(json, place, depth + 1)?]),
         }
     }
 
     /// The operators at one field, or at the fields inside an embedded one.
     fn field(&self, path: &str, json: &Value, place: &str) -> Result<Filter, InvalidFilter> {
-        let field = field_at(self.schema, self.model, path).map_err(|message| InvalidFilter::new(place, &message))?;
+        let field = field_at(self.schema, self.model, path)
+            .map_err(|message| InvalidFilter::new(place, &message))?;
         let Value::Object(operators) = json else {
-            return Err(InvalidFilter::new(place, &format!("expected operators like {{\"eq\": {json}}}, found {json}")));
+            return Err(InvalidFilter::new(
+                place,
+                &format!("expected operators like {{\"eq\": {json}}}, found {json}"),
+            ));
         };
         let inner = match &field.kind {
-            FieldKind::Embedded(name) => self.schema.embedded_type(name).map_or(&[][..], |embedded| &embedded.fields),
+            FieldKind::Embedded(name) => self
+                .schema
+                .embedded_type(name)
+                .map_or(&[][..], |embedded| &embedded.fields),
             FieldKind::Scalar(_)
             | FieldKind::Enum(_)
             | FieldKind::Counter
@@ -83,7 +111,8 @@ impl Reader<'_> {
             let part = if inner.iter().any(|field| field.name == *name) {
                 self.field(&format!("{path}.{name}"), value, &place)?
             } else {
-                self.operator(path, name, value).map_err(|message| InvalidFilter::new(&place, &message))?
+                self.operator(path, name, value)
+                    .map_err(|message| InvalidFilter::new(&place, &message))?
             };
             all = all & part;
         }
@@ -91,7 +120,11 @@ impl Reader<'_> {
     }
 
     fn operator(&self, path: &str, name: &str, value: &Value) -> Result<Filter, String> {
-        let compare = |op| Filter::Compare { field: path.to_owned(), op, value: value.clone() };
+        let compare = |op| Filter::Compare {
+            field: path.to_owned(),
+            op,
+            value: value.clone(),
+        };
         let (filter, negated) = match name {
             "eq" => (compare(Comparison::Eq), false),
             "ne" => (compare(Comparison::Ne), false),
@@ -101,20 +134,30 @@ impl Reader<'_> {
             "ge" => (compare(Comparison::Ge), false),
             "between" => match value.as_array().map(Vec::as_slice) {
                 Some([low, high]) => (Filter::between(path, low.clone(), high.clone()), false),
-                _ => return Err(format!("`between` takes two values, [low, high], found {value}")),
+                _ => {
+                    return Err(format!(
+                        "`between` takes two values, [low, high], found {value}"
+                    ));
+                }
             },
             "in" | "notIn" => match value.as_array() {
                 Some(values) => (Filter::any_of(path, values.clone()), name == "notIn"),
                 None => return Err(format!("`{name}` takes a list of values, found {value}")),
             },
-            "contains" | "notContains" => (Filter::contains(path, value.clone()), name == "notContains"),
+            "contains" | "notContains" => {
+                (Filter::contains(path, value.clone()), name == "notContains")
+            }
             "beginsWith" => match value.as_str() {
                 Some(prefix) => (Filter::begins_with(path, prefix), false),
                 None => return Err(format!("`beginsWith` takes a string, found {value}")),
             },
             "attributeExists" => match value.as_bool() {
                 Some(exists) => (Filter::ne(path, Value::Null), !exists),
-                None => return Err(format!("`attributeExists` takes true or false, found {value}")),
+                None => {
+                    return Err(format!(
+                        "`attributeExists` takes true or false, found {value}"
+                    ));
+                }
             },
             unknown => {
                 let cure = did_you_mean(unknown, OPERATORS)

@@ -30,7 +30,10 @@ impl RecordView<'_> {
             };
             if self.model.is_key_field(&field.name) {
                 if *value != self.field(field) {
-                    checker.fault(&field.name, "a key cannot change: delete this record and save another");
+                    checker.fault(
+                        &field.name,
+                        "a key cannot change: delete this record and save another",
+                    );
                 }
             } else if !(field.managed == Managed::UpdatedAt
                 || field.managed == Managed::CreatedAt && *value == self.field(field))
@@ -61,16 +64,28 @@ impl RecordView<'_> {
 
     /// The edits that delete the record.
     pub fn delete(&self) -> Edits {
-        Edits { root: vec![RootEdit::Delete(LIVE.to_owned())], objects: Vec::new() }
+        Edits {
+            root: vec![RootEdit::Delete(LIVE.to_owned())],
+            objects: Vec::new(),
+        }
     }
 
     /// The edits that bring a deleted record back as it was.
     pub fn undelete(&self) -> Edits {
-        Edits { root: vec![RootEdit::Toggle(LIVE.to_owned())], objects: Vec::new() }
+        Edits {
+            root: vec![RootEdit::Toggle(LIVE.to_owned())],
+            objects: Vec::new(),
+        }
     }
 
     /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points.
-    pub fn splice(&self, field: &str, at: usize, delete: usize, insert: &str) -> Result<Edits, InvalidRecord> {
+    pub fn splice(
+        &self,
+        field: &str,
+        at: usize,
+        delete: usize,
+        insert: &str,
+    ) -> Result<Edits, InvalidRecord> {
         let mut edit = Patch::new(*self);
         let Some(FieldKind::Text { .. }) = self.model.field(field).map(|field| &field.kind) else {
             return Err(self.wrong_kind(field, "a text (`String @text`)"));
@@ -79,7 +94,8 @@ impl RecordView<'_> {
         if let Some(text) = self.document.and_then(|document| document.text(key)) {
             let length = text.chars().count();
             if at.checked_add(delete).is_none_or(|end| end > length) {
-                let message = format!("it has {length} characters: {delete} cannot go at position {at}");
+                let message =
+                    format!("it has {length} characters: {delete} cannot go at position {at}");
                 return Err(self.invalid(field, &message));
             }
         }
@@ -88,7 +104,12 @@ impl RecordView<'_> {
         }
         edit.delete_if_visible(null_key(key));
         let (key, insert) = (key.to_owned(), insert.to_owned());
-        edit.edits.objects.push(ObjectEdit::Splice { key, at, delete, insert });
+        edit.edits.objects.push(ObjectEdit::Splice {
+            key,
+            at,
+            delete,
+            insert,
+        });
         Ok(edit.finish())
     }
 
@@ -99,8 +120,13 @@ impl RecordView<'_> {
         };
         let key = self.document_key(field);
         let current = self.counter(key);
-        if current.checked_add(by).is_none_or(|sum| sum.abs() > MAX_COUNTER) {
-            let message = format!("it stands at {current}: {by} more leaves the range of counters (±{MAX_COUNTER})");
+        if current
+            .checked_add(by)
+            .is_none_or(|sum| sum.abs() > MAX_COUNTER)
+        {
+            let message = format!(
+                "it stands at {current}: {by} more leaves the range of counters (±{MAX_COUNTER})"
+            );
             return Err(self.invalid(field, &message));
         }
         let mut edit = Patch::new(*self);
@@ -134,13 +160,18 @@ impl RecordView<'_> {
         let one = Value::Array(vec![element.clone()]);
         let checked = checker.value(&FieldKind::Set(kind.clone()), field, &one);
         checker.finish()?;
-        let normal = checked.as_ref().and_then(|set| set.get(0)).unwrap_or(element);
+        let normal = checked
+            .as_ref()
+            .and_then(|set| set.get(0))
+            .unwrap_or(element);
         encode::element_text(&kind.kind, normal)
             .ok_or_else(|| self.invalid(field, "the element has no canonical text"))
     }
 
     fn document_key(&self, field: &str) -> &str {
-        self.model.field(field).map_or("", |field| field.document_key.as_str())
+        self.model
+            .field(field)
+            .map_or("", |field| field.document_key.as_str())
     }
 
     fn wrong_kind(&self, field: &str, wanted: &str) -> InvalidRecord {
@@ -148,8 +179,15 @@ impl RecordView<'_> {
         if self.model.field(field).is_some() {
             return self.invalid(field, &format!("it is not {wanted}"));
         }
-        checker.unknown_fields(&self.model.fields, &Map::from_iter([(field.to_owned(), Value::Null)]), "");
-        checker.finish().err().unwrap_or_else(|| self.invalid(field, "there is no such field"))
+        checker.unknown_fields(
+            &self.model.fields,
+            &Map::from_iter([(field.to_owned(), Value::Null)]),
+            "",
+        );
+        checker
+            .finish()
+            .err()
+            .unwrap_or_else(|| self.invalid(field, "there is no such field"))
     }
 
     fn invalid(&self, field: &str, message: &str) -> InvalidRecord {
@@ -178,7 +216,10 @@ struct Patch<'a> {
 
 impl<'a> Patch<'a> {
     fn new(view: RecordView<'a>) -> Self {
-        Self { view, edits: Edits::default() }
+        Self {
+            view,
+            edits: Edits::default(),
+        }
     }
 
     /// With update-wins every edit says again that the record exists.
@@ -192,12 +233,20 @@ impl<'a> Patch<'a> {
 
     /// A field that the patch names.
     fn named(&mut self, checker: &mut Checker<'_>, field: &Field, value: &Value) {
-        let at = Place { key: &field.document_key, name: &field.name, inner: false };
+        let at = Place {
+            key: &field.document_key,
+            name: &field.name,
+            inner: false,
+        };
         self.patched(checker, field, at, value);
     }
 
     fn patched(&mut self, checker: &mut Checker<'_>, field: &Field, at: Place<'_>, value: &Value) {
-        let Place { key, name: place, inner } = at;
+        let Place {
+            key,
+            name: place,
+            inner,
+        } = at;
         let embedded = self.view.embedded_type(&field.kind);
         match (embedded, value) {
             (_, Value::Null) if field.kind == FieldKind::Counter => {
@@ -212,8 +261,20 @@ impl<'a> Patch<'a> {
                 checker.unknown_fields(&embedded.fields, fields, &format!("{place}."));
                 for inner in &embedded.fields {
                     if let Some(value) = fields.get(&inner.name) {
-                        let (key, name) = (nested_key(key, &inner.document_key), format!("{place}.{}", inner.name));
-                        self.patched(checker, inner, Place { key: &key, name: &name, inner: true }, value);
+                        let (key, name) = (
+                            nested_key(key, &inner.document_key),
+                            format!("{place}.{}", inner.name),
+                        );
+                        self.patched(
+                            checker,
+                            inner,
+                            Place {
+                                key: &key,
+                                name: &name,
+                                inner: true,
+                            },
+                            value,
+                        );
                     }
                 }
             }
@@ -234,7 +295,8 @@ impl<'a> Patch<'a> {
         match &field.kind {
             FieldKind::Scalar(_) | FieldKind::Enum(_) => {
                 let scalar = encode::scalar_of(&field.kind);
-                if let Some(value) = scalar.and_then(|scalar| encode::encode_scalar(scalar, value)) {
+                if let Some(value) = scalar.and_then(|scalar| encode::encode_scalar(scalar, value))
+                {
                     self.put(key, value);
                 }
             }
@@ -243,10 +305,19 @@ impl<'a> Patch<'a> {
                 self.count(key, wanted - self.view.counter(key));
             }
             FieldKind::Text { .. } => self.text(field, key, value.as_str().unwrap_or("")),
-            FieldKind::List(element) => self.list(field, element, key, value.as_array().map_or(&[], Vec::as_slice)),
-            FieldKind::Set(element) => self.set(element, key, value.as_array().map_or(&[], Vec::as_slice)),
+            FieldKind::List(element) => self.list(
+                field,
+                element,
+                key,
+                value.as_array().map_or(&[], Vec::as_slice),
+            ),
+            FieldKind::Set(element) => {
+                self.set(element, key, value.as_array().map_or(&[], Vec::as_slice))
+            }
             FieldKind::Embedded(_) => {
-                if let (Some(embedded), Some(fields)) = (self.view.embedded_type(&field.kind), value.as_object()) {
+                if let (Some(embedded), Some(fields)) =
+                    (self.view.embedded_type(&field.kind), value.as_object())
+                {
                     self.embedded(embedded, key, fields);
                 }
             }
@@ -260,14 +331,22 @@ impl<'a> Patch<'a> {
             FieldKind::Counter => self.count(key, -self.view.counter(key)),
             FieldKind::Set(element) => self.set(element, key, &[]),
             FieldKind::Text { .. } => {
-                if self.view.has_object(key) && self.known_text(key).is_none_or(|text| !text.is_empty()) {
-                    self.edits.objects.push(ObjectEdit::SetText(key.to_owned(), String::new()));
+                if self.view.has_object(key)
+                    && self.known_text(key).is_none_or(|text| !text.is_empty())
+                {
+                    self.edits
+                        .objects
+                        .push(ObjectEdit::SetText(key.to_owned(), String::new()));
                 }
                 self.object_is_null(key);
             }
             FieldKind::List(_) => {
-                if self.view.has_object(key) && self.known_list(key).is_none_or(|list| !list.is_empty()) {
-                    self.edits.objects.push(ObjectEdit::SetList(key.to_owned(), Vec::new()));
+                if self.view.has_object(key)
+                    && self.known_list(key).is_none_or(|list| !list.is_empty())
+                {
+                    self.edits
+                        .objects
+                        .push(ObjectEdit::SetList(key.to_owned(), Vec::new()));
                 }
                 self.object_is_null(key);
             }
@@ -282,7 +361,12 @@ impl<'a> Patch<'a> {
     fn clear_embedded(&mut self, embedded: &EmbeddedType, key: &str) {
         self.delete_if_visible(some_key(key));
         for inner in &embedded.fields {
-            self.clear_inner(inner, &nested_key(key, &inner.document_key));
+            let inner_key = nested_key(key, &inner.document_key);
+            match self.view.embedded_type(&inner.kind) {
+                Some(nested) => self.clear_embedded(nested, &inner_key),
+                // Deleted rather than put to null, so that a concurrent edit stays visible.
+                None => self.delete_if_visible(inner_key),
+            }
         }
     }
 
@@ -309,7 +393,9 @@ impl<'a> Patch<'a> {
     /// A field inside an embedded value; a list there is one scalar, merged as a whole.
     fn inner(&mut self, field: &Field, key: &str, value: &Value) {
         match &field.kind {
-            FieldKind::List(_) | FieldKind::Set(_) => self.put(key, ScalarValue::from(value.to_string())),
+            FieldKind::List(_) | FieldKind::Set(_) => {
+                self.put(key, ScalarValue::from(value.to_string()))
+            }
             FieldKind::Scalar(_)
             | FieldKind::Enum(_)
             | FieldKind::Counter
@@ -337,26 +423,38 @@ impl<'a> Patch<'a> {
 
     fn count(&mut self, key: &str, by: i64) {
         if self.view.existing_counter(key).is_none() {
-            self.edits.root.push(RootEdit::Put(key.to_owned(), ScalarValue::counter(0)));
+            self.edits
+                .root
+                .push(RootEdit::Put(key.to_owned(), ScalarValue::counter(0)));
         }
         if by != 0 {
-            self.edits.root.push(RootEdit::Increment(key.to_owned(), by));
+            self.edits
+                .root
+                .push(RootEdit::Increment(key.to_owned(), by));
         }
     }
 
     fn set(&mut self, element: &Element, key: &str, items: &[Value]) {
-        let wanted: BTreeSet<String> =
-            items.iter().filter_map(|item| encode::element_text(&element.kind, item)).collect();
+        let wanted: BTreeSet<String> = items
+            .iter()
+            .filter_map(|item| encode::element_text(&element.kind, item))
+            .collect();
         let present: BTreeSet<String> = self.view.element_texts(key).map(str::to_owned).collect();
-        let gone = present.difference(&wanted).map(|text| RootEdit::Delete(element_key(key, text)));
-        let new = wanted.difference(&present).map(|text| RootEdit::Toggle(element_key(key, text)));
+        let gone = present
+            .difference(&wanted)
+            .map(|text| RootEdit::Delete(element_key(key, text)));
+        let new = wanted
+            .difference(&present)
+            .map(|text| RootEdit::Toggle(element_key(key, text)));
         self.edits.root.extend(gone.chain(new));
     }
 
     fn text(&mut self, field: &Field, key: &str, text: &str) {
         let differs = self.known_text(key).is_none_or(|known| known != text);
         if differs && (!text.is_empty() || self.view.has_object(key)) {
-            self.edits.objects.push(ObjectEdit::SetText(key.to_owned(), text.to_owned()));
+            self.edits
+                .objects
+                .push(ObjectEdit::SetText(key.to_owned(), text.to_owned()));
         }
         self.object_is_some(field, key, text.is_empty());
     }
@@ -365,14 +463,20 @@ impl<'a> Patch<'a> {
         let stored = view::stored_list(self.view.schema, &element.kind, items);
         let differs = self.known_list(key).is_none_or(|known| known != stored);
         if differs && (!stored.is_empty() || self.view.has_object(key)) {
-            self.edits.objects.push(ObjectEdit::SetList(key.to_owned(), stored));
+            self.edits
+                .objects
+                .push(ObjectEdit::SetList(key.to_owned(), stored));
         }
         self.object_is_some(field, key, items.is_empty());
     }
 
     fn object_is_some(&mut self, field: &Field, key: &str, empty: bool) {
         self.delete_if_visible(null_key(key));
-        if empty && !field.required && !self.view.has_object(key) && !self.view.is_visible(&some_key(key)) {
+        if empty
+            && !field.required
+            && !self.view.has_object(key)
+            && !self.view.is_visible(&some_key(key))
+        {
             self.edits.root.push(RootEdit::Toggle(some_key(key)));
         }
     }

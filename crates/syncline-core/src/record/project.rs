@@ -20,14 +20,24 @@ impl RecordView<'_> {
 
     /// What the record holds, deleted or not.
     pub fn project_deleted(&self) -> Map<String, Value> {
-        self.model.fields.iter().map(|field| (field.name.clone(), self.field(field))).collect()
+        self.model
+            .fields
+            .iter()
+            .map(|field| (field.name.clone(), self.field(field)))
+            .collect()
     }
 
     /// The values of the record's SQL row, in the order of the columns: the same as
     /// [`column_values`](super::column_values) of the projection, without making it. `None` if the
     /// record is deleted.
     pub fn column_values(&self) -> Option<Vec<SqlValue>> {
-        self.is_live().then(|| self.model.fields.iter().map(|field| self.column(field)).collect())
+        self.is_live().then(|| {
+            self.model
+                .fields
+                .iter()
+                .map(|field| self.column(field))
+                .collect()
+        })
     }
 
     /// What one field shows.
@@ -36,7 +46,9 @@ impl RecordView<'_> {
         match &field.kind {
             FieldKind::Counter => Value::from(self.counter(key)),
             FieldKind::Text { .. } => self.text(field, key).map_or(Value::Null, Value::String),
-            FieldKind::List(element) => self.list(element, field, key).map_or(Value::Null, Value::Array),
+            FieldKind::List(element) => self
+                .list(element, field, key)
+                .map_or(Value::Null, Value::Array),
             FieldKind::Set(element) => Value::Array(self.elements(element, key)),
             FieldKind::Embedded(_) => self
                 .embedded_type(&field.kind)
@@ -51,7 +63,9 @@ impl RecordView<'_> {
             FieldKind::Counter => SqlValue::Integer(self.counter(key)),
             FieldKind::Text { .. } => self.text(field, key).map_or(SqlValue::Null, SqlValue::Text),
             FieldKind::Scalar(_) | FieldKind::Enum(_) => match self.scalar(field.merge, key) {
-                Some(_) if field.managed == Managed::UpdatedAt => column_value(&field.kind, self.derived(field)),
+                Some(_) if field.managed == Managed::UpdatedAt => {
+                    column_value(&field.kind, self.derived(field))
+                }
                 None | Some(ScalarValue::Null) => column_value(&field.kind, self.derived(field)),
                 Some(value) => scalar_column(&field.kind, value),
             },
@@ -77,7 +91,9 @@ impl RecordView<'_> {
             (Managed::Id, _) => Value::String(id_text(self.record)),
             (Managed::CreatedAt, Some((first, _))) => moment(&field.kind, first),
             (Managed::UpdatedAt, Some((_, last))) => moment(&field.kind, last),
-            (Managed::CreatedAt | Managed::UpdatedAt, None) | (Managed::No | Managed::Owner, _) => Value::Null,
+            (Managed::CreatedAt | Managed::UpdatedAt, None) | (Managed::No | Managed::Owner, _) => {
+                Value::Null
+            }
         }
     }
 
@@ -132,9 +148,19 @@ fn scalar_column(kind: &FieldKind, value: &ScalarValue) -> SqlValue {
             SqlValue::Text(text_of_json(encode::json_shown(text.as_str())))
         }
         ScalarValue::Str(text) => SqlValue::Text(text.to_string()),
-        ScalarValue::Int(number) if !matches!(kind, FieldKind::Scalar(Scalar::Float | Scalar::Json)) => SqlValue::Integer(*number),
-        ScalarValue::F64(number) if *kind != FieldKind::Scalar(Scalar::Json) && number.is_finite() => SqlValue::Real(*number),
-        ScalarValue::Boolean(truth) if *kind != FieldKind::Scalar(Scalar::Json) => SqlValue::Integer(i64::from(*truth)),
+        ScalarValue::Int(number)
+            if !matches!(kind, FieldKind::Scalar(Scalar::Float | Scalar::Json)) =>
+        {
+            SqlValue::Integer(*number)
+        }
+        ScalarValue::F64(number)
+            if *kind != FieldKind::Scalar(Scalar::Json) && number.is_finite() =>
+        {
+            SqlValue::Real(*number)
+        }
+        ScalarValue::Boolean(truth) if *kind != FieldKind::Scalar(Scalar::Json) => {
+            SqlValue::Integer(i64::from(*truth))
+        }
         ScalarValue::Int(_)
         | ScalarValue::F64(_)
         | ScalarValue::Boolean(_)
