@@ -87,8 +87,6 @@ pub struct IncomingRow {
     pub record: RecordId,
     /// Raw change bytes, with the header that belongs to them.
     pub bytes: Vec<u8>,
-    /// The change's hash, computed from the bytes.
-    pub hash: [u8; 32],
 }
 
 /// What became of a batch.
