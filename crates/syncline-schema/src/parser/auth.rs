@@ -70,9 +70,12 @@ pub(super) fn rules(list: &DirectiveList, findings: &mut Findings) -> Checked<Ve
         };
         let entries = Entries::new(entries)?;
         let rule = rule(&entries, item, &mut said, findings)?;
+        let named = entries
+            .value("ownerField")
+            .or_else(|| entries.value("groupsField"));
         rules.push(PlacedRule {
             rule,
-            span: item.span(),
+            span: named.unwrap_or(item).span(),
         });
     }
     Ok(rules)
@@ -154,7 +157,7 @@ fn allow(
             let cure = did_you_mean(other, known)
                 .unwrap_or_else(|| format!("there are {}", known.join(", ")));
             Err(
-                Finding::error(allow.span.clone(), format!("nobody is called `{other}`"))
+                Finding::error(allow.span.clone(), format!("`allow` cannot be `{other}`"))
                     .help(cure),
             )
         }

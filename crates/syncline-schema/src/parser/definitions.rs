@@ -69,7 +69,7 @@ pub(super) fn collect<'a>(document: &'a Document, findings: &mut Findings) -> De
         let checked = sort(&mut definitions, &mut roots, definition, findings);
         findings.keep(checked);
     }
-    if definitions.models.is_empty() {
+    if definitions.models.is_empty() && !findings.has_errors() {
         findings.push(
             Finding::error(0..0, "the schema has no model")
                 .help("mark the types whose records are stored: `type Todo @model { … }`"),

@@ -78,7 +78,10 @@ impl Diagnostics {
             .with_width(100);
         let source = Arc::new(NamedSource::new(&self.file, self.source.clone()));
         let mut out = String::new();
-        for finding in &self.findings {
+        for (nth, finding) in self.findings.iter().enumerate() {
+            if nth > 0 {
+                out.push('\n');
+            }
             let report = miette::Report::new(finding.to_miette()).with_source_code(source.clone());
             if handler.render_report(&mut out, report.as_ref()).is_err() {
                 // Without an excerpt the place still stands in words.

@@ -223,7 +223,7 @@ fn foreign(directive: &Node<Directive>) -> Checked<Box<Finding>> {
         return Ok(Finding::warning(span, format!("`@{name}` is not carried over")).help(*lost));
     }
     let replaced = |rewrite: &str| {
-        Err(Finding::error(span.clone(), format!("`@{name}` was replaced in 2021")).help(rewrite))
+        Err(Finding::error(span.clone(), format!("`@{name}` has been replaced")).help(rewrite))
     };
     match name {
         "key" => replaced(&key_rewrite(directive)),
@@ -231,11 +231,13 @@ fn foreign(directive: &Node<Directive>) -> Checked<Box<Finding>> {
             "a list: `comments: [Comment] @hasMany(indexName: \"byPost\", fields: [\"id\"])`; one record that refers back: `post: Post @belongsTo(fields: [\"postID\"])`; one record: `team: Team @hasOne`",
         ),
         _ => {
-            let candidates = KNOWN.iter().map(|known| known.name);
-            let cure = did_you_mean(name, candidates).unwrap_or_else(|| {
-                let all: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
-                format!("there are @{}", all.join(", @"))
-            });
+            let all: Vec<String> = KNOWN
+                .iter()
+                .map(|known| format!("@{}", known.name))
+                .collect();
+            let written = format!("@{name}");
+            let cure = did_you_mean(&written, all.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("there are {}", all.join(", ")));
             Err(Finding::error(span, format!("there is no directive `@{name}`")).help(cure))
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct Draft<'a> {
     pub(super) managed: Vec<Field>,
     pub(super) indexes: Vec<IndexDraft>,
     pub(super) relations: Vec<RelationDraft<'a>>,
+    /// Its own fields and key are sound, so others can refer to it.
+    pub(super) keyed: bool,
     /// An error of this model is told already.
     pub(super) failed: bool,
 }
@@ -84,6 +86,7 @@ impl<'a> Draft<'a> {
             managed: Vec::new(),
             indexes: Vec::new(),
             relations: Vec::new(),
+            keyed: false,
             failed: false,
         }
     }

@@ -72,13 +72,11 @@ fn kind(field: &Node<FieldDefinition>, written: &Written<'_>) -> Checked<FieldKi
     let Some(special) = special else {
         return Ok(plain_kind(element, written));
     };
-    let what = || format!("`@{}` on `{}: {}`", special.name, field.name, field.ty);
     let refuse = |needed: &str| {
-        Err(Finding::error(
-            directives::name_span(special),
-            format!("{} makes no sense", what()),
+        Err(
+            Finding::error(directives::name_span(special), misfit(special, field))
+                .help(format!("`@{}` belongs on {needed}", special.name)),
         )
-        .help(format!("`@{}` belongs on {needed}", special.name)))
     };
     match special.name.as_str() {
         "counter" if written.list || written.target != Target::Scalar(Scalar::Int) => {
@@ -113,6 +111,13 @@ fn plain_kind(element: ElementKind, written: &Written<'_>) -> FieldKind {
         ElementKind::Enum(name) => FieldKind::Enum(name),
         ElementKind::Embedded(name) => FieldKind::Embedded(name),
     }
+}
+
+fn misfit(directive: &Directive, field: &FieldDefinition) -> String {
+    format!(
+        "`@{}` does not fit `{}: {}`",
+        directive.name, field.name, field.ty
+    )
 }
 
 /// `@counter`, `@text` or `@set`, of which a field has one at most.
@@ -190,7 +195,7 @@ fn merge(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<Merge> {
         | FieldKind::Embedded(_) => {
             return Err(Finding::error(
                 directives::name_span(directive),
-                format!("`@merge` on `{}: {}` makes no sense", field.name, field.ty),
+                misfit(directive, field),
             )
             .help("it chooses between values of one scalar or enum; counters, texts, lists, sets and embedded types merge by themselves"));
         }
@@ -216,14 +221,10 @@ fn fulltext(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<bool> {
         kind,
         FieldKind::Text { .. } | FieldKind::Scalar(Scalar::String)
     ) {
-        return Err(Finding::error(
-            directives::name_span(directive),
-            format!(
-                "`@fulltext` on `{}: {}` makes no sense",
-                field.name, field.ty
-            ),
-        )
-        .help("it belongs on a field of type `String`, with or without `@text`"));
+        return Err(
+            Finding::error(directives::name_span(directive), misfit(directive, field))
+                .help("it belongs on a field of type `String`, with or without `@text`"),
+        );
     }
     if matches!(field.name.to_lowercase().as_str(), "rank" | "rowid") {
         return Err(Finding::error(

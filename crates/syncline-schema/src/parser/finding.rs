@@ -60,6 +60,12 @@ impl Findings {
         self.0.push(*finding);
     }
 
+    pub(super) fn has_errors(&self) -> bool {
+        self.0
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+
     pub(super) fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
     }

@@ -29,7 +29,8 @@ pub(super) fn build<'a>(
     for node in &definitions.models {
         let mut draft = Draft::new(node);
         let checked = fill(&mut draft, definitions, enums, findings);
-        draft.failed = findings.keep(checked).is_none();
+        draft.keyed = findings.keep(checked).is_some();
+        draft.failed = !draft.keyed;
         drafts.push(draft);
     }
     drafts
@@ -237,7 +238,7 @@ fn relation_directive(field: &Node<FieldDefinition>) -> Checked<Option<&Node<Dir
             return Err(Finding::error(
                 directives::name_span(other),
                 format!(
-                    "`@{}` on the relation `{}` makes no sense",
+                    "`@{}` does not fit the relation `{}`",
                     other.name, field.name
                 ),
             )

@@ -48,11 +48,11 @@ fn each(drafts: &mut [Draft<'_>], findings: &mut Findings, kind: RelationKind, r
     }
 }
 
-/// Index of the sound draft of that name.
+/// Index of the draft of that name whose fields and key are sound.
 fn find(drafts: &[Draft<'_>], name: &str) -> Option<usize> {
     drafts
         .iter()
-        .position(|draft| draft.name() == name && !draft.failed)
+        .position(|draft| draft.name() == name && draft.keyed)
 }
 
 /// Amplify's way to join words: `projectTeamId`.

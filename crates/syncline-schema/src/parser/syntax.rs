@@ -1,5 +1,7 @@
 //! Text to tree, and syntax errors in our words.
 
+use std::ops::Range;
+
 use apollo_compiler::{ast::Document, diagnostic::ToCliReport};
 
 use super::finding::{Checked, Finding, Spanned};
@@ -117,53 +119,51 @@ const EXPECTATIONS: &[(&str, &str)] = &[
     ("Selection Set", "a definition: `type`, `enum` or `input`"),
 ];
 
-fn in_our_words(source: &str, span: std::ops::Range<usize>, message: &str) -> Box<Finding> {
+fn in_our_words(source: &str, span: Range<usize>, message: &str) -> Box<Finding> {
     let message = message.strip_prefix("syntax error: ").unwrap_or(message);
-    let token = source.get(span.clone()).unwrap_or("").trim();
-    let found = if token.is_empty() || token == "EOF" || span.start >= source.trim_end().len() {
-        "the end of the file".to_owned()
-    } else {
-        format!("`{}`", token.chars().take(40).collect::<String>())
-    };
+    let end = source.trim_end().len();
+    if span.start >= end {
+        let wanted = wanted(message).unwrap_or("more");
+        return Finding::error(
+            end..end,
+            format!("expected {wanted}, found the end of the file"),
+        )
+        .help("something is opened and never closed; look for a missing `}` or `)`");
+    }
+    let token = first_line(source.get(span.clone()).unwrap_or(""));
+    let span = span.start..span.start + token.len();
     let lower = message.to_lowercase();
     if lower.contains("unterminated string") || lower.contains("unexpected line terminator") {
         return Finding::error(span, "a string is not closed").help("close it with `\"`");
     }
-    let wanted = message.split_once("expected ").and_then(|(_, wanted)| {
-        let known = EXPECTATIONS
-            .iter()
-            .find(|(theirs, _)| wanted.contains(theirs));
-        known.map(|(_, ours)| *ours)
-    });
-    let Some(wanted) = wanted else {
-        let cause = message.trim_end_matches('.');
-        return Finding::error(
-            span,
-            format!("{found} cannot stand here: {}", lower_first(cause)),
-        );
+    let found: String = token.chars().take(40).collect();
+    let message = match wanted(message) {
+        Some(wanted) => format!("expected {wanted}, found `{found}`"),
+        None => format!(
+            "`{found}` cannot stand here: {}",
+            lower_first(message.trim_end_matches('.'))
+        ),
     };
-    let finding = Finding::error(span.clone(), format!("expected {wanted}, found {found}"));
-    finding.maybe_help(cure(source, token, span.start))
+    let help = cure(source, token, span.start);
+    Finding::error(span, message).maybe_help(help)
+}
+
+/// What the parser was looking for, in our words.
+fn wanted(message: &str) -> Option<&'static str> {
+    let (_, wanted) = message.split_once("expected ")?;
+    let known = EXPECTATIONS
+        .iter()
+        .find(|(theirs, _)| wanted.contains(theirs));
+    known.map(|(_, ours)| *ours)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("").trim_end()
 }
 
 /// Slips that are common enough to name.
 fn cure(source: &str, token: &str, at: usize) -> Option<String> {
-    if token == "}" {
-        let opened = source[..at].trim_end().ends_with('{');
-        return opened
-            .then(|| "a type needs at least one field, an enum at least one value".to_owned());
-    }
-    if at >= source.trim_end().len() {
-        return Some(
-            "something is opened and never closed; look for a missing `}` or `)`".to_owned(),
-        );
-    }
-    if token.starts_with(['\'', '`']) {
-        return Some("strings stand in double quotes".to_owned());
-    }
-    if token == "//" || token.starts_with("/") {
-        return Some("comments start with `#`".to_owned());
-    }
+    let before = source.get(..at)?.trim_end();
     let keywords = [
         "type",
         "enum",
@@ -175,10 +175,29 @@ fn cure(source: &str, token: &str, at: usize) -> Option<String> {
         "directive",
         "schema",
     ];
-    (!token.is_empty())
-        .then(|| crate::did_you_mean(token, keywords))
-        .flatten()
-        .filter(|_| !keywords.contains(&token))
+    if token == "}" && before.ends_with('{') {
+        return Some("a type needs at least one field, an enum at least one value".to_owned());
+    }
+    if token.starts_with(['\'', '`']) {
+        return Some("strings stand in double quotes".to_owned());
+    }
+    if token.starts_with('/') {
+        return Some("comments start with `#`".to_owned());
+    }
+    if token == ":" {
+        // `title:` without a type takes the next field's name for it.
+        let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let name = before
+            .trim_end_matches(in_name)
+            .trim_end()
+            .strip_suffix(':')?;
+        let untyped = &name[name.trim_end_matches(in_name).len()..];
+        return Some(format!("`{untyped}` has no type"));
+    }
+    if token.is_empty() || keywords.contains(&token) {
+        return None;
+    }
+    crate::did_you_mean(token, keywords)
 }
 
 fn lower_first(text: &str) -> String {

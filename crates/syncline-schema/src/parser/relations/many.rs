@@ -247,7 +247,11 @@ fn join(
     };
     if let [_] = ends {
         // The other end may be missing because its model has an error of its own.
-        if find(drafts, first.target).is_none() {
+        let target = first.target.as_str();
+        if drafts
+            .iter()
+            .any(|draft| draft.name() == target && draft.failed)
+        {
             return Ok(None);
         }
         return Err(
