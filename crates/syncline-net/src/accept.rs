@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use quinn::{Connecting, Incoming};
+use quinn::{Connecting, ConnectionError, Incoming};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
@@ -17,7 +17,8 @@ use crate::limits::Limits;
 
 /// A peer that knocked and has not yet shaken hands.
 pub struct Handshake {
-    connecting: Connecting,
+    /// A first packet can already be one too many, such as one that names another protocol.
+    connecting: Result<Connecting, ConnectionError>,
     peer: SocketAddr,
     deadline: Instant,
     timeout: Duration,
@@ -41,22 +42,15 @@ impl Handshake {
             return None;
         }
         let peer = canonical(incoming.remote_address());
-        match incoming.accept() {
-            Ok(connecting) => Some(Self {
-                connecting,
-                peer,
-                deadline: Instant::now() + limits.handshake_timeout,
-                timeout: limits.handshake_timeout,
-                queue_bytes_max: limits.queue_bytes_max,
-                connection: ConnectionSlot::take(gate),
-                handshake: HandshakeSlot::take(gate),
-            }),
-            Err(error) => {
-                count(&gate.failed);
-                tracing::debug!(%peer, %error, "a first packet that starts no handshake");
-                None
-            }
-        }
+        Some(Self {
+            connecting: incoming.accept(),
+            peer,
+            deadline: Instant::now() + limits.handshake_timeout,
+            timeout: limits.handshake_timeout,
+            queue_bytes_max: limits.queue_bytes_max,
+            connection: ConnectionSlot::take(gate),
+            handshake: HandshakeSlot::take(gate),
+        })
     }
 
     /// Where the peer says it is. Not proven yet.
@@ -66,7 +60,7 @@ impl Handshake {
 
     /// Finishes the handshake, within the handshake timeout counted from the peer's knock.
     pub async fn complete(self) -> Result<Connection, AcceptError> {
-        let outcome = match timeout_at(self.deadline, self.connecting).await {
+        let outcome = match timeout_at(self.deadline, async { self.connecting?.await }).await {
             Ok(Ok(quic)) => Ok(quic),
             Ok(Err(error)) => Err(AcceptError::Failed {
                 peer: self.peer,

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use quinn::{IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
+/// The round-trip time assumed before one is measured. A lost first packet is sent again after
+/// three times as long; with the usual 333 ms a handshake timeout of 5 s would leave only three
+/// tries, too few when all clients of a restarted relay come back at once.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+
 /// The bounds of an endpoint. The defaults are those of a relay.
 ///
 /// What one peer can make us hold is bounded by `connection_window_bytes` (arriving) and
@@ -84,6 +89,7 @@ impl Limits {
             .receive_window(VarInt::from_u32(self.connection_window_bytes))
             .send_window(self.send_window_bytes)
             .datagram_receive_buffer_size(None)
+            .initial_rtt(INITIAL_RTT)
             .mtu_discovery_config(mtu)
             .enable_segmentation_offload(self.segmentation_offload);
         transport

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn many_clients_of_a_restarted_relay_come_back_spread_over_the_whole_bound() {
-        let waits: Vec<_> = (0..1_000)
+        let waits: Vec<Duration> = (0..1_000)
             .map(|seed| {
                 let mut redial = Redial::new(RedialPolicy::default(), seed);
                 redial.next_delay(Duration::ZERO)
@@ -156,7 +156,7 @@ mod tests {
             let to = from + Duration::from_micros(62_500);
             let inside = waits
                 .iter()
-                .filter(|wait| (from..to).contains(wait))
+                .filter(|wait| (from..to).contains(*wait))
                 .count();
             assert!(
                 (150..350).contains(&inside),

@@ -77,6 +77,10 @@ impl ClientTls {
 
 /// Reads whatever files `trust` needs, so it may block.
 pub(crate) fn client_tls(trust: &Trust) -> Result<ClientTls, TrustError> {
+    client_tls_for(trust, ALPN)
+}
+
+pub(crate) fn client_tls_for(trust: &Trust, protocol: &str) -> Result<ClientTls, TrustError> {
     let mut pinned = None;
     let builder = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
@@ -96,7 +100,7 @@ pub(crate) fn client_tls(trust: &Trust) -> Result<ClientTls, TrustError> {
         Trust::NativeRoots => builder.with_root_certificates(native_roots()?),
     }
     .with_no_client_auth();
-    tls.alpn_protocols = vec![ALPN.as_bytes().to_vec()];
+    tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     // Every dial is a full handshake: tickets would cost memory per connection on the relay, and
     // 0-RTT data can be replayed.
     tls.resumption = Resumption::disabled();
@@ -108,12 +112,16 @@ pub(crate) fn client_tls(trust: &Trust) -> Result<ClientTls, TrustError> {
 }
 
 pub(crate) fn server_tls(identity: &Identity) -> Arc<QuicServerConfig> {
+    server_tls_for(identity, ALPN)
+}
+
+pub(crate) fn server_tls_for(identity: &Identity, protocol: &str) -> Arc<QuicServerConfig> {
     let mut tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .expect("ring has TLS 1.3 suites")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified())));
-    tls.alpn_protocols = vec![ALPN.as_bytes().to_vec()];
+    tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     tls.send_tls13_tickets = 0;
     tls.session_storage = Arc::new(NoServerSessionStorage {});
     Arc::new(QuicServerConfig::try_from(tls).expect("ring has TLS13_AES_128_GCM_SHA256"))
