@@ -1,0 +1,282 @@
+//! Merging is commutative, associative and idempotent for every kind of field, and gives what
+//! each kind promises.
+
+mod merge_support;
+
+use automerge::{ActorId, ScalarValue};
+use merge_support::{LIST, TEXT, cases, genesis};
+use proptest::prelude::*;
+use syncline_core::change::Change;
+use syncline_core::document::Document;
+use syncline_core::edit::{Edits, ObjectEdit, RootEdit};
+use syncline_core::guard::{self, Refusal};
+use syncline_core::lineage::Lineage;
+use syncline_core::state::{RecordState, Writer};
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Scalar,
+    Counter,
+    SetElement,
+    Live,
+    Embedded,
+    Text,
+    List,
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Scalar,
+    Kind::Counter,
+    Kind::SetElement,
+    Kind::Live,
+    Kind::Embedded,
+    Kind::Text,
+    Kind::List,
+];
+
+#[derive(Clone, Default)]
+struct Replica {
+    changes: Vec<Change>,
+    state: RecordState,
+    lineage: Lineage,
+}
+
+impl Replica {
+    /// Takes what is new and ready; says whether anything was.
+    fn receive(&mut self, change: &Change) -> bool {
+        let Ok(verdict) = guard::check(change, &self.state, &mut self.lineage);
+        match verdict {
+            Ok(()) => {
+                self.state.apply(change);
+                self.lineage.insert(change).unwrap();
+                self.changes.push(change.clone());
+                true
+            }
+            Err(Refusal::MissingDeps(_) | Refusal::Held) => false,
+            // A change that builds on everything held is judged by the state alone.
+            Err(_) if self.lineage.contains(&change.hash()) => false,
+            Err(refusal) => panic!("honest change refused: {refusal}"),
+        }
+    }
+
+    fn document(&self) -> Document {
+        Document::rebuild(&self.changes).unwrap()
+    }
+
+    fn edit(&mut self, kind: Kind, code: u8, actor: &ActorId) {
+        let (root, objects) = edit_of(kind, code, self);
+        if objects.is_empty() {
+            let own = self
+                .changes
+                .iter()
+                .filter(|change| change.actor() == actor)
+                .next_back();
+            let writer = Writer {
+                actor,
+                own_last: own.map(Change::hash),
+            };
+            if let Ok(Some(change)) = self.state.build(&root, &writer, 9) {
+                assert!(self.receive(&change));
+            }
+            return;
+        }
+        if let Some(edited) = self
+            .document()
+            .edit(&Edits { root, objects }, &genesis, actor, 9)
+            .unwrap()
+        {
+            for change in edited.genesis.iter().chain(&edited.changes) {
+                self.receive(change);
+            }
+        }
+    }
+}
+
+fn edit_of(kind: Kind, code: u8, replica: &Replica) -> (Vec<RootEdit>, Vec<ObjectEdit>) {
+    let code_text = code.to_string();
+    let root = |edit| (vec![edit], Vec::new());
+    let toggled = |key: &str| match code % 3 {
+        0 => RootEdit::Delete(key.into()),
+        _ => RootEdit::Toggle(key.into()),
+    };
+    match kind {
+        Kind::Scalar if code % 5 == 0 => root(RootEdit::Delete("title".into())),
+        Kind::Scalar => root(RootEdit::Put(
+            "title".into(),
+            ScalarValue::Str(code_text.into()),
+        )),
+        Kind::Counter => root(RootEdit::Increment("votes".into(), i64::from(code % 9) - 4)),
+        Kind::SetElement => root(toggled("tags/red")),
+        Kind::Live => root(toggled("~live")),
+        Kind::Embedded => {
+            let key = if code % 2 == 0 {
+                "address.city"
+            } else {
+                "address.zip"
+            };
+            root(RootEdit::Put(key.into(), ScalarValue::Int(i64::from(code))))
+        }
+        Kind::Text => {
+            let at = usize::from(code) % (replica.document().text_len(TEXT).unwrap_or(0) + 1);
+            let splice = ObjectEdit::Splice {
+                key: TEXT.into(),
+                at,
+                delete: 0,
+                insert: code_text,
+            };
+            (Vec::new(), vec![splice])
+        }
+        Kind::List => {
+            let mut list = replica.document().list(LIST).unwrap_or_default();
+            let at = usize::from(code) % (list.len() + 1);
+            if code % 4 == 0 && at < list.len() {
+                list.remove(at);
+            } else {
+                list.insert(at, serde_json::json!({"n": code}));
+            }
+            (Vec::new(), vec![ObjectEdit::SetList(LIST.into(), list)])
+        }
+    }
+}
+
+/// Both ways of saying what a record is.
+fn shows(replica: &Replica) -> (RecordState, Option<String>, Option<Vec<serde_json::Value>>) {
+    let document = replica.document();
+    (
+        replica.state.clone(),
+        document.text(TEXT),
+        document.list(LIST),
+    )
+}
+
+/// `into` with everything of `from`, delivered in an order of its own, twice.
+fn merge(into: &Replica, from: &Replica, seed: u64) -> Replica {
+    let mut merged = into.clone();
+    let mut order: Vec<&Change> = from.changes.iter().chain(&from.changes).collect();
+    let mut rng = merge_support::Rng::new(seed);
+    for at in (1..order.len()).rev() {
+        order.swap(at, rng.below(at + 1));
+    }
+    while order.iter().any(|change| merged.receive(change)) {}
+    merged
+}
+
+fn three_apart(kind: Kind, base: &[u8], apart: [&[u8]; 3]) -> [Replica; 3] {
+    let mut start = Replica::default();
+    let creator = ActorId::from([100_u8; 16]);
+    let create = vec![
+        RootEdit::Toggle("~live".into()),
+        RootEdit::Put("votes".into(), ScalarValue::counter(0)),
+    ];
+    let writer = Writer {
+        actor: &creator,
+        own_last: None,
+    };
+    start.receive(
+        &RecordState::default()
+            .build(&create, &writer, 1)
+            .unwrap()
+            .unwrap(),
+    );
+    base.iter()
+        .for_each(|code| start.edit(kind, *code, &creator));
+    let writers = [3_u8, 200, 7].map(|byte| ActorId::from([byte; 16]));
+    let mut replicas = [start.clone(), start.clone(), start];
+    for ((replica, codes), writer) in replicas.iter_mut().zip(apart).zip(&writers) {
+        codes
+            .iter()
+            .for_each(|code| replica.edit(kind, *code, writer));
+    }
+    replicas
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(25) as u32))]
+
+    #[test]
+    fn merging_is_commutative_associative_and_idempotent(
+        base in prop::collection::vec(any::<u8>(), 0..3),
+        a in prop::collection::vec(any::<u8>(), 0..4),
+        b in prop::collection::vec(any::<u8>(), 0..4),
+        c in prop::collection::vec(any::<u8>(), 0..4),
+        seed in any::<u64>(),
+    ) {
+        for kind in KINDS {
+            let [a, b, c] = three_apart(kind, &base, [&a, &b, &c]);
+            let ab = merge(&a, &b, seed);
+            prop_assert_eq!(shows(&ab), shows(&merge(&b, &a, seed + 1)), "{:?} commutes", kind);
+            let left = merge(&ab, &c, seed + 2);
+            let right = merge(&a, &merge(&b, &c, seed + 3), seed + 4);
+            prop_assert_eq!(shows(&left), shows(&right), "{:?} associates", kind);
+            prop_assert_eq!(shows(&merge(&left, &left, seed)), shows(&left), "{:?} twice is once", kind);
+            prop_assert_eq!(shows(&merge(&left, &a, seed)), shows(&left), "{:?} absorbs", kind);
+        }
+    }
+
+    #[test]
+    fn counters_sum_up(by in prop::collection::vec(-9_i64..9, 3)) {
+        let [mut a, mut b, mut c] = three_apart(Kind::Counter, &[], [&[], &[], &[]]);
+        for ((replica, by), byte) in [&mut a, &mut b, &mut c].into_iter().zip(&by).zip(1_u8..) {
+            let actor = ActorId::from([byte; 16]);
+            let writer = Writer { actor: &actor, own_last: None };
+            let change = replica.state.build(&[RootEdit::Increment("votes".into(), *by)], &writer, 2).unwrap().unwrap();
+            replica.receive(&change);
+        }
+        let all = merge(&merge(&a, &b, 1), &c, 2);
+        prop_assert_eq!(all.state.counter("votes"), Some(by.iter().sum()));
+    }
+}
+
+fn apart_then_merged(kind: Kind, base: &[u8], a: &[u8], b: &[u8]) -> Replica {
+    let [a, b, _] = three_apart(kind, base, [a, b, &[]]);
+    merge(&a, &b, 5)
+}
+
+#[test]
+fn an_add_beats_a_concurrent_remove_and_a_delete_an_edit() {
+    const ADD: u8 = 1;
+    const REMOVE: u8 = 0;
+    let present = |replica: &Replica, key| !replica.state.visible(key).is_empty();
+    let merged = apart_then_merged(Kind::SetElement, &[ADD], &[ADD], &[REMOVE]);
+    assert!(present(&merged, "tags/red"), "an element added again stays");
+    let merged = apart_then_merged(Kind::SetElement, &[ADD], &[], &[REMOVE]);
+    assert!(!present(&merged, "tags/red"));
+    let merged = apart_then_merged(Kind::Live, &[], &[ADD], &[REMOVE]);
+    assert!(
+        present(&merged, "~live"),
+        "an undelete beats a concurrent delete"
+    );
+    let [mut a, b, _] = three_apart(Kind::Live, &[], [&[], &[REMOVE], &[]]);
+    a.edit(Kind::Scalar, 7, &ActorId::from([9; 16]));
+    let merged = merge(&a, &b, 1);
+    assert!(
+        !present(&merged, "~live"),
+        "a delete beats a concurrent edit"
+    );
+    assert!(present(&merged, "title"), "and the edit is kept");
+}
+
+#[test]
+fn fields_of_an_embedded_type_merge_one_by_one() {
+    let merged = apart_then_merged(Kind::Embedded, &[], &[2], &[5]);
+    assert_eq!(
+        merged.state.scalar("address.city"),
+        Some(&ScalarValue::Int(2))
+    );
+    assert_eq!(
+        merged.state.scalar("address.zip"),
+        Some(&ScalarValue::Int(5))
+    );
+}
+
+#[test]
+fn concurrent_texts_and_list_elements_are_both_kept() {
+    let merged = apart_then_merged(Kind::Text, &[11], &[21], &[31]);
+    let text = merged.document().text(TEXT).unwrap();
+    assert!(
+        ["11", "21", "31"].iter().all(|part| text.contains(part)) && text.len() == 6,
+        "{text}"
+    );
+    let merged = apart_then_merged(Kind::List, &[5], &[1], &[2]);
+    assert_eq!(merged.document().list(LIST).unwrap().len(), 3);
+}
