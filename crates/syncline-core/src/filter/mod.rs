@@ -13,7 +13,7 @@ mod resolve;
 
 use serde_json::Value;
 
-pub use order::{Order, Page, compare_records, complete_order, resolve_order};
+pub use order::{Order, compare_records, complete_order, resolve_order};
 pub use resolve::{InvalidFilter, field_at};
 
 /// Which records of a model are meant.

@@ -1,4 +1,4 @@
-//! In which order records come, and which part of them.
+//! In which order records come.
 
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
@@ -14,17 +14,6 @@ pub struct Order {
     pub field: String,
     /// Greatest first.
     pub descending: bool,
-}
-
-/// Which part of a result is wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// At most so many records.
-    pub limit: Option<u64>,
-    /// Without so many of the first.
-    pub offset: u64,
-    /// Only those behind the record that this token stands for.
-    pub after: Option<String>,
 }
 
 impl Order {
