@@ -10,13 +10,15 @@
 //!
 //! # Objects
 //!
-//! Automerge trusts what an operation inside an object refers to. These broke documents when only
-//! the conditions for root keys were checked, and are refused here, since what a sandbox says
-//! may depend on what else has arrived: elements and objects that no operation made, or that are
-//! concurrent; elements of another object, map keys in lists and elements in maps; inserts with
-//! predecessors; predecessors that stand at another element, are deletes, or come twice; deletes
-//! and overwrites without predecessors; increments in lists; marks; blocks and long strings
-//! inside texts; nesting that would exhaust the stack of whoever reads it.
+//! Automerge trusts what an operation inside an object refers to. With the conditions for root
+//! keys alone, mutants made it panic, save documents that never load, show other content after
+//! a load, or panic at a later edit. A sandbox catches most of that, but not all, and what it says
+//! may depend on what else has arrived. So the guard refuses: elements and objects that no
+//! operation made, or that are concurrent; elements of another object, map keys in lists and
+//! elements in maps; inserts with predecessors; predecessors that stand at another element, are
+//! deletes, or come twice; deletes and overwrites without predecessors; increments in lists;
+//! marks; blocks and long strings inside texts; tables; nesting that would exhaust the stack of
+//! whoever reads it. Random mutants that pass all this were taken by every sandbox, in every order.
 
 mod objects;
 

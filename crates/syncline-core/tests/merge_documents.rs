@@ -1,4 +1,9 @@
 //! Texts and lists: edits as changes, genesis, and the sandbox.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failing test may panic, a passing one may tell what it saw"
+)]
 
 mod merge_support;
 
@@ -419,4 +424,23 @@ fn everything_moves_between_threads() {
     is_send::<RecordState>();
     is_send::<Lineage>();
     is_send::<Document>();
+}
+
+#[test]
+fn a_list_of_big_elements_is_split_by_bytes() {
+    let (mut document, mut changes) = created();
+    let elements: Vec<serde_json::Value> = (0..40)
+        .map(|n| json!(format!("{n}{}", "x".repeat(20_000))))
+        .collect();
+    changes.extend(edit(&mut document, &set_list(json!(elements)), &actor(1)));
+    assert!(changes.iter().all(|change| change.bytes().len() < 400_000));
+    assert_eq!(
+        Document::rebuild(&changes).unwrap().list(LIST),
+        Some(elements)
+    );
+    let monster = json!(["x".repeat(9 << 20)]);
+    let heads = document.heads();
+    let refused = document.edit(&set_list(monster), &genesis, &actor(1), 5);
+    assert!(matches!(refused, Err(EditError::TooLarge { .. })));
+    assert_eq!(document.heads(), heads);
 }

@@ -1,4 +1,9 @@
 //! A record's state as bytes: what goes in comes out, and damage is an error.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failing test may panic, a passing one may tell what it saw"
+)]
 
 mod merge_support;
 

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
-use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, Value};
+use automerge::{
+    ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
+};
 use serde_json::Value as Json;
 
 use super::{Document, diff, json, newest_object};
-use crate::change::Change;
+use crate::change::{Change, MAX_CHANGE_BYTES};
 use crate::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
 use crate::genesis::{Genesis, object_type};
 use crate::guard::MAX_DEPTH;
@@ -16,6 +18,12 @@ use crate::state::{self, EditError, OpId, Visible, VisibleOp};
 /// Bigger edits become several changes of about this many operations, each of which fits a batch
 /// and leaves room for other records' changes in between.
 pub const SPLIT_OPS: usize = 1 << 16;
+
+/// As [`SPLIT_OPS`], for list elements: bytes of their JSON.
+const SPLIT_BYTES: usize = 1 << 18;
+
+/// What a change takes beside its values, at most.
+const FRAME_BYTES: usize = 1 << 20;
 
 /// What [`Document::edit`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +74,7 @@ impl Document {
         state::plan(&edits.root, 1, self.doc.get_actor(), |key| {
             standing(&self.doc, key)
         })?;
+        check_bytes(edits.root.iter().map(root_edit_bytes).sum())?;
         let mut plan = ObjectPlan {
             document: self,
             genesis,
@@ -98,12 +107,8 @@ impl Document {
         let creating = self.doc.get_heads().is_empty();
         self.doc.set_actor(writer.clone());
         let mut changes = Vec::new();
-        write_all(&mut self.doc, edits, creating, time, &mut changes).map_err(
-            |error| match error {
-                WriteError::Automerge(error) => EditError::Document(error.to_string()),
-                WriteError::Edit(error) => error,
-            },
-        )?;
+        write_all(&mut self.doc, edits, creating, time, &mut changes)
+            .map_err(|error| EditError::Document(error.to_string()))?;
         changes.into_iter().map(state::checked).collect()
     }
 }
@@ -163,13 +168,9 @@ impl<'a> ObjectPlan<'a> {
             }
             ObjectEdit::SetList(key, elements) => {
                 self.open(key, ObjectKind::List, false)?;
-                if elements
+                elements
                     .iter()
-                    .any(|element| json::depth(element) > MAX_DEPTH)
-                {
-                    return Err(EditError::TooDeep { key: key.clone() });
-                }
-                Ok(())
+                    .try_for_each(|element| check_element(key, element))
             }
         }
     }
@@ -234,15 +235,35 @@ impl<'a> ObjectPlan<'a> {
     }
 }
 
-enum WriteError {
-    Automerge(AutomergeError),
-    Edit(EditError),
+/// An element stands in one change whole.
+fn check_element(key: &str, element: &Json) -> Result<(), EditError> {
+    if json::depth(element) > MAX_DEPTH {
+        let key = key.to_owned();
+        return Err(EditError::TooDeep { key });
+    }
+    state::check_counters(1, json::weight(element) as u64)?;
+    check_bytes(json::canonical(element).len())
 }
 
-impl From<AutomergeError> for WriteError {
-    fn from(error: AutomergeError) -> Self {
-        Self::Automerge(error)
+fn check_bytes(values: usize) -> Result<(), EditError> {
+    match values + FRAME_BYTES {
+        bytes if bytes > MAX_CHANGE_BYTES => Err(EditError::TooLarge { bytes }),
+        _ => Ok(()),
     }
+}
+
+/// Bytes of a root edit's value and key.
+fn root_edit_bytes(edit: &RootEdit) -> usize {
+    let value = match edit {
+        RootEdit::Put(_, ScalarValue::Str(text)) | RootEdit::Force(_, ScalarValue::Str(text)) => {
+            text.len()
+        }
+        RootEdit::Put(_, ScalarValue::Bytes(bytes))
+        | RootEdit::Force(_, ScalarValue::Bytes(bytes)) => bytes.len(),
+        RootEdit::Put(..) | RootEdit::Force(..) => 10,
+        RootEdit::Toggle(_) | RootEdit::Delete(_) | RootEdit::Increment(..) => 10,
+    };
+    value + root_edit_key(edit).len()
 }
 
 /// One transaction after the other, each of about [`SPLIT_OPS`] operations at most.
@@ -252,25 +273,34 @@ fn write_all(
     creating: bool,
     time: i64,
     changes: &mut Vec<Change>,
-) -> Result<(), WriteError> {
+) -> Result<(), AutomergeError> {
+    let mut bytes = 0;
     let mut tx = doc.transaction();
     for edit in &edits.root {
         write_root(&mut tx, edit)?;
     }
     for edit in &edits.objects {
         let mut steps = steps_of(&mut tx, edit, creating)?;
-        while let Some(step) = steps.next_within(SPLIT_OPS.saturating_sub(tx.pending_ops())) {
-            match step {
-                Next::Full => {
+        loop {
+            let room = Room {
+                ops: SPLIT_OPS.saturating_sub(tx.pending_ops()),
+                bytes: SPLIT_BYTES.saturating_sub(bytes),
+            };
+            match steps.next_within(&room) {
+                None => break,
+                Some(Next::Full) => {
                     tx.commit_with(CommitOptions::default().with_time(time));
                     changes.extend(doc.get_last_local_change().map(Change::from_automerge));
                     tx = doc.transaction();
+                    bytes = 0;
                 }
-                Next::Step(step) => write_step(&mut tx, &steps.object, &step)?,
+                Some(Next::Step(step)) => {
+                    bytes += step.bytes();
+                    write_step(&mut tx, &steps.object, &step)?;
+                }
             }
         }
     }
-    state::check_counters(1, tx.pending_ops() as u64).map_err(WriteError::Edit)?;
     let (hash, _) = tx.commit_with(CommitOptions::default().with_time(time));
     if hash.is_some() {
         changes.extend(doc.get_last_local_change().map(Change::from_automerge));
@@ -327,16 +357,15 @@ enum Next {
 }
 
 impl Steps {
-    /// The next step, or its beginning, that takes no more than `room` operations.
-    fn next_within(&mut self, room: usize) -> Option<Next> {
+    /// The next step, or its beginning, that finds room in the change being written.
+    fn next_within(&mut self, room: &Room) -> Option<Next> {
         let step = self.queue.pop_front()?;
-        let whole_change_free = room == SPLIT_OPS;
-        if step.weight() <= room || (whole_change_free && !step.can_be_cut()) {
+        if room.takes(&step) {
             return Some(Next::Step(step));
         }
         match step {
-            Step::Text { at, delete, insert } if room > 0 => {
-                let (now, later) = cut(at, delete, &insert, room);
+            Step::Text { at, delete, insert } if room.ops > 0 => {
+                let (now, later) = cut(at, delete, &insert, room.ops);
                 self.queue.push_front(later);
                 Some(Next::Step(now))
             }
@@ -348,8 +377,23 @@ impl Steps {
     }
 }
 
+/// What a change may still take before the next one is begun.
+struct Room {
+    ops: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// What cannot be cut goes into a change of its own.
+    fn takes(&self, step: &Step) -> bool {
+        let untouched = self.ops == SPLIT_OPS && self.bytes == SPLIT_BYTES;
+        let fits = step.ops() <= self.ops && step.bytes() <= self.bytes;
+        fits || (untouched && matches!(step, Step::Insert { .. }))
+    }
+}
+
 impl Step {
-    fn weight(&self) -> usize {
+    fn ops(&self) -> usize {
         match self {
             Self::Text { delete, insert, .. } => delete + insert.chars().count(),
             Self::Remove { .. } => 1,
@@ -357,8 +401,12 @@ impl Step {
         }
     }
 
-    fn can_be_cut(&self) -> bool {
-        matches!(self, Self::Text { .. })
+    /// Texts are bounded by their operations already.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text { .. } | Self::Remove { .. } => 0,
+            Self::Insert { element, .. } => json::canonical(element).len(),
+        }
     }
 }
 

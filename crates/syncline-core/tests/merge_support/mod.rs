@@ -1,6 +1,7 @@
 //! What the merge tests share: a seeded generator, random edits, and the reference that rule G is
 //! held against, a document rebuilt from all changes.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use std::collections::BTreeMap;
 
@@ -228,9 +229,10 @@ pub(crate) fn state_of(doc: &Automerge, changes: &[&Change]) -> RecordState {
         state.max_op = state.max_op.max(change.max_op());
         let seq = state.seqs.entry(change.actor().clone()).or_default();
         *seq = (*seq).max(change.seq());
-        if change.time() != 0 {
-            let (first, last) = state.times.unwrap_or((change.time(), change.time()));
-            state.times = Some((first.min(change.time()), last.max(change.time())));
+        let time = change.time();
+        if time != 0 {
+            let (first, last) = state.times.unwrap_or((time, time));
+            state.times = Some((first.min(time), last.max(time)));
         }
         for counter in change.start_op()..=change.max_op() {
             times.insert((change.actor().clone(), counter), change.time());
