@@ -1,8 +1,9 @@
 //! Deterministic changes: equal on every replica, so that replicas which never met make the same
 //! object, and the same initial content, once.
 //!
-//! They are no dots. They travel with the first change that depends on them, and a change by one
-//! of these actors must equal the bytes that are computed here.
+//! A genesis is no dot: it travels with the first change that depends on it. As anybody can compute
+//! its actor, a change by that actor must equal the bytes that are computed here
+//! ([`Genesis::recognize`]), or it would keep the true genesis out.
 
 use automerge::legacy::{Key, ObjectId, Op, OpType, SortedVec};
 use automerge::{ActorId, ChangeHash, ObjType};
@@ -53,6 +54,25 @@ impl Genesis {
             insert: false,
         };
         signed(&self.actor(), 1, 1, Vec::new(), 0, vec![make])
+    }
+
+    /// The genesis that a change is, for a record of this model; of fields that this schema does not
+    /// know too. `None` if it only looks like one.
+    pub fn recognize(model: &str, change: &Change) -> Option<Self> {
+        let [op] = change.ops() else { return None };
+        let (Key::Map(key), OpType::Make(made)) = (&op.key, &op.action) else {
+            return None;
+        };
+        let genesis = Self {
+            model: model.to_owned(),
+            key: key.to_string(),
+            kind: match made {
+                ObjType::Text => ObjectKind::Text,
+                ObjType::List => ObjectKind::List,
+                ObjType::Map | ObjType::Table => return None,
+            },
+        };
+        (genesis.change() == *change).then_some(genesis)
     }
 
     /// The change's name.

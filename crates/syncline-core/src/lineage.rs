@@ -1,6 +1,6 @@
 //! A record's whole history as a graph: who saw what, and what the record was then.
 //!
-//! It holds no change bytes: about 150 bytes per change and 16 per operation, plus the operations
+//! It holds no change bytes: about 200 bytes per change and 12 per operation, plus the operations
 //! at root keys. A record whose remote changes always build on everything it has never needs one.
 //!
 //! Each change keeps the clock of what it builds on (last sequence number per actor), shared

@@ -13,7 +13,7 @@ use serde_json::json;
 use syncline_core::change::{Change, MAX_CHANGE_OPS};
 use syncline_core::document::{Budget, DamagedHistory, Document, Rejected, SPLIT_OPS};
 use syncline_core::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
-use syncline_core::genesis::{Content, content_changes};
+use syncline_core::genesis::{Content, Genesis, content_changes};
 use syncline_core::guard;
 use syncline_core::ids::RecordId;
 use syncline_core::lineage::Lineage;
@@ -443,4 +443,19 @@ fn a_list_of_big_elements_is_split_by_bytes() {
     let refused = document.edit(&set_list(monster), &genesis, &actor(1), 5);
     assert!(matches!(refused, Err(EditError::TooLarge { .. })));
     assert_eq!(document.heads(), heads);
+}
+
+#[test]
+fn a_genesis_is_known_by_its_bytes_and_a_forged_one_is_not() {
+    let change = genesis(TEXT).change();
+    assert_eq!(Genesis::recognize("Todo", &change), Some(genesis(TEXT)));
+    assert_eq!(Genesis::recognize("Note", &change), None);
+    let mut forged = change.expanded().clone();
+    forged.time = 1;
+    assert_eq!(
+        Genesis::recognize("Todo", &Change::from_expanded(forged)),
+        None
+    );
+    let (_, created) = created();
+    assert_eq!(Genesis::recognize("Todo", &created[0]), None);
 }

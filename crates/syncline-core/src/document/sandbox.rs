@@ -1,14 +1,14 @@
 //! Changes from outside, applied to a clone and proven by a save and a load.
 
-use automerge::ChangeHash;
 use std::collections::BTreeSet;
 
-use automerge::ReadDoc;
+use automerge::{ChangeHash, ReadDoc};
 
 use super::{DamagedHistory, Document, guarded};
 use crate::change::Change;
 
-/// How big a document may become through changes from outside.
+/// How big a document may become through changes from outside. The one verdict that depends on
+/// what else has arrived, so it must lie far beyond honest use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Operations in the document.
