@@ -1,0 +1,102 @@
+//! The module of a model's fields: a constant per field, a module per embedded value.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syncline_schema::{Field, FieldKind, Model, Schema};
+
+use crate::names::{self, TypeNames};
+use crate::types;
+
+/// The module with the fields of a model.
+pub(crate) fn module(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
+    let writer = Writer { names, schema, model: names.of_type(&model.name) };
+    let ident = names.module(&model.name);
+    let doc = format!("Fields of `{}`, for queries and edits.", model.name);
+    let content = writer.fields(&model.fields, "", &quote!(super::));
+    quote! {
+        #[doc = #doc]
+        #[allow(dead_code, non_upper_case_globals, unreachable_pub)]
+        pub mod #ident {
+            #content
+        }
+    }
+}
+
+/// Paths of the fields that hold embedded types: `address`, `address.country`.
+pub(crate) fn embedded_paths(schema: &Schema, fields: &[Field], prefix: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for field in fields {
+        if let FieldKind::Embedded(name) = &field.kind {
+            let path = format!("{prefix}{}", field.name);
+            let inner = schema.embedded_type(name).map_or(&[][..], |e| &e.fields);
+            let deeper = embedded_paths(schema, inner, &format!("{path}."));
+            paths.push(path);
+            paths.extend(deeper);
+        }
+    }
+    paths
+}
+
+struct Writer<'a> {
+    names: &'a TypeNames,
+    schema: &'a Schema,
+    model: Ident,
+}
+
+impl Writer<'_> {
+    /// Fields whose paths start with `prefix`; `up` leads to the generated types.
+    fn fields(&self, fields: &[Field], prefix: &str, up: &TokenStream) -> TokenStream {
+        let constants = fields.iter().zip(names::members(fields));
+        let constants = constants.map(|(field, ident)| self.field(field, &ident, prefix, up));
+        quote!(#(#constants)*)
+    }
+
+    fn field(&self, field: &Field, ident: &Ident, prefix: &str, up: &TokenStream) -> TokenStream {
+        let path = format!("{prefix}{}", field.name);
+        let doc = format!("`{}`", types::describe(field));
+        let ty = self.constant_type(field, up);
+        let inner = match &field.kind {
+            FieldKind::Embedded(name) => self.inner(name, ident, &path, up),
+            FieldKind::Scalar(_)
+            | FieldKind::Enum(_)
+            | FieldKind::Counter
+            | FieldKind::Text { .. }
+            | FieldKind::List(_)
+            | FieldKind::Set(_) => TokenStream::new(),
+        };
+        quote! {
+            #[doc = #doc]
+            pub const #ident: #ty = <#ty>::new(#path);
+            #inner
+        }
+    }
+
+    /// The fields inside an embedded value.
+    fn inner(&self, name: &str, ident: &Ident, path: &str, up: &TokenStream) -> TokenStream {
+        let doc = format!("Fields of `{path}`.");
+        let fields = self.schema.embedded_type(name).map_or(&[][..], |e| &e.fields);
+        let content = self.fields(fields, &format!("{path}."), &quote!(super::#up));
+        quote! {
+            #[doc = #doc]
+            pub mod #ident {
+                #content
+            }
+        }
+    }
+
+    fn constant_type(&self, field: &Field, up: &TokenStream) -> TokenStream {
+        let model = &self.model;
+        match &field.kind {
+            FieldKind::Text { .. } => quote!(::syncline::typed::TextField<#up #model>),
+            FieldKind::Counter => quote!(::syncline::typed::CounterField<#up #model>),
+            FieldKind::Set(element) => {
+                let element = types::element_type(self.names, element, up);
+                quote!(::syncline::typed::SetField<#up #model, #element>)
+            }
+            kind @ (FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::List(_) | FieldKind::Embedded(_)) => {
+                let value = types::value(self.names, kind, up);
+                quote!(::syncline::typed::Field<#up #model, #value>)
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Structs of models and embedded types: members, `new`, defaults, and how null is read.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+use serde_json::Value;
+use syncline_schema::{EmbeddedType, Field, FieldKind, Model, Scalar, Schema};
+
+use crate::names::{self, TypeNames};
+use crate::types::{self, Presence};
+
+/// A model's struct.
+pub(crate) fn model(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
+    let doc = format!("Model `{}` of the schema.", model.name);
+    let members = members(names, schema, &model.fields, Some(model));
+    let key_of = key_of(&members, model);
+    expand(&names.of_type(&model.name), &doc, &members, &key_of)
+}
+
+/// An embedded type's struct.
+pub(crate) fn embedded(names: &TypeNames, schema: &Schema, embedded: &EmbeddedType) -> TokenStream {
+    let doc = format!("Embedded type `{}` of the schema.", embedded.name);
+    let members = members(names, schema, &embedded.fields, None);
+    let none = TokenStream::new();
+    expand(&names.of_type(&embedded.name), &doc, &members, &none)
+}
+
+/// One member, ready to be written.
+struct Member<'a> {
+    field: &'a Field,
+    ident: Ident,
+    presence: Presence,
+    ty: TokenStream,
+    /// Value of the schema's `@default`, of the member's type but for the `Option`.
+    default: Option<TokenStream>,
+}
+
+fn members<'a>(names: &TypeNames, schema: &Schema, fields: &'a [Field], model: Option<&Model>) -> Vec<Member<'a>> {
+    let idents = names::members(fields);
+    let member = |(field, ident): (&'a Field, Ident)| {
+        let presence = Presence::of(field, model);
+        let default = field.default.as_ref();
+        Member {
+            field,
+            ident,
+            presence,
+            ty: types::member(names, field, presence),
+            default: default.map(|value| literal(names, schema, &field.kind, value)),
+        }
+    };
+    fields.iter().zip(idents).map(member).collect()
+}
+
+fn expand(ident: &Ident, doc: &str, members: &[Member<'_>], key_of: &TokenStream) -> TokenStream {
+    let declarations = members.iter().map(|member| member.declaration(ident));
+    let defaults = members.iter().map(|member| {
+        let (name, value) = (&member.ident, member.initial());
+        quote!(#name: #value)
+    });
+    let readers = members.iter().filter_map(Member::reader);
+    let new = new(members);
+    quote! {
+        #[doc = #doc]
+        #[derive(
+            ::std::clone::Clone,
+            ::std::fmt::Debug,
+            ::std::cmp::PartialEq,
+            ::syncline::serde::Serialize,
+            ::syncline::serde::Deserialize,
+        )]
+        #[serde(crate = "::syncline::serde", default)]
+        #[allow(dead_code, non_camel_case_types, unnameable_types, unreachable_pub)]
+        pub struct #ident {
+            #(#declarations,)*
+        }
+
+        #[allow(dead_code, unreachable_pub, clippy::too_many_arguments)]
+        impl #ident {
+            #new
+            #key_of
+            #(#readers)*
+        }
+
+        /// Every field at its default, or empty.
+        impl ::std::default::Default for #ident {
+            fn default() -> Self {
+                Self { #(#defaults,)* }
+            }
+        }
+    }
+}
+
+impl Member<'_> {
+    fn declaration(&self, owner: &Ident) -> TokenStream {
+        let (ident, ty, name) = (&self.ident, &self.ty, &self.field.name);
+        let doc = self.doc();
+        let mut serde = vec![quote!(rename = #name)];
+        match self.presence {
+            Presence::GeneratedId => {
+                serde.push(quote!(skip_serializing_if = "::std::string::String::is_empty"));
+            }
+            // Left out rather than null: null would empty what the engine has filled.
+            Presence::Managed => {
+                serde.push(quote!(skip_serializing_if = "::std::option::Option::is_none"));
+            }
+            Presence::Always | Presence::Maybe => {}
+        }
+        if !self.presence.is_option() {
+            let reader = match self.default {
+                Some(_) => format!("{owner}::{}", self.reader_name()),
+                None => "::syncline::typed::read_or_empty".to_owned(),
+            };
+            serde.push(quote!(deserialize_with = #reader));
+        }
+        quote! {
+            #[doc = #doc]
+            #[serde(#(#serde),*)]
+            pub #ident: #ty
+        }
+    }
+
+    fn doc(&self) -> String {
+        let mut doc = format!("`{}`", types::describe(self.field));
+        match (&self.field.default, self.presence) {
+            (Some(value), _) => doc.push_str(&format!(", default `{value}`")),
+            (None, Presence::GeneratedId) => doc.push_str(", generated if empty on save"),
+            (None, Presence::Managed) => doc.push_str(", filled by the store"),
+            (None, Presence::Always | Presence::Maybe) => {}
+        }
+        doc
+    }
+
+    /// The member's value in a new struct.
+    fn initial(&self) -> TokenStream {
+        match &self.default {
+            Some(value) if self.presence.is_option() => quote!(::std::option::Option::Some(#value)),
+            Some(value) => value.clone(),
+            None => quote!(::std::default::Default::default()),
+        }
+    }
+
+    /// Reads null as the default.
+    fn reader(&self) -> Option<TokenStream> {
+        let default = self.default.as_ref().filter(|_| !self.presence.is_option())?;
+        let (name, ty) = (self.reader_name(), &self.ty);
+        Some(quote! {
+            #[doc(hidden)]
+            fn #name<'de, D: ::syncline::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<#ty, D::Error> {
+                ::syncline::typed::read_or(deserializer, || #default)
+            }
+        })
+    }
+
+    fn reader_name(&self) -> Ident {
+        format_ident!("__read_{}", self.ident)
+    }
+
+    /// Whether a save without it would be refused.
+    fn is_demanded(&self) -> bool {
+        let starts_empty = matches!(self.field.kind, FieldKind::Counter | FieldKind::Set(_));
+        self.presence == Presence::Always && self.default.is_none() && !starts_empty
+    }
+
+    /// As a parameter, and its conversion to the member's type.
+    fn parameter(&self) -> (TokenStream, TokenStream) {
+        let (ident, ty) = (&self.ident, &self.ty);
+        if types::is_string(&self.field.kind) {
+            (
+                quote!(#ident: impl ::std::convert::Into<::std::string::String>),
+                quote!(#ident: ::std::convert::Into::into(#ident)),
+            )
+        } else {
+            (quote!(#ident: #ty), quote!(#ident))
+        }
+    }
+}
+
+fn new(members: &[Member<'_>]) -> TokenStream {
+    let demanded = members.iter().filter(|member| member.is_demanded());
+    let (parameters, values): (Vec<_>, Vec<_>) = demanded.map(Member::parameter).unzip();
+    let rest = (values.len() < members.len()).then(|| quote!(..<Self as ::std::default::Default>::default()));
+    quote! {
+        /// One with what a save demands; the rest is at its default, or empty.
+        pub fn new(#(#parameters),*) -> Self {
+            Self { #(#values,)* #rest }
+        }
+    }
+}
+
+/// The key of a record by its key fields, for models with a `@primaryKey`.
+fn key_of(members: &[Member<'_>], model: &Model) -> TokenStream {
+    let key = |member: &&Member<'_>| member.presence != Presence::GeneratedId && model.is_key_field(&member.field.name);
+    let key: Vec<&Member<'_>> = members.iter().filter(key).collect();
+    if key.is_empty() {
+        return TokenStream::new();
+    }
+    let parameters = key.iter().map(|member| member.parameter().0);
+    let pairs = key.iter().map(|member| {
+        let (ident, name) = (&member.ident, &member.field.name);
+        if types::is_string(&member.field.kind) {
+            quote!(#name: ::std::convert::Into::<::std::string::String>::into(#ident))
+        } else {
+            quote!(#name: #ident)
+        }
+    });
+    quote! {
+        /// The key of the record with these key fields.
+        pub fn key_of(#(#parameters),*) -> ::std::string::String {
+            ::syncline::serde_json::json!({ #(#pairs),* }).to_string()
+        }
+    }
+}
+
+/// A default of the schema as an expression of the field's type.
+fn literal(names: &TypeNames, schema: &Schema, kind: &FieldKind, value: &Value) -> TokenStream {
+    let is_float = *kind == FieldKind::Scalar(Scalar::Float);
+    let is_json = *kind == FieldKind::Scalar(Scalar::Json);
+    match (kind, value) {
+        (FieldKind::Enum(name), Value::String(value)) => {
+            let ident = names.of_type(name);
+            let values = schema.enum_type(name).map(|e| e.values.as_slice());
+            let values = values.unwrap_or_default();
+            let (variants, _) = names::variants(values);
+            match values.iter().zip(variants).find(|(listed, _)| *listed == value) {
+                Some((_, variant)) => quote!(#ident::#variant),
+                None => {
+                    quote!(<#ident as ::std::convert::From<&::std::primitive::str>>::from(#value))
+                }
+            }
+        }
+        (_, Value::String(text)) if !is_json => quote!(::std::string::String::from(#text)),
+        (_, Value::Bool(truth)) if !is_json => quote!(#truth),
+        (_, Value::Number(number)) if is_float => {
+            let number = Literal::f64_suffixed(number.as_f64().unwrap_or_default());
+            quote!(#number)
+        }
+        (_, Value::Number(number)) if !is_json => {
+            let number = Literal::i64_suffixed(number.as_i64().unwrap_or_default());
+            quote!(#number)
+        }
+        // A string is JSON text itself.
+        (_, Value::String(text)) => quote!(::syncline::typed::default_json(#text)),
+        (_, value) => {
+            let text = value.to_string();
+            quote!(::syncline::typed::default_json(#text))
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Which Rust type a field has: in its struct, and as the constant that queries name it by.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syncline_schema::{Element, ElementKind, Field, FieldKind, Managed, Model, Scalar};
+
+use crate::names::TypeNames;
+
+/// How a field appears in its struct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// A generated id: a plain string, empty until the record is saved.
+    GeneratedId,
+    /// Filled by the engine, `None` until then.
+    Managed,
+    /// `T`; a save demands it if it has no default and does not start empty by itself.
+    Always,
+    /// `Option<T>`
+    Maybe,
+}
+
+impl Presence {
+    /// Of a field of a model, or of an embedded type (`None`).
+    pub(crate) fn of(field: &Field, model: Option<&Model>) -> Self {
+        let is_key = model.is_some_and(|model| model.is_key_field(&field.name));
+        match (field.managed, &field.kind) {
+            (Managed::Id, _) => Self::GeneratedId,
+            (_, _) if is_key => Self::Always,
+            (Managed::CreatedAt | Managed::UpdatedAt | Managed::Owner, _) => Self::Managed,
+            (Managed::No, FieldKind::Counter | FieldKind::Set(_)) => Self::Always,
+            (Managed::No, _) if field.required => Self::Always,
+            (Managed::No, _) => Self::Maybe,
+        }
+    }
+
+    /// Whether the member is an `Option`.
+    pub(crate) fn is_option(self) -> bool {
+        match self {
+            Self::Managed | Self::Maybe => true,
+            Self::GeneratedId | Self::Always => false,
+        }
+    }
+}
+
+/// Type of a struct's member.
+pub(crate) fn member(names: &TypeNames, field: &Field, presence: Presence) -> TokenStream {
+    let at = TokenStream::new();
+    let value = match &field.kind {
+        FieldKind::List(element) if !element.required => {
+            let element = element_type(names, element, &at);
+            quote!(::std::vec::Vec<::std::option::Option<#element>>)
+        }
+        kind => value(names, kind, &at),
+    };
+    if presence.is_option() { quote!(::std::option::Option<#value>) } else { value }
+}
+
+/// Type of the values that a field holds; generated types are found through `at`.
+pub(crate) fn value(names: &TypeNames, kind: &FieldKind, at: &TokenStream) -> TokenStream {
+    match kind {
+        FieldKind::Scalar(kind) => scalar(*kind),
+        FieldKind::Enum(name) | FieldKind::Embedded(name) => named(names, name, at),
+        FieldKind::Counter => quote!(::std::primitive::i64),
+        FieldKind::Text { .. } => quote!(::std::string::String),
+        FieldKind::List(element) | FieldKind::Set(element) => {
+            let element = element_type(names, element, at);
+            quote!(::std::vec::Vec<#element>)
+        }
+    }
+}
+
+/// Type of one element of a list or set.
+pub(crate) fn element_type(names: &TypeNames, element: &Element, at: &TokenStream) -> TokenStream {
+    match &element.kind {
+        ElementKind::Scalar(kind) => scalar(*kind),
+        ElementKind::Enum(name) | ElementKind::Embedded(name) => named(names, name, at),
+    }
+}
+
+fn named(names: &TypeNames, name: &str, at: &TokenStream) -> TokenStream {
+    let ident = names.of_type(name);
+    quote!(#at #ident)
+}
+
+fn scalar(scalar: Scalar) -> TokenStream {
+    match scalar {
+        Scalar::Int | Scalar::Timestamp => quote!(::std::primitive::i64),
+        Scalar::Float => quote!(::std::primitive::f64),
+        Scalar::Boolean => quote!(::std::primitive::bool),
+        Scalar::Json => quote!(::syncline::serde_json::Value),
+        Scalar::Id
+        | Scalar::String
+        | Scalar::Date
+        | Scalar::Time
+        | Scalar::DateTime
+        | Scalar::Email
+        | Scalar::Url
+        | Scalar::Phone
+        | Scalar::IpAddress => quote!(::std::string::String),
+    }
+}
+
+/// Whether Rust's type is `String`, so that functions can take `impl Into<String>`.
+pub(crate) fn is_string(kind: &FieldKind) -> bool {
+    match kind {
+        FieldKind::Text { .. } => true,
+        FieldKind::Scalar(scalar) => {
+            !matches!(scalar, Scalar::Int | Scalar::Timestamp | Scalar::Float | Scalar::Boolean | Scalar::Json)
+        }
+        FieldKind::Enum(_) | FieldKind::Counter | FieldKind::List(_) | FieldKind::Set(_) | FieldKind::Embedded(_) => {
+            false
+        }
+    }
+}
+
+/// The field as the schema writes it: `tags: [String!] @set`.
+pub(crate) fn describe(field: &Field) -> String {
+    let mut text = format!("{}: ", field.name);
+    match &field.kind {
+        FieldKind::Scalar(scalar) => text.push_str(scalar.name()),
+        FieldKind::Enum(name) | FieldKind::Embedded(name) => text.push_str(name),
+        FieldKind::Counter => text.push_str(Scalar::Int.name()),
+        FieldKind::Text { .. } => text.push_str(Scalar::String.name()),
+        FieldKind::List(element) | FieldKind::Set(element) => {
+            let name = match &element.kind {
+                ElementKind::Scalar(scalar) => scalar.name(),
+                ElementKind::Enum(name) | ElementKind::Embedded(name) => name,
+            };
+            let required = if element.required { "!" } else { "" };
+            text.push_str(&format!("[{name}{required}]"));
+        }
+    }
+    if field.required {
+        text.push('!');
+    }
+    text.push_str(match &field.kind {
+        FieldKind::Counter => " @counter",
+        FieldKind::Text { .. } => " @text",
+        FieldKind::Set(_) => " @set",
+        FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::List(_) | FieldKind::Embedded(_) => "",
+    });
+    text
+}
