@@ -1,4 +1,5 @@
 //! What filters mean, how they are read, and what is said of wrong ones.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod record_support;
 

@@ -1,4 +1,5 @@
 //! Which edits a save, a patch or a delete is, and what concurrent ones become.
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod record_support;
 

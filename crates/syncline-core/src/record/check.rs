@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt;
 use syncline_schema::{
-    Element, ElementKind, EmbeddedType, Field, FieldKind, Managed, Model, Scalar, Schema,
-    check_enum, check_scalar, did_you_mean,
+    Element, ElementKind, EmbeddedType, Field, FieldKind, Managed, Model, Scalar, Schema, check_enum, check_scalar,
+    did_you_mean,
 };
 
 use super::encode;
@@ -68,21 +68,13 @@ impl NewRecord {
     ///
     /// `createdAt` may be given, and is kept then; `updatedAt` may be given, and is derived all the
     /// same.
-    pub fn check(
-        schema: &Schema,
-        model: &Model,
-        record: &Map<String, Value>,
-    ) -> Result<Self, InvalidRecord> {
+    pub fn check(schema: &Schema, model: &Model, record: &Map<String, Value>) -> Result<Self, InvalidRecord> {
         let mut checker = Checker::new(schema, model);
         checker.unknown_fields(&model.fields, record, "");
         let key = RecordKey::checked(&mut checker, model, record);
         let mut updated_at_ms = None;
         let mut values = Map::new();
-        for field in model
-            .fields
-            .iter()
-            .filter(|field| !model.is_key_field(&field.name))
-        {
+        for field in model.fields.iter().filter(|field| !model.is_key_field(&field.name)) {
             let given = record.get(&field.name);
             if field.managed == Managed::UpdatedAt {
                 updated_at_ms = given.and_then(moment_ms);
@@ -94,11 +86,7 @@ impl NewRecord {
         }
         checker.size(&values);
         checker.finish()?;
-        Ok(Self {
-            key,
-            values,
-            updated_at_ms,
-        })
+        Ok(Self { key, values, updated_at_ms })
     }
 
     /// The record that the key names; `None` if its id is to be generated.
@@ -116,53 +104,29 @@ pub(super) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub(super) fn new(schema: &'a Schema, model: &'a Model) -> Self {
-        Self {
-            schema,
-            model,
-            faults: Vec::new(),
-        }
+        Self { schema, model, faults: Vec::new() }
     }
 
     pub(super) fn finish(self) -> Result<(), InvalidRecord> {
         if self.faults.is_empty() {
             return Ok(());
         }
-        Err(InvalidRecord {
-            model: self.model.name.clone(),
-            fields: self.faults,
-        })
+        Err(InvalidRecord { model: self.model.name.clone(), fields: self.faults })
     }
 
     pub(super) fn fault(&mut self, place: &str, message: &str) {
-        self.faults.push(FieldError {
-            field: place.to_owned(),
-            message: message.to_owned(),
-        });
+        self.faults.push(FieldError { field: place.to_owned(), message: message.to_owned() });
     }
 
     /// Names every key of `record` that is no field.
-    pub(super) fn unknown_fields(
-        &mut self,
-        fields: &[Field],
-        record: &Map<String, Value>,
-        prefix: &str,
-    ) {
+    pub(super) fn unknown_fields(&mut self, fields: &[Field], record: &Map<String, Value>, prefix: &str) {
         for name in record.keys() {
             if fields.iter().any(|field| field.name == *name) {
                 continue;
             }
             let place = format!("{prefix}{name}");
-            if prefix.is_empty()
-                && self
-                    .model
-                    .relations
-                    .iter()
-                    .any(|relation| relation.name == *name)
-            {
-                self.fault(
-                    &place,
-                    "it is a relation: give the key fields that refer to the other record",
-                );
+            if prefix.is_empty() && self.model.relations.iter().any(|relation| relation.name == *name) {
+                self.fault(&place, "it is a relation: give the key fields that refer to the other record");
                 continue;
             }
             let cure = did_you_mean(name, fields.iter().map(|field| field.name.as_str()))
@@ -172,12 +136,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The value that a new record gets in a field: what was given, the default, or none.
-    pub(super) fn field(
-        &mut self,
-        field: &Field,
-        place: &str,
-        given: Option<&Value>,
-    ) -> Option<Value> {
+    pub(super) fn field(&mut self, field: &Field, place: &str, given: Option<&Value>) -> Option<Value> {
         let defaulted = match given {
             None => field.default.as_ref(),
             Some(Value::Null) if field.required => field.default.as_ref(),
@@ -197,9 +156,9 @@ impl<'a> Checker<'a> {
     /// The normal form of a value that is not null, or `None` after naming what is wrong.
     pub(super) fn value(&mut self, kind: &FieldKind, place: &str, value: &Value) -> Option<Value> {
         match kind {
-            FieldKind::Scalar(scalar) => self
-                .verdict(place, check_scalar(*scalar, value))
-                .then(|| encode::normal(*scalar, value)),
+            FieldKind::Scalar(scalar) => {
+                self.verdict(place, check_scalar(*scalar, value)).then(|| encode::normal(*scalar, value))
+            }
             FieldKind::Enum(name) => self.enum_value(name, place, value),
             FieldKind::Counter => self.counter(place, value),
             FieldKind::Text { .. } => self.scalar(Scalar::String, place, value),
@@ -236,20 +195,13 @@ impl<'a> Checker<'a> {
     }
 
     fn scalar(&mut self, scalar: Scalar, place: &str, value: &Value) -> Option<Value> {
-        self.verdict(place, check_scalar(scalar, value))
-            .then(|| value.clone())
+        self.verdict(place, check_scalar(scalar, value)).then(|| value.clone())
     }
 
     fn counter(&mut self, place: &str, value: &Value) -> Option<Value> {
         let checked = self.scalar(Scalar::Int, place, value)?;
-        if checked
-            .as_i64()
-            .is_some_and(|number| number.unsigned_abs() > MAX_COUNTER.unsigned_abs())
-        {
-            self.fault(
-                place,
-                &format!("{value} leaves the range of counters (±{MAX_COUNTER})"),
-            );
+        if checked.as_i64().is_some_and(|number| number.unsigned_abs() > MAX_COUNTER.unsigned_abs()) {
+            self.fault(place, &format!("{value} leaves the range of counters (±{MAX_COUNTER})"));
             return None;
         }
         Some(checked)
@@ -277,10 +229,7 @@ impl<'a> Checker<'a> {
     }
 
     fn set(&mut self, element: &Element, place: &str, value: &Value) -> Option<Value> {
-        let strict = Element {
-            required: true,
-            ..element.clone()
-        };
+        let strict = Element { required: true, ..element.clone() };
         let Value::Array(items) = self.list(&strict, place, value)? else {
             return None;
         };
@@ -291,10 +240,7 @@ impl<'a> Checker<'a> {
             if text.len() > ELEMENT_BYTES_MAX {
                 self.fault(
                     &format!("{place}[{index}]"),
-                    &format!(
-                        "it has {} bytes, and an element of a set at most {ELEMENT_BYTES_MAX}",
-                        text.len()
-                    ),
+                    &format!("it has {} bytes, and an element of a set at most {ELEMENT_BYTES_MAX}", text.len()),
                 );
             }
             if seen.insert(text) {
@@ -322,22 +268,14 @@ impl<'a> Checker<'a> {
             return None;
         };
         let Value::Object(given) = value else {
-            self.fault(
-                place,
-                &format!("expected an object of type {name}, found {value}"),
-            );
+            self.fault(place, &format!("expected an object of type {name}, found {value}"));
             return None;
         };
         Some(self.embedded_fields(embedded, place, given))
     }
 
     /// Every field of the embedded type, those without a value as null.
-    fn embedded_fields(
-        &mut self,
-        embedded: &EmbeddedType,
-        place: &str,
-        given: &Map<String, Value>,
-    ) -> Value {
+    fn embedded_fields(&mut self, embedded: &EmbeddedType, place: &str, given: &Map<String, Value>) -> Value {
         self.unknown_fields(&embedded.fields, given, &format!("{place}."));
         let fields = embedded.fields.iter().map(|field| {
             let inner = format!("{place}.{}", field.name);
@@ -378,18 +316,11 @@ fn text_bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(|item| 8 + text_bytes(item)).sum(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| name.len() + 8 + text_bytes(value))
-            .sum(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + 8 + text_bytes(value)).sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 8,
     }
 }
 
 fn names(fields: &[Field]) -> String {
-    fields
-        .iter()
-        .map(|field| field.name.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -51,8 +51,7 @@ impl SqlType {
     /// The type of a field's column.
     pub fn of(kind: &FieldKind) -> Self {
         match kind {
-            FieldKind::Scalar(Scalar::Int | Scalar::Timestamp | Scalar::Boolean)
-            | FieldKind::Counter => Self::Integer,
+            FieldKind::Scalar(Scalar::Int | Scalar::Timestamp | Scalar::Boolean) | FieldKind::Counter => Self::Integer,
             FieldKind::Scalar(Scalar::Float) => Self::Real,
             FieldKind::Scalar(_)
             | FieldKind::Enum(_)
@@ -66,24 +65,13 @@ impl SqlType {
 
 /// The columns of a model's table, in the order of its fields.
 pub fn columns(model: &Model) -> Vec<Column<'_>> {
-    model
-        .fields
-        .iter()
-        .map(|field| Column {
-            field,
-            sql_type: SqlType::of(&field.kind),
-        })
-        .collect()
+    model.fields.iter().map(|field| Column { field, sql_type: SqlType::of(&field.kind) }).collect()
 }
 
 /// The row of a record in JSON.
 pub fn column_values(model: &Model, record: &Map<String, Value>) -> Vec<SqlValue> {
     let value = |field: &Field| record.get(&field.name).cloned().unwrap_or(Value::Null);
-    model
-        .fields
-        .iter()
-        .map(|field| column_value(&field.kind, value(field)))
-        .collect()
+    model.fields.iter().map(|field| column_value(&field.kind, value(field))).collect()
 }
 
 /// A value as its column holds it.
@@ -95,9 +83,7 @@ pub fn column_value(kind: &FieldKind, value: Value) -> SqlValue {
         Value::Null => SqlValue::Null,
         Value::Bool(truth) => SqlValue::Integer(i64::from(truth)),
         Value::Number(number) => match number.as_i64() {
-            Some(integer) if *kind != FieldKind::Scalar(Scalar::Float) => {
-                SqlValue::Integer(integer)
-            }
+            Some(integer) if *kind != FieldKind::Scalar(Scalar::Float) => SqlValue::Integer(integer),
             Some(_) | None => number.as_f64().map_or(SqlValue::Null, SqlValue::Real),
         },
         Value::String(text) => SqlValue::Text(text),
@@ -109,9 +95,7 @@ pub fn column_value(kind: &FieldKind, value: Value) -> SqlValue {
 pub fn json_value(kind: &FieldKind, value: SqlValue) -> Value {
     match (kind, value) {
         (_, SqlValue::Null) => Value::Null,
-        (FieldKind::Scalar(Scalar::Boolean), SqlValue::Integer(truth @ (0 | 1))) => {
-            Value::Bool(truth == 1)
-        }
+        (FieldKind::Scalar(Scalar::Boolean), SqlValue::Integer(truth @ (0 | 1))) => Value::Bool(truth == 1),
         (FieldKind::Scalar(Scalar::Float), SqlValue::Integer(number)) => float(number as f64),
         (_, SqlValue::Integer(number)) => Value::from(number),
         (_, SqlValue::Real(number)) => float(number),
@@ -124,23 +108,16 @@ pub fn json_value(kind: &FieldKind, value: SqlValue) -> Value {
 }
 
 /// The record that a row shows: the inverse of [`column_values`].
-pub fn record_from_columns(
-    model: &Model,
-    values: impl IntoIterator<Item = SqlValue>,
-) -> Map<String, Value> {
+pub fn record_from_columns(model: &Model, values: impl IntoIterator<Item = SqlValue>) -> Map<String, Value> {
     let fields = model.fields.iter().zip(values);
-    fields
-        .map(|(field, value)| (field.name.clone(), json_value(&field.kind, value)))
-        .collect()
+    fields.map(|(field, value)| (field.name.clone(), json_value(&field.kind, value))).collect()
 }
 
 /// Compact JSON; a string shown for AWSJSON is JSON text itself.
 pub(super) fn text_of_json(value: Value) -> String {
     match value {
         Value::String(text) => text,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            value.to_string()
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use syncline_schema::{Field, FieldKind, Managed, Model, Schema};
 
 use super::check::NewRecord;
 use super::key::RecordKey;
-use super::{LIVE, encode, nested_key, null_key, some_key, view};
+use super::{LIVE, encode, items, nested_key, null_key, some_key, view};
 use crate::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
 
 /// The edits that create a record.
@@ -36,10 +36,7 @@ pub fn create_edits(schema: &Schema, model: &Model, new: &NewRecord) -> Edits {
     }
     let mut root = create.root;
     root.append(&mut create.after_scalars);
-    Edits {
-        root,
-        objects: create.objects,
-    }
+    Edits { root, objects: create.objects }
 }
 
 /// Key fields that stand in the document: all but an id that the record id says already.
@@ -63,18 +60,11 @@ impl Create<'_> {
         match (&field.kind, value) {
             (FieldKind::Counter, value) => self.counter(key, value.and_then(Value::as_i64)),
             (FieldKind::Set(element), value) => {
-                let items = value
-                    .and_then(Value::as_array)
-                    .map_or(&[][..], Vec::as_slice);
-                let texts = items
-                    .iter()
-                    .filter_map(|item| encode::element_text(&element.kind, item));
-                self.after_scalars
-                    .extend(texts.map(|text| RootEdit::Toggle(super::element_key(key, &text))));
+                let items = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                let texts = items.iter().filter_map(|item| encode::element_text(&element.kind, item));
+                self.after_scalars.extend(texts.map(|text| RootEdit::Toggle(super::element_key(key, &text))));
             }
-            (FieldKind::Embedded(_), value) => {
-                self.embedded(field, key, value.and_then(Value::as_object))
-            }
+            (FieldKind::Embedded(_), value) => self.embedded(field, key, value.and_then(Value::as_object)),
             (FieldKind::Text { .. }, value) => {
                 let text = value.and_then(Value::as_str);
                 let set = text
@@ -85,10 +75,7 @@ impl Create<'_> {
             (FieldKind::List(element), value) => {
                 let items = value.and_then(Value::as_array);
                 let set = items.filter(|items| !items.is_empty()).map(|items| {
-                    ObjectEdit::SetList(
-                        key.to_owned(),
-                        view::stored_list(self.schema, &element.kind, items),
-                    )
+                    ObjectEdit::SetList(key.to_owned(), items::stored_list(self.schema, &element.kind, items))
                 });
                 self.object(field, key, ObjectKind::List, items.is_some(), set);
             }
@@ -98,27 +85,20 @@ impl Create<'_> {
 
     fn scalar(&mut self, field: &Field, key: &str, value: Option<&Value>) {
         let scalar = encode::scalar_of(&field.kind);
-        match value
-            .zip(scalar)
-            .and_then(|(value, scalar)| encode::encode_scalar(scalar, value))
-        {
+        match value.zip(scalar).and_then(|(value, scalar)| encode::encode_scalar(scalar, value)) {
             Some(value) if self.shared_key || value != ScalarValue::Null => {
                 self.root.push(RootEdit::Put(key.to_owned(), value));
             }
             Some(_) => {}
-            None if self.shared_key => self
-                .root
-                .push(RootEdit::Put(key.to_owned(), ScalarValue::Null)),
+            None if self.shared_key => self.root.push(RootEdit::Put(key.to_owned(), ScalarValue::Null)),
             None => {}
         }
     }
 
     fn counter(&mut self, key: &str, initial: Option<i64>) {
-        self.root
-            .push(RootEdit::Put(key.to_owned(), ScalarValue::counter(0)));
+        self.root.push(RootEdit::Put(key.to_owned(), ScalarValue::counter(0)));
         if let Some(initial) = initial.filter(|initial| *initial != 0) {
-            self.after_scalars
-                .push(RootEdit::Increment(key.to_owned(), initial));
+            self.after_scalars.push(RootEdit::Increment(key.to_owned(), initial));
         }
     }
 
@@ -131,11 +111,9 @@ impl Create<'_> {
         }
         for inner in &embedded.fields {
             let inner_key = nested_key(key, &inner.document_key);
-            let inner_value = value
-                .and_then(|value| value.get(&inner.name))
-                .filter(|value| !value.is_null());
+            let inner_value = value.and_then(|value| value.get(&inner.name)).filter(|value| !value.is_null());
             match &inner.kind {
-                FieldKind::List(_) | FieldKind::Set(_) => self.inner_list(&inner_key, inner_value),
+                FieldKind::List(_) | FieldKind::Set(_) => self.inner_list(&inner.kind, &inner_key, inner_value),
                 FieldKind::Scalar(_)
                 | FieldKind::Enum(_)
                 | FieldKind::Counter
@@ -146,24 +124,14 @@ impl Create<'_> {
     }
 
     /// A list inside an embedded value is one scalar, merged as a whole.
-    fn inner_list(&mut self, key: &str, value: Option<&Value>) {
-        let text = value.map(|value| ScalarValue::from(value.to_string()));
+    fn inner_list(&mut self, kind: &FieldKind, key: &str, value: Option<&Value>) {
+        let text = value.map(|value| ScalarValue::from(items::stored(self.schema, kind, value).to_string()));
         if self.shared_key || text.is_some() {
-            self.root.push(RootEdit::Put(
-                key.to_owned(),
-                text.unwrap_or(ScalarValue::Null),
-            ));
+            self.root.push(RootEdit::Put(key.to_owned(), text.unwrap_or(ScalarValue::Null)));
         }
     }
 
-    fn object(
-        &mut self,
-        field: &Field,
-        key: &str,
-        kind: ObjectKind,
-        given: bool,
-        content: Option<ObjectEdit>,
-    ) {
+    fn object(&mut self, field: &Field, key: &str, kind: ObjectKind, given: bool, content: Option<ObjectEdit>) {
         let empty = content.is_none();
         if !self.shared_key {
             self.objects.push(ObjectEdit::Make(key.to_owned(), kind));

@@ -12,10 +12,7 @@ pub fn encode_scalar(scalar: Scalar, value: &Value) -> Option<ScalarValue> {
     }
     match scalar {
         Scalar::Int | Scalar::Timestamp => value.as_i64().map(ScalarValue::Int),
-        Scalar::Float => value
-            .as_f64()
-            .filter(|number| number.is_finite())
-            .map(ScalarValue::F64),
+        Scalar::Float => value.as_f64().filter(|number| number.is_finite()).map(ScalarValue::F64),
         Scalar::Boolean => value.as_bool().map(ScalarValue::Boolean),
         Scalar::Json => Some(ScalarValue::from(json_text(value))),
         Scalar::Id
@@ -54,10 +51,7 @@ pub(super) fn well_encoded(scalar: Scalar, value: &ScalarValue) -> bool {
         ScalarValue::F64(number) => scalar == Scalar::Float && number.is_finite(),
         ScalarValue::Boolean(_) => scalar == Scalar::Boolean,
         ScalarValue::Str(text) if scalar == Scalar::Json => is_json(text.as_str()),
-        ScalarValue::Str(_) => !matches!(
-            scalar,
-            Scalar::Int | Scalar::Timestamp | Scalar::Float | Scalar::Boolean
-        ),
+        ScalarValue::Str(_) => !matches!(scalar, Scalar::Int | Scalar::Timestamp | Scalar::Float | Scalar::Boolean),
         ScalarValue::Bytes(_)
         | ScalarValue::Uint(_)
         | ScalarValue::Counter(_)
@@ -101,9 +95,7 @@ pub(super) fn normal(scalar: Scalar, value: &Value) -> Value {
 pub(super) fn json_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            value.to_string()
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 
@@ -125,9 +117,7 @@ pub(super) fn element_text(kind: &ElementKind, value: &Value) -> Option<String> 
             ScalarValue::Str(text) => Some(text.to_string()),
             ScalarValue::Int(number) => Some(number.to_string()),
             // 0.0 and -0.0 are equal, so they are one element.
-            ScalarValue::F64(number) => {
-                Number::from_f64(number + 0.0).map(|number| number.to_string())
-            }
+            ScalarValue::F64(number) => Number::from_f64(number + 0.0).map(|number| number.to_string()),
             ScalarValue::Boolean(truth) => Some(truth.to_string()),
             ScalarValue::Bytes(_)
             | ScalarValue::Uint(_)
@@ -142,9 +132,7 @@ pub(super) fn element_text(kind: &ElementKind, value: &Value) -> Option<String> 
 /// The element that a canonical text stands for; a text that is none of the type shows as it is.
 pub(super) fn element_value(kind: &ElementKind, text: &str) -> Value {
     let value = match kind {
-        ElementKind::Scalar(Scalar::Int | Scalar::Timestamp) => {
-            text.parse::<i64>().ok().map(Value::from)
-        }
+        ElementKind::Scalar(Scalar::Int | Scalar::Timestamp) => text.parse::<i64>().ok().map(Value::from),
         ElementKind::Scalar(Scalar::Float) => text.parse().ok().map(float),
         ElementKind::Scalar(Scalar::Boolean) => text.parse::<bool>().ok().map(Value::Bool),
         ElementKind::Scalar(Scalar::Json) => Some(json_shown(text)),

@@ -65,24 +65,14 @@ pub fn check_foreign(
     if key_fields.is_empty() || names_record(model, record, &key_fields) {
         return Ok(());
     }
-    Err(ForeignChange::WrongRecord {
-        model: model.name.clone(),
-    })
+    Err(ForeignChange::WrongRecord { model: model.name.clone() })
 }
 
 fn names_record(model: &Model, record: RecordId, key_fields: &Map<String, Value>) -> bool {
-    let values: Option<Vec<Value>> = model
-        .key_fields()
-        .into_iter()
-        .map(|name| key_fields.get(name).cloned())
-        .collect();
+    let values: Option<Vec<Value>> = model.key_fields().into_iter().map(|name| key_fields.get(name).cloned()).collect();
     let key = match (&model.key, values) {
         (_, None) => return false,
-        (Key::Id, Some(values)) => match values
-            .first()
-            .and_then(Value::as_str)
-            .map(RecordKey::from_id)
-        {
+        (Key::Id, Some(values)) => match values.first().and_then(Value::as_str).map(RecordKey::from_id) {
             // A UUID is the record id itself and never stands in the document.
             Some(key @ RecordKey::Text(_)) => key,
             Some(RecordKey::Uuid(_) | RecordKey::Fields(_)) | None => return false,
@@ -145,11 +135,7 @@ impl<'a> Slot<'a> {
             Some((name, rest)) => (name, Some(rest)),
             None => (path, None),
         };
-        let Some(inner) = embedded
-            .fields
-            .iter()
-            .find(|inner| inner.document_key == name)
-        else {
+        let Some(inner) = embedded.fields.iter().find(|inner| inner.document_key == name) else {
             return Self::Unknown;
         };
         match (&inner.kind, rest) {
@@ -169,11 +155,7 @@ impl<'a> Slot<'a> {
             FieldKind::Set(_) | FieldKind::Embedded(_) => Self::Nothing,
             FieldKind::Scalar(_) | FieldKind::Enum(_) => {
                 let scalar = encode::scalar_of(&field.kind).unwrap_or(Scalar::String);
-                if is_key {
-                    Self::KeyField(field, scalar)
-                } else {
-                    Self::Scalar(scalar)
-                }
+                if is_key { Self::KeyField(field, scalar) } else { Self::Scalar(scalar) }
             }
         }
     }
@@ -186,27 +168,16 @@ impl<'a> Slot<'a> {
             (Self::Presence, OpType::Put(ScalarValue::Int(_)) | OpType::Delete) => (true, ""),
             (Self::Presence, _) => (false, "a presence mark"),
             (Self::Scalar(_) | Self::JsonList, OpType::Delete) => (true, ""),
-            (Self::Scalar(scalar), OpType::Put(value)) => {
-                (well_encoded(scalar, value), scalar.name())
-            }
+            (Self::Scalar(scalar), OpType::Put(value)) => (well_encoded(scalar, value), scalar.name()),
             (Self::Scalar(scalar), _) => (false, scalar.name()),
-            (Self::KeyField(_, scalar), OpType::Put(value)) => (
-                *value != ScalarValue::Null && well_encoded(scalar, value),
-                "the key's value, once",
-            ),
-            (Self::KeyField(..), _) => (false, "the key's value, once"),
-            (Self::JsonList, OpType::Put(ScalarValue::Str(text))) => {
-                (is_list(text.as_str()), "a list as JSON text")
+            (Self::KeyField(_, scalar), OpType::Put(value)) => {
+                (*value != ScalarValue::Null && well_encoded(scalar, value), "the key's value, once")
             }
-            (Self::JsonList, action) => (
-                matches!(action, OpType::Put(ScalarValue::Null)),
-                "a list as JSON text",
-            ),
+            (Self::KeyField(..), _) => (false, "the key's value, once"),
+            (Self::JsonList, OpType::Put(ScalarValue::Str(text))) => (is_list(text.as_str()), "a list as JSON text"),
+            (Self::JsonList, action) => (matches!(action, OpType::Put(ScalarValue::Null)), "a list as JSON text"),
             (Self::Counter, action) => (
-                matches!(
-                    action,
-                    OpType::Put(ScalarValue::Counter(_)) | OpType::Increment(_) | OpType::Delete
-                ),
+                matches!(action, OpType::Put(ScalarValue::Counter(_)) | OpType::Increment(_) | OpType::Delete),
                 "a counter",
             ),
             (Self::Text, action) => (matches!(action, OpType::Make(ObjType::Text)), "a text"),

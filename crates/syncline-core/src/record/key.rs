@@ -26,9 +26,7 @@ impl RecordKey {
     /// The key in the form of an id.
     pub fn from_id(id: &str) -> Self {
         match uuid::Uuid::try_parse(id) {
-            Ok(uuid) if uuid.hyphenated().to_string() == id => {
-                Self::Uuid(RecordId::from_uuid(uuid))
-            }
+            Ok(uuid) if uuid.hyphenated().to_string() == id => Self::Uuid(RecordId::from_uuid(uuid)),
             Ok(_) | Err(_) => Self::Text(id.to_owned()),
         }
     }
@@ -54,10 +52,7 @@ impl RecordKey {
         }
         let key = Self::required(&mut checker, model, &record);
         checker.finish()?;
-        key.ok_or_else(|| InvalidRecord {
-            model: model.name.clone(),
-            fields: Vec::new(),
-        })
+        key.ok_or_else(|| InvalidRecord { model: model.name.clone(), fields: Vec::new() })
     }
 
     /// The key that a record in JSON carries: `None` if its id is to be generated.
@@ -76,9 +71,7 @@ impl RecordKey {
     pub fn record_id(&self, model: &Model) -> RecordId {
         match self {
             Self::Uuid(id) => *id,
-            Self::Text(id) => {
-                RecordId::from_key(&model.name, &Value::Array(vec![Value::String(id.clone())]))
-            }
+            Self::Text(id) => RecordId::from_key(&model.name, &Value::Array(vec![Value::String(id.clone())])),
             Self::Fields(values) => RecordId::from_key(&model.name, &Value::Array(values.clone())),
         }
     }
@@ -90,31 +83,18 @@ impl RecordKey {
             Self::Text(id) => vec![Value::String(id.clone())],
             Self::Fields(values) => values.clone(),
         };
-        model
-            .key_fields()
-            .into_iter()
-            .map(str::to_owned)
-            .zip(values)
-            .collect()
+        model.key_fields().into_iter().map(str::to_owned).zip(values).collect()
     }
 
     /// Faults go to the checker; a missing id is none.
-    pub(super) fn checked(
-        checker: &mut Checker<'_>,
-        model: &Model,
-        record: &Map<String, Value>,
-    ) -> Option<Self> {
+    pub(super) fn checked(checker: &mut Checker<'_>, model: &Model, record: &Map<String, Value>) -> Option<Self> {
         match (&model.key, record.get("id")) {
             (Key::Id, None | Some(Value::Null)) => None,
             (Key::Id | Key::Custom(_), _) => Self::required(checker, model, record),
         }
     }
 
-    fn required(
-        checker: &mut Checker<'_>,
-        model: &Model,
-        record: &Map<String, Value>,
-    ) -> Option<Self> {
+    fn required(checker: &mut Checker<'_>, model: &Model, record: &Map<String, Value>) -> Option<Self> {
         let mut values = Vec::new();
         for name in model.key_fields() {
             let value = key_value(checker, model, name, record.get(name));
@@ -135,12 +115,7 @@ pub(super) fn id_text(record: RecordId) -> String {
     uuid::Uuid::from_bytes(record.0).hyphenated().to_string()
 }
 
-fn key_value(
-    checker: &mut Checker<'_>,
-    model: &Model,
-    name: &str,
-    value: Option<&Value>,
-) -> Option<Value> {
+fn key_value(checker: &mut Checker<'_>, model: &Model, name: &str, value: Option<&Value>) -> Option<Value> {
     let Some(value) = value.filter(|value| !value.is_null()) else {
         checker.fault(name, "it is part of the key and must be given");
         return None;
@@ -156,10 +131,7 @@ fn key_value(
             None
         }
         Some(bytes) if bytes > KEY_BYTES_MAX => {
-            checker.fault(
-                name,
-                &format!("it has {bytes} bytes, and a key at most {KEY_BYTES_MAX}"),
-            );
+            checker.fault(name, &format!("it has {bytes} bytes, and a key at most {KEY_BYTES_MAX}"));
             None
         }
         Some(_) | None => Some(normal),
@@ -169,9 +141,9 @@ fn key_value(
 /// A single key value from the command line: as JSON where the type is no string.
 fn plain(model: &Model, field: &str, text: &str, parsed: Option<Value>) -> Value {
     let kind = model.field(field).map(|field| &field.kind);
-    let is_text = kind.and_then(encode::scalar_of).is_some_and(|scalar| {
-        encode::encode_scalar(scalar, &Value::String(String::new())).is_some()
-    });
+    let is_text = kind
+        .and_then(encode::scalar_of)
+        .is_some_and(|scalar| encode::encode_scalar(scalar, &Value::String(String::new())).is_some());
     match (kind, parsed) {
         (Some(FieldKind::Scalar(_)), Some(value)) if !is_text => value,
         _ => Value::String(text.to_owned()),

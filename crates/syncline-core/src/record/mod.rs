@@ -26,6 +26,7 @@ mod columns;
 mod create;
 mod encode;
 mod foreign;
+mod items;
 mod key;
 mod patch;
 mod project;
@@ -33,10 +34,7 @@ mod time;
 mod view;
 
 pub use check::{FieldError, InvalidRecord, NewRecord, RECORD_BYTES_MAX};
-pub use columns::{
-    Column, SqlType, SqlValue, column_value, column_values, columns, json_value,
-    record_from_columns,
-};
+pub use columns::{Column, SqlType, SqlValue, column_value, column_values, columns, json_value, record_from_columns};
 pub use create::create_edits;
 pub use encode::{decode_scalar, encode_scalar};
 pub use foreign::{ForeignChange, check_foreign};

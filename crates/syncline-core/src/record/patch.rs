@@ -3,11 +3,12 @@
 
 use automerge::ScalarValue;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
-use syncline_schema::{Deletes, Element, EmbeddedType, Field, FieldKind, Managed};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use syncline_schema::{Deletes, Element, ElementKind, EmbeddedType, Field, FieldKind, Managed};
 
 use super::check::{Checker, InvalidRecord, NewRecord};
-use super::view::{self, RecordView};
+use super::items;
+use super::view::RecordView;
 use super::{LIVE, element_key, encode, nested_key, null_key, some_key};
 use crate::change::MAX_COUNTER;
 use crate::edit::{Edits, ObjectEdit, RootEdit};
@@ -30,10 +31,7 @@ impl RecordView<'_> {
             };
             if self.model.is_key_field(&field.name) {
                 if *value != self.field(field) {
-                    checker.fault(
-                        &field.name,
-                        "a key cannot change: delete this record and save another",
-                    );
+                    checker.fault(&field.name, "a key cannot change: delete this record and save another");
                 }
             } else if !(field.managed == Managed::UpdatedAt
                 || field.managed == Managed::CreatedAt && *value == self.field(field))
@@ -64,28 +62,16 @@ impl RecordView<'_> {
 
     /// The edits that delete the record.
     pub fn delete(&self) -> Edits {
-        Edits {
-            root: vec![RootEdit::Delete(LIVE.to_owned())],
-            objects: Vec::new(),
-        }
+        Edits { root: vec![RootEdit::Delete(LIVE.to_owned())], objects: Vec::new() }
     }
 
     /// The edits that bring a deleted record back as it was.
     pub fn undelete(&self) -> Edits {
-        Edits {
-            root: vec![RootEdit::Toggle(LIVE.to_owned())],
-            objects: Vec::new(),
-        }
+        Edits { root: vec![RootEdit::Toggle(LIVE.to_owned())], objects: Vec::new() }
     }
 
     /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points.
-    pub fn splice(
-        &self,
-        field: &str,
-        at: usize,
-        delete: usize,
-        insert: &str,
-    ) -> Result<Edits, InvalidRecord> {
+    pub fn splice(&self, field: &str, at: usize, delete: usize, insert: &str) -> Result<Edits, InvalidRecord> {
         let mut edit = Patch::new(*self);
         let Some(FieldKind::Text { .. }) = self.model.field(field).map(|field| &field.kind) else {
             return Err(self.wrong_kind(field, "a text (`String @text`)"));
@@ -94,8 +80,7 @@ impl RecordView<'_> {
         if let Some(text) = self.document.and_then(|document| document.text(key)) {
             let length = text.chars().count();
             if at.checked_add(delete).is_none_or(|end| end > length) {
-                let message =
-                    format!("it has {length} characters: {delete} cannot go at position {at}");
+                let message = format!("it has {length} characters: {delete} cannot go at position {at}");
                 return Err(self.invalid(field, &message));
             }
         }
@@ -104,12 +89,7 @@ impl RecordView<'_> {
         }
         edit.delete_if_visible(null_key(key));
         let (key, insert) = (key.to_owned(), insert.to_owned());
-        edit.edits.objects.push(ObjectEdit::Splice {
-            key,
-            at,
-            delete,
-            insert,
-        });
+        edit.edits.objects.push(ObjectEdit::Splice { key, at, delete, insert });
         Ok(edit.finish())
     }
 
@@ -120,13 +100,8 @@ impl RecordView<'_> {
         };
         let key = self.document_key(field);
         let current = self.counter(key);
-        if current
-            .checked_add(by)
-            .is_none_or(|sum| sum.abs() > MAX_COUNTER)
-        {
-            let message = format!(
-                "it stands at {current}: {by} more leaves the range of counters (±{MAX_COUNTER})"
-            );
+        if current.checked_add(by).is_none_or(|sum| sum.abs() > MAX_COUNTER) {
+            let message = format!("it stands at {current}: {by} more leaves the range of counters (±{MAX_COUNTER})");
             return Err(self.invalid(field, &message));
         }
         let mut edit = Patch::new(*self);
@@ -160,18 +135,12 @@ impl RecordView<'_> {
         let one = Value::Array(vec![element.clone()]);
         let checked = checker.value(&FieldKind::Set(kind.clone()), field, &one);
         checker.finish()?;
-        let normal = checked
-            .as_ref()
-            .and_then(|set| set.get(0))
-            .unwrap_or(element);
-        encode::element_text(&kind.kind, normal)
-            .ok_or_else(|| self.invalid(field, "the element has no canonical text"))
+        let normal = checked.as_ref().and_then(|set| set.get(0)).unwrap_or(element);
+        encode::element_text(&kind.kind, normal).ok_or_else(|| self.invalid(field, "the element has no canonical text"))
     }
 
     fn document_key(&self, field: &str) -> &str {
-        self.model
-            .field(field)
-            .map_or("", |field| field.document_key.as_str())
+        self.model.field(field).map_or("", |field| field.document_key.as_str())
     }
 
     fn wrong_kind(&self, field: &str, wanted: &str) -> InvalidRecord {
@@ -179,15 +148,8 @@ impl RecordView<'_> {
         if self.model.field(field).is_some() {
             return self.invalid(field, &format!("it is not {wanted}"));
         }
-        checker.unknown_fields(
-            &self.model.fields,
-            &Map::from_iter([(field.to_owned(), Value::Null)]),
-            "",
-        );
-        checker
-            .finish()
-            .err()
-            .unwrap_or_else(|| self.invalid(field, "there is no such field"))
+        checker.unknown_fields(&self.model.fields, &Map::from_iter([(field.to_owned(), Value::Null)]), "");
+        checker.finish().err().unwrap_or_else(|| self.invalid(field, "there is no such field"))
     }
 
     fn invalid(&self, field: &str, message: &str) -> InvalidRecord {
@@ -216,10 +178,7 @@ struct Patch<'a> {
 
 impl<'a> Patch<'a> {
     fn new(view: RecordView<'a>) -> Self {
-        Self {
-            view,
-            edits: Edits::default(),
-        }
+        Self { view, edits: Edits::default() }
     }
 
     /// With update-wins every edit says again that the record exists.
@@ -233,20 +192,12 @@ impl<'a> Patch<'a> {
 
     /// A field that the patch names.
     fn named(&mut self, checker: &mut Checker<'_>, field: &Field, value: &Value) {
-        let at = Place {
-            key: &field.document_key,
-            name: &field.name,
-            inner: false,
-        };
+        let at = Place { key: &field.document_key, name: &field.name, inner: false };
         self.patched(checker, field, at, value);
     }
 
     fn patched(&mut self, checker: &mut Checker<'_>, field: &Field, at: Place<'_>, value: &Value) {
-        let Place {
-            key,
-            name: place,
-            inner,
-        } = at;
+        let Place { key, name: place, inner } = at;
         let embedded = self.view.embedded_type(&field.kind);
         match (embedded, value) {
             (_, Value::Null) if field.kind == FieldKind::Counter => {
@@ -261,20 +212,8 @@ impl<'a> Patch<'a> {
                 checker.unknown_fields(&embedded.fields, fields, &format!("{place}."));
                 for inner in &embedded.fields {
                     if let Some(value) = fields.get(&inner.name) {
-                        let (key, name) = (
-                            nested_key(key, &inner.document_key),
-                            format!("{place}.{}", inner.name),
-                        );
-                        self.patched(
-                            checker,
-                            inner,
-                            Place {
-                                key: &key,
-                                name: &name,
-                                inner: true,
-                            },
-                            value,
-                        );
+                        let (key, name) = (nested_key(key, &inner.document_key), format!("{place}.{}", inner.name));
+                        self.patched(checker, inner, Place { key: &key, name: &name, inner: true }, value);
                     }
                 }
             }
@@ -295,8 +234,7 @@ impl<'a> Patch<'a> {
         match &field.kind {
             FieldKind::Scalar(_) | FieldKind::Enum(_) => {
                 let scalar = encode::scalar_of(&field.kind);
-                if let Some(value) = scalar.and_then(|scalar| encode::encode_scalar(scalar, value))
-                {
+                if let Some(value) = scalar.and_then(|scalar| encode::encode_scalar(scalar, value)) {
                     self.put(key, value);
                 }
             }
@@ -305,19 +243,10 @@ impl<'a> Patch<'a> {
                 self.count(key, wanted - self.view.counter(key));
             }
             FieldKind::Text { .. } => self.text(field, key, value.as_str().unwrap_or("")),
-            FieldKind::List(element) => self.list(
-                field,
-                element,
-                key,
-                value.as_array().map_or(&[], Vec::as_slice),
-            ),
-            FieldKind::Set(element) => {
-                self.set(element, key, value.as_array().map_or(&[], Vec::as_slice))
-            }
+            FieldKind::List(element) => self.list(field, element, key, value.as_array().map_or(&[], Vec::as_slice)),
+            FieldKind::Set(element) => self.set(element, key, value.as_array().map_or(&[], Vec::as_slice)),
             FieldKind::Embedded(_) => {
-                if let (Some(embedded), Some(fields)) =
-                    (self.view.embedded_type(&field.kind), value.as_object())
-                {
+                if let (Some(embedded), Some(fields)) = (self.view.embedded_type(&field.kind), value.as_object()) {
                     self.embedded(embedded, key, fields);
                 }
             }
@@ -331,22 +260,14 @@ impl<'a> Patch<'a> {
             FieldKind::Counter => self.count(key, -self.view.counter(key)),
             FieldKind::Set(element) => self.set(element, key, &[]),
             FieldKind::Text { .. } => {
-                if self.view.has_object(key)
-                    && self.known_text(key).is_none_or(|text| !text.is_empty())
-                {
-                    self.edits
-                        .objects
-                        .push(ObjectEdit::SetText(key.to_owned(), String::new()));
+                if self.view.has_object(key) && self.known_text(key).is_none_or(|text| !text.is_empty()) {
+                    self.edits.objects.push(ObjectEdit::SetText(key.to_owned(), String::new()));
                 }
                 self.object_is_null(key);
             }
             FieldKind::List(_) => {
-                if self.view.has_object(key)
-                    && self.known_list(key).is_none_or(|list| !list.is_empty())
-                {
-                    self.edits
-                        .objects
-                        .push(ObjectEdit::SetList(key.to_owned(), Vec::new()));
+                if self.view.has_object(key) && self.known_list(key).is_none_or(|list| !list.is_empty()) {
+                    self.edits.objects.push(ObjectEdit::SetList(key.to_owned(), Vec::new()));
                 }
                 self.object_is_null(key);
             }
@@ -394,7 +315,7 @@ impl<'a> Patch<'a> {
     fn inner(&mut self, field: &Field, key: &str, value: &Value) {
         match &field.kind {
             FieldKind::List(_) | FieldKind::Set(_) => {
-                self.put(key, ScalarValue::from(value.to_string()))
+                self.put(key, ScalarValue::from(items::stored(self.view.schema, &field.kind, value).to_string()))
             }
             FieldKind::Scalar(_)
             | FieldKind::Enum(_)
@@ -423,60 +344,65 @@ impl<'a> Patch<'a> {
 
     fn count(&mut self, key: &str, by: i64) {
         if self.view.existing_counter(key).is_none() {
-            self.edits
-                .root
-                .push(RootEdit::Put(key.to_owned(), ScalarValue::counter(0)));
+            self.edits.root.push(RootEdit::Put(key.to_owned(), ScalarValue::counter(0)));
         }
         if by != 0 {
-            self.edits
-                .root
-                .push(RootEdit::Increment(key.to_owned(), by));
+            self.edits.root.push(RootEdit::Increment(key.to_owned(), by));
         }
     }
 
     fn set(&mut self, element: &Element, key: &str, items: &[Value]) {
-        let wanted: BTreeSet<String> = items
-            .iter()
-            .filter_map(|item| encode::element_text(&element.kind, item))
-            .collect();
+        let wanted: BTreeSet<String> =
+            items.iter().filter_map(|item| encode::element_text(&element.kind, item)).collect();
         let present: BTreeSet<String> = self.view.element_texts(key).map(str::to_owned).collect();
-        let gone = present
-            .difference(&wanted)
-            .map(|text| RootEdit::Delete(element_key(key, text)));
-        let new = wanted
-            .difference(&present)
-            .map(|text| RootEdit::Toggle(element_key(key, text)));
+        let gone = present.difference(&wanted).map(|text| RootEdit::Delete(element_key(key, text)));
+        let new = wanted.difference(&present).map(|text| RootEdit::Toggle(element_key(key, text)));
         self.edits.root.extend(gone.chain(new));
     }
 
     fn text(&mut self, field: &Field, key: &str, text: &str) {
         let differs = self.known_text(key).is_none_or(|known| known != text);
         if differs && (!text.is_empty() || self.view.has_object(key)) {
-            self.edits
-                .objects
-                .push(ObjectEdit::SetText(key.to_owned(), text.to_owned()));
+            self.edits.objects.push(ObjectEdit::SetText(key.to_owned(), text.to_owned()));
         }
         self.object_is_some(field, key, text.is_empty());
     }
 
     fn list(&mut self, field: &Field, element: &Element, key: &str, items: &[Value]) {
-        let stored = view::stored_list(self.view.schema, &element.kind, items);
-        let differs = self.known_list(key).is_none_or(|known| known != stored);
+        let known = self.known_list(key);
+        let stored = self.kept(element, known.as_deref().unwrap_or(&[]), items);
+        let differs = known.is_none_or(|known| known != stored);
         if differs && (!stored.is_empty() || self.view.has_object(key)) {
-            self.edits
-                .objects
-                .push(ObjectEdit::SetList(key.to_owned(), stored));
+            self.edits.objects.push(ObjectEdit::SetList(key.to_owned(), stored));
         }
         self.object_is_some(field, key, items.is_empty());
     }
 
+    /// The list as it is to be stored: an element that shows what a known one shows is that one,
+    /// with what a newer store may have written into it.
+    fn kept(&self, element: &Element, known: &[Value], items: &[Value]) -> Vec<Value> {
+        let schema = self.view.schema;
+        let mut stored = items::stored_list(schema, &element.kind, items);
+        if !matches!(element.kind, ElementKind::Embedded(_)) {
+            return stored;
+        }
+        let mut by_shown: BTreeMap<String, VecDeque<&Value>> = BTreeMap::new();
+        for item in known {
+            let shown = items::shown_item(schema, &element.kind, item).to_string();
+            by_shown.entry(shown).or_default().push_back(item);
+        }
+        for item in &mut stored {
+            let shown = items::shown_item(schema, &element.kind, item).to_string();
+            if let Some(known) = by_shown.get_mut(&shown).and_then(VecDeque::pop_front) {
+                item.clone_from(known);
+            }
+        }
+        stored
+    }
+
     fn object_is_some(&mut self, field: &Field, key: &str, empty: bool) {
         self.delete_if_visible(null_key(key));
-        if empty
-            && !field.required
-            && !self.view.has_object(key)
-            && !self.view.is_visible(&some_key(key))
-        {
+        if empty && !field.required && !self.view.has_object(key) && !self.view.is_visible(&some_key(key)) {
             self.edits.root.push(RootEdit::Toggle(some_key(key)));
         }
     }

@@ -6,6 +6,7 @@ use syncline_schema::{EmbeddedType, Field, FieldKind, Managed, Scalar};
 
 use super::columns::{SqlValue, column_value, text_of_json};
 use super::encode::{self, decode_scalar};
+use super::items;
 use super::key::id_text;
 use super::nested_key;
 use super::time::rfc3339;
@@ -20,24 +21,14 @@ impl RecordView<'_> {
 
     /// What the record holds, deleted or not.
     pub fn project_deleted(&self) -> Map<String, Value> {
-        self.model
-            .fields
-            .iter()
-            .map(|field| (field.name.clone(), self.field(field)))
-            .collect()
+        self.model.fields.iter().map(|field| (field.name.clone(), self.field(field))).collect()
     }
 
     /// The values of the record's SQL row, in the order of the columns: the same as
     /// [`column_values`](super::column_values) of the projection, without making it. `None` if the
     /// record is deleted.
     pub fn column_values(&self) -> Option<Vec<SqlValue>> {
-        self.is_live().then(|| {
-            self.model
-                .fields
-                .iter()
-                .map(|field| self.column(field))
-                .collect()
-        })
+        self.is_live().then(|| self.model.fields.iter().map(|field| self.column(field)).collect())
     }
 
     /// What one field shows.
@@ -46,13 +37,11 @@ impl RecordView<'_> {
         match &field.kind {
             FieldKind::Counter => Value::from(self.counter(key)),
             FieldKind::Text { .. } => self.text(field, key).map_or(Value::Null, Value::String),
-            FieldKind::List(element) => self
-                .list(element, field, key)
-                .map_or(Value::Null, Value::Array),
+            FieldKind::List(element) => self.list(element, field, key).map_or(Value::Null, Value::Array),
             FieldKind::Set(element) => Value::Array(self.elements(element, key)),
-            FieldKind::Embedded(_) => self
-                .embedded_type(&field.kind)
-                .map_or(Value::Null, |embedded| self.embedded(embedded, key)),
+            FieldKind::Embedded(_) => {
+                self.embedded_type(&field.kind).map_or(Value::Null, |embedded| self.embedded(embedded, key))
+            }
             FieldKind::Scalar(_) | FieldKind::Enum(_) => self.single(field, key),
         }
     }
@@ -63,9 +52,7 @@ impl RecordView<'_> {
             FieldKind::Counter => SqlValue::Integer(self.counter(key)),
             FieldKind::Text { .. } => self.text(field, key).map_or(SqlValue::Null, SqlValue::Text),
             FieldKind::Scalar(_) | FieldKind::Enum(_) => match self.scalar(field.merge, key) {
-                Some(_) if field.managed == Managed::UpdatedAt => {
-                    column_value(&field.kind, self.derived(field))
-                }
+                Some(_) if field.managed == Managed::UpdatedAt => column_value(&field.kind, self.derived(field)),
                 None | Some(ScalarValue::Null) => column_value(&field.kind, self.derived(field)),
                 Some(value) => scalar_column(&field.kind, value),
             },
@@ -91,9 +78,7 @@ impl RecordView<'_> {
             (Managed::Id, _) => Value::String(id_text(self.record)),
             (Managed::CreatedAt, Some((first, _))) => moment(&field.kind, first),
             (Managed::UpdatedAt, Some((_, last))) => moment(&field.kind, last),
-            (Managed::CreatedAt | Managed::UpdatedAt, None) | (Managed::No | Managed::Owner, _) => {
-                Value::Null
-            }
+            (Managed::CreatedAt | Managed::UpdatedAt, None) | (Managed::No | Managed::Owner, _) => Value::Null,
         }
     }
 
@@ -104,14 +89,12 @@ impl RecordView<'_> {
         let fields = embedded.fields.iter().map(|inner| {
             let inner_key = nested_key(key, &inner.document_key);
             let value = match &inner.kind {
-                FieldKind::Embedded(_) => self
-                    .embedded_type(&inner.kind)
-                    .map_or(Value::Null, |nested| self.embedded(nested, &inner_key)),
+                FieldKind::Embedded(_) => {
+                    self.embedded_type(&inner.kind).map_or(Value::Null, |nested| self.embedded(nested, &inner_key))
+                }
                 FieldKind::List(_) | FieldKind::Set(_) => self.inner_list(inner, &inner_key),
                 FieldKind::Counter => Value::from(self.counter(&inner_key)),
-                FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::Text { .. } => {
-                    self.single(inner, &inner_key)
-                }
+                FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::Text { .. } => self.single(inner, &inner_key),
             };
             (inner.name.clone(), value)
         });
@@ -120,7 +103,10 @@ impl RecordView<'_> {
 
     fn inner_list(&self, inner: &Field, key: &str) -> Value {
         match self.scalar(inner.merge, key) {
-            Some(ScalarValue::Str(text)) => encode::json_shown(text.as_str()),
+            Some(ScalarValue::Str(text)) => match serde_json::from_str(text.as_str()) {
+                Ok(list) => items::shown(self.schema, &inner.kind, &list),
+                Err(_) => Value::String(text.to_string()),
+            },
             Some(value) => decode_scalar(Scalar::String, value),
             None => Value::Null,
         }
@@ -148,19 +134,13 @@ fn scalar_column(kind: &FieldKind, value: &ScalarValue) -> SqlValue {
             SqlValue::Text(text_of_json(encode::json_shown(text.as_str())))
         }
         ScalarValue::Str(text) => SqlValue::Text(text.to_string()),
-        ScalarValue::Int(number)
-            if !matches!(kind, FieldKind::Scalar(Scalar::Float | Scalar::Json)) =>
-        {
+        ScalarValue::Int(number) if !matches!(kind, FieldKind::Scalar(Scalar::Float | Scalar::Json)) => {
             SqlValue::Integer(*number)
         }
-        ScalarValue::F64(number)
-            if *kind != FieldKind::Scalar(Scalar::Json) && number.is_finite() =>
-        {
+        ScalarValue::F64(number) if *kind != FieldKind::Scalar(Scalar::Json) && number.is_finite() => {
             SqlValue::Real(*number)
         }
-        ScalarValue::Boolean(truth) if *kind != FieldKind::Scalar(Scalar::Json) => {
-            SqlValue::Integer(i64::from(*truth))
-        }
+        ScalarValue::Boolean(truth) if *kind != FieldKind::Scalar(Scalar::Json) => SqlValue::Integer(i64::from(*truth)),
         ScalarValue::Int(_)
         | ScalarValue::F64(_)
         | ScalarValue::Boolean(_)

@@ -3,11 +3,10 @@
 use automerge::ScalarValue;
 use serde_json::Value;
 use std::cmp::Ordering;
-use syncline_schema::{
-    Element, ElementKind, EmbeddedType, Field, FieldKind, Merge, Model, Scalar, Schema,
-};
+use syncline_schema::{Element, ElementKind, EmbeddedType, Field, FieldKind, Merge, Model, Scalar, Schema};
 
 use super::encode;
+use super::items;
 use super::{LIVE, null_key, some_key};
 use crate::document::Document;
 use crate::ids::RecordId;
@@ -43,24 +42,14 @@ impl<'a> RecordView<'a> {
     }
 
     pub(super) fn has_object(&self, key: &str) -> bool {
-        matches!(
-            self.ops(key).last(),
-            Some(VisibleOp {
-                value: Visible::Object(_),
-                ..
-            })
-        )
+        matches!(self.ops(key).last(), Some(VisibleOp { value: Visible::Object(_), .. }))
     }
 
     /// The scalar that a field shows, of all that stand at its key.
     pub(super) fn scalar(&self, merge: Merge, key: &str) -> Option<&'a ScalarValue> {
         let ops = self.ops(key);
         let scalars = ops.iter().filter_map(|op| Some((op, op.value.scalar()?)));
-        let values = || {
-            scalars
-                .clone()
-                .filter(|(_, value)| !matches!(value, ScalarValue::Null))
-        };
+        let values = || scalars.clone().filter(|(_, value)| !matches!(value, ScalarValue::Null));
         let chosen = match (merge, ops) {
             (_, []) => return None,
             (Merge::Winner, [.., last]) | (_, [last]) => return last.value.scalar(),
@@ -94,10 +83,8 @@ impl<'a> RecordView<'a> {
 
     /// The elements of a set in value order.
     pub(super) fn elements(&self, element: &Element, key: &str) -> Vec<Value> {
-        let mut values: Vec<Value> = self
-            .element_texts(key)
-            .map(|text| encode::element_value(&element.kind, text))
-            .collect();
+        let mut values: Vec<Value> =
+            self.element_texts(key).map(|text| encode::element_value(&element.kind, text)).collect();
         // Texts already stand in the order of code points.
         if let ElementKind::Scalar(Scalar::Int | Scalar::Timestamp | Scalar::Float) = element.kind {
             values.sort_by(by_number);
@@ -107,23 +94,14 @@ impl<'a> RecordView<'a> {
 
     /// A text, or `None` for null.
     pub(super) fn text(&self, field: &Field, key: &str) -> Option<String> {
-        let content = self
-            .document
-            .and_then(|document| document.text(key))
-            .unwrap_or_default();
+        let content = self.document.and_then(|document| document.text(key)).unwrap_or_default();
         (!content.is_empty() || self.is_empty_not_null(field, key)).then_some(content)
     }
 
     /// A list, or `None` for null.
     pub(super) fn list(&self, element: &Element, field: &Field, key: &str) -> Option<Vec<Value>> {
-        let stored = self
-            .document
-            .and_then(|document| document.list(key))
-            .unwrap_or_default();
-        let shown: Vec<Value> = stored
-            .into_iter()
-            .map(|item| self.item_shown(&element.kind, item))
-            .collect();
+        let stored = self.document.and_then(|document| document.list(key)).unwrap_or_default();
+        let shown: Vec<Value> = stored.iter().map(|item| items::shown_item(self.schema, &element.kind, item)).collect();
         (!shown.is_empty() || self.is_empty_not_null(field, key)).then_some(shown)
     }
 
@@ -145,10 +123,7 @@ impl<'a> RecordView<'a> {
             let inner_key = super::nested_key(key, &inner.document_key);
             match self.embedded_type(&inner.kind) {
                 Some(nested) => self.has_embedded(nested, &inner_key),
-                None => !matches!(
-                    self.scalar(inner.merge, &inner_key),
-                    None | Some(ScalarValue::Null)
-                ),
+                None => !matches!(self.scalar(inner.merge, &inner_key), None | Some(ScalarValue::Null)),
             }
         })
     }
@@ -156,34 +131,6 @@ impl<'a> RecordView<'a> {
     pub(super) fn embedded_type(&self, kind: &FieldKind) -> Option<&'a EmbeddedType> {
         embedded_type(self.schema, kind)
     }
-
-    /// AWSJSON inside list elements is kept as text, so that nobody merges into it.
-    fn item_shown(&self, kind: &ElementKind, item: Value) -> Value {
-        map_json(self.schema, kind, item, &|json| match json {
-            Value::String(text) => encode::json_shown(&text),
-            shown @ (Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_)) => shown,
-        })
-    }
-}
-
-/// A list as it is stored: see [`RecordView::list`].
-pub(super) fn stored_list(schema: &Schema, kind: &ElementKind, items: &[Value]) -> Vec<Value> {
-    items
-        .iter()
-        .map(|item| {
-            map_json(schema, kind, item.clone(), &|json| {
-                if json.is_null() {
-                    json
-                } else {
-                    Value::String(encode::json_text(&json))
-                }
-            })
-        })
-        .collect()
 }
 
 pub(super) fn embedded_type<'a>(schema: &'a Schema, kind: &FieldKind) -> Option<&'a EmbeddedType> {
@@ -198,44 +145,10 @@ pub(super) fn embedded_type<'a>(schema: &'a Schema, kind: &FieldKind) -> Option<
     }
 }
 
-/// Applies `convert` to every AWSJSON value in a list's element.
-fn map_json(
-    schema: &Schema,
-    kind: &ElementKind,
-    item: Value,
-    convert: &dyn Fn(Value) -> Value,
-) -> Value {
-    match (kind, item) {
-        (ElementKind::Scalar(Scalar::Json), item) => convert(item),
-        (ElementKind::Embedded(name), Value::Object(fields)) => {
-            let embedded = schema.embedded_type(name);
-            let converted = fields.into_iter().map(|(name, value)| {
-                let field = embedded.and_then(|e| e.fields.iter().find(|field| field.name == name));
-                let value = match field.map(|field| &field.kind) {
-                    Some(FieldKind::Scalar(Scalar::Json)) => convert(value),
-                    Some(FieldKind::Embedded(inner)) => map_json(
-                        schema,
-                        &ElementKind::Embedded(inner.clone()),
-                        value,
-                        convert,
-                    ),
-                    _ => value,
-                };
-                (name, value)
-            });
-            Value::Object(converted.collect())
-        }
-        (ElementKind::Scalar(_) | ElementKind::Enum(_) | ElementKind::Embedded(_), item) => item,
-    }
-}
-
 fn by_number(a: &Value, b: &Value) -> Ordering {
     match (a.as_i64(), b.as_i64()) {
         (Some(a), Some(b)) => a.cmp(&b),
-        _ => a
-            .as_f64()
-            .unwrap_or(f64::NAN)
-            .total_cmp(&b.as_f64().unwrap_or(f64::NAN)),
+        _ => a.as_f64().unwrap_or(f64::NAN).total_cmp(&b.as_f64().unwrap_or(f64::NAN)),
     }
 }
 

@@ -147,6 +147,19 @@ impl Query {
     }
 }
 
+/// The record whose row has this number; `None` if it has none, as deleted records do.
+pub(crate) fn record_at(
+    db: &Connection,
+    model: &Model,
+    row: i64,
+) -> Result<Option<Map<String, Value>>, QueryError> {
+    let mut sql = Sql::text(&format!("{} WHERE syncline_record = ", select_from(model)));
+    sql.bind(SqlValue::Integer(row));
+    let mut statement = bound(db, &sql.compiled()?)?;
+    let mut rows = statement.raw_query();
+    Ok(rows.next()?.map(|row| record(model, row)).transpose()?)
+}
+
 /// A query that fits its model.
 struct Prepared<'a> {
     model: &'a Model,
@@ -193,18 +206,7 @@ impl<'a> Prepared<'a> {
     }
 
     fn select(&self, limit: Option<u64>) -> Result<Compiled, QueryError> {
-        let columns: Vec<String> = self
-            .model
-            .fields
-            .iter()
-            .map(|field| sql::quoted(&field.name))
-            .collect();
-        let mut sql = Sql::default();
-        sql.push(&format!(
-            "SELECT {} FROM {}",
-            columns.join(", "),
-            sql::quoted(&self.model.name)
-        ));
+        let mut sql = Sql::text(&select_from(self.model));
         self.push_where(&mut sql);
         sql.push(" ORDER BY ");
         sql.push(&order::order_by(&self.order, self.sort));
@@ -235,6 +237,20 @@ impl<'a> Prepared<'a> {
             sql.append(self.condition.clone());
         }
     }
+}
+
+/// All columns, in the order of the fields.
+fn select_from(model: &Model) -> String {
+    let columns: Vec<String> = model
+        .fields
+        .iter()
+        .map(|field| sql::quoted(&field.name))
+        .collect();
+    format!(
+        "SELECT {} FROM {}",
+        columns.join(", "),
+        sql::quoted(&model.name)
+    )
 }
 
 fn push_page(sql: &mut Sql, limit: Option<u64>, offset: u64) {
@@ -270,6 +286,27 @@ fn bind(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Result<
         }
     }
     Ok(())
+}
+
+/// The record at a row of its model's table.
+pub(crate) fn record_at(
+    db: &Connection,
+    model: &Model,
+    row: i64,
+) -> Result<Option<Map<String, Value>>, QueryError> {
+    let columns: Vec<String> = model
+        .fields
+        .iter()
+        .map(|field| sql::quoted(&field.name))
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {} WHERE syncline_record = ?1",
+        columns.join(", "),
+        sql::quoted(&model.name)
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([row])?;
+    Ok(rows.next()?.map(|row| record(model, row)).transpose()?)
 }
 
 /// The record that a row of all columns shows.

@@ -122,6 +122,16 @@ fn a_record_comes_back_as_it_went_in() {
 }
 
 #[test]
+fn a_row_is_found_by_its_number() {
+    let schema = schema();
+    let record = todo(&schema, "a", json!({"title": "x"}));
+    let db = database(&schema, "Todo", std::slice::from_ref(&record));
+    let model = schema.model("Todo").unwrap();
+    assert_eq!(super::record_at(&db, model, 1).unwrap(), Some(record));
+    assert_eq!(super::record_at(&db, model, 2).unwrap(), None);
+}
+
+#[test]
 fn the_table_is_what_the_schema_says() {
     let schema = schema();
     let seat = create_table_sql(&schema, schema.model("Seat").unwrap());
