@@ -288,27 +288,6 @@ fn bind(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Result<
     Ok(())
 }
 
-/// The record at a row of its model's table.
-pub(crate) fn record_at(
-    db: &Connection,
-    model: &Model,
-    row: i64,
-) -> Result<Option<Map<String, Value>>, QueryError> {
-    let columns: Vec<String> = model
-        .fields
-        .iter()
-        .map(|field| sql::quoted(&field.name))
-        .collect();
-    let sql = format!(
-        "SELECT {} FROM {} WHERE syncline_record = ?1",
-        columns.join(", "),
-        sql::quoted(&model.name)
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query([row])?;
-    Ok(rows.next()?.map(|row| record(model, row)).transpose()?)
-}
-
 /// The record that a row of all columns shows.
 fn record(model: &Model, row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
     let mut record = Map::with_capacity(model.fields.len());
