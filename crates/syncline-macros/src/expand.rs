@@ -97,13 +97,14 @@ mod tests {
     /// The text of the expansion's `compile_error!`.
     fn refusal(input: TokenStream) -> String {
         let file: syn::File = syn::parse2(models(input)).unwrap();
-        let error = file.items.iter().find_map(|item| match item {
-            syn::Item::Macro(item) if item.mac.path.segments.last()?.ident == "compile_error" => {
-                Some(syn::parse2::<syn::LitStr>(item.mac.tokens.clone()).unwrap().value())
-            }
-            _ => None,
+        let mut messages = file.items.iter().filter_map(|item| {
+            let syn::Item::Macro(item) = item else {
+                return None;
+            };
+            assert!(item.mac.path.segments.last().unwrap().ident == "compile_error");
+            Some(syn::parse2::<syn::LitStr>(item.mac.tokens.clone()).unwrap())
         });
-        error.expect("the input is refused")
+        messages.next().expect("the input is refused").value()
     }
 
     #[test]

@@ -45,13 +45,13 @@ impl Presence {
 /// Type of a struct's member.
 pub(crate) fn member(names: &TypeNames, field: &Field, presence: Presence) -> TokenStream {
     let at = TokenStream::new();
-    let value = match &field.kind {
-        FieldKind::List(element) if !element.required => {
-            let element = element_type(names, element, &at);
-            quote!(::std::vec::Vec<::std::option::Option<#element>>)
-        }
-        kind => value(names, kind, &at),
-    };
+    let mut value = value(names, &field.kind, &at);
+    if let FieldKind::List(element) = &field.kind
+        && !element.required
+    {
+        let element = element_type(names, element, &at);
+        value = quote!(::std::vec::Vec<::std::option::Option<#element>>);
+    }
     if presence.is_option() { quote!(::std::option::Option<#value>) } else { value }
 }
 
