@@ -287,10 +287,6 @@ pub struct Ack {
 pub struct Renewed {
     /// The new one.
     pub replica: ReplicaId,
-    /// Its last counter.
-    pub counter: u64,
-    /// Its chain there.
-    pub chain: Chain,
 }
 
 /// The speaker has nothing more to say; the answer is a goodbye.
