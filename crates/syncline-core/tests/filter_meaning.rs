@@ -15,9 +15,7 @@ fn read(json: Value) -> Filter {
 
 fn refused(json: Value) -> String {
     let schema = schema();
-    Filter::parse_json(&schema, schema.model("Todo").unwrap(), &json)
-        .unwrap_err()
-        .to_string()
+    Filter::parse_json(&schema, schema.model("Todo").unwrap(), &json).unwrap_err().to_string()
 }
 
 fn record() -> Map<String, Value> {
@@ -39,10 +37,7 @@ fn every_operator_means_what_datastore_means() {
         (json!({"due": {"notIn": ["2024-05-31"]}}), true),
         (json!({"due": {"lt": "2024-05-31"}}), false),
         (json!({"due": {"ge": "2024-05-31"}}), false),
-        (
-            json!({"due": {"between": ["1970-01-01", "2999-01-01"]}}),
-            false,
-        ),
+        (json!({"due": {"between": ["1970-01-01", "2999-01-01"]}}), false),
         (json!({"due": {"contains": ""}}), false),
         (json!({"due": {"notContains": "x"}}), true),
         (json!({"due": {"beginsWith": ""}}), false),
@@ -70,19 +65,12 @@ fn every_operator_means_what_datastore_means() {
         (json!({"and": []}), true),
         (json!({"or": []}), false),
         (json!({"not": {"due": {"lt": "2024-05-31"}}}), true),
-        (
-            json!({"or": [{"done": {"eq": true}}, {"priority": {"eq": 3}}]}),
-            true,
-        ),
+        (json!({"or": [{"done": {"eq": true}}, {"priority": {"eq": 3}}]}), true),
         (json!({"and": {"done": {"eq": true}}}), false),
         (json!({"done": {"eq": false}, "priority": {"eq": 4}}), false),
     ];
     for (filter, expected) in table {
-        assert_eq!(
-            read(filter.clone()).matches(&record()),
-            expected,
-            "{filter}"
-        );
+        assert_eq!(read(filter.clone()).matches(&record()), expected, "{filter}");
     }
 }
 
@@ -97,18 +85,9 @@ fn a_wrong_filter_is_refused_with_its_place_and_a_cure() {
             json!({"title": {"beginWith": "x"}}),
             "filter.title.beginWith: there is no operator `beginWith`; did you mean `beginsWith`?",
         ),
-        (
-            json!({"priority": {"eq": "3"}}),
-            "filter.priority.eq: the field holds an integer, and \"3\" is none",
-        ),
-        (
-            json!({"priority": {"lt": null}}),
-            "filter.priority.lt: the field holds an integer, and null is none",
-        ),
-        (
-            json!({"done": {"lt": true}}),
-            "filter.done.lt: `lt` does not work on true or false",
-        ),
+        (json!({"priority": {"eq": "3"}}), "filter.priority.eq: the field holds an integer, and \"3\" is none"),
+        (json!({"priority": {"lt": null}}), "filter.priority.lt: the field holds an integer, and null is none"),
+        (json!({"done": {"lt": true}}), "filter.done.lt: `lt` does not work on true or false"),
         (
             json!({"status": {"eq": "OPNE"}}),
             "filter.status.eq: \"OPNE\" is not a value of Status; did you mean `OPEN`?",
@@ -117,10 +96,7 @@ fn a_wrong_filter_is_refused_with_its_place_and_a_cure() {
             json!({"tags": {"eq": ["a"]}}),
             "filter.tags.eq: a set can only be compared with null; `contains` looks for an element",
         ),
-        (
-            json!({"meta": {"contains": "a"}}),
-            "filter.meta.contains: `contains` does not work on AWSJSON",
-        ),
+        (json!({"meta": {"contains": "a"}}), "filter.meta.contains: `contains` does not work on AWSJSON"),
         (
             json!({"address": {"ctiy": {"eq": "a"}}}),
             "filter.address.ctiy: there is no operator `ctiy`; the operators are eq, ne, lt, le, gt, ge, between, in, notIn, contains, notContains, beginsWith, attributeExists",
@@ -129,18 +105,12 @@ fn a_wrong_filter_is_refused_with_its_place_and_a_cure() {
             json!({"title.x": {"eq": "a"}}),
             "filter.title.x: `title` of Todo is no embedded value, so nothing is inside it",
         ),
-        (
-            json!({"title": "a"}),
-            "filter.title: expected operators like {\"eq\": \"a\"}, found \"a\"",
-        ),
+        (json!({"title": "a"}), "filter.title: expected operators like {\"eq\": \"a\"}, found \"a\""),
         (
             json!({"priority": {"between": [1]}}),
             "filter.priority.between: `between` takes two values, [low, high], found [1]",
         ),
-        (
-            json!([]),
-            "filter: expected an object like {\"field\": {\"eq\": 1}}, found []",
-        ),
+        (json!([]), "filter: expected an object like {\"field\": {\"eq\": 1}}, found []"),
     ] {
         assert_eq!(refused(filter), message);
     }
@@ -150,18 +120,11 @@ fn a_wrong_filter_is_refused_with_its_place_and_a_cure() {
 
 #[test]
 fn filters_built_in_rust_are_those_read_from_json() {
-    let built =
-        (Filter::eq("done", false) & Filter::ge("priority", 3)) | !Filter::contains("title", "x");
+    let built = (Filter::eq("done", false) & Filter::ge("priority", 3)) | !Filter::contains("title", "x");
     let json = json!({"or": [{"done": {"eq": false}, "priority": {"ge": 3}}, {"title": {"notContains": "x"}}]});
     assert_eq!(built, read(json));
-    assert_eq!(
-        Filter::any_of("priority", [1, 2]),
-        read(json!({"priority": {"in": [1, 2]}}))
-    );
-    assert_eq!(
-        Filter::All & Filter::eq("done", true),
-        Filter::eq("done", true)
-    );
+    assert_eq!(Filter::any_of("priority", [1, 2]), read(json!({"priority": {"in": [1, 2]}})));
+    assert_eq!(Filter::All & Filter::eq("done", true), Filter::eq("done", true));
 }
 
 #[test]
@@ -169,10 +132,7 @@ fn an_order_ends_with_the_key_and_names_scalars_only() {
     let schema = schema();
     let (todo, seat) = (schema.model("Todo").unwrap(), schema.model("Seat").unwrap());
     let orders = Order::parse("priority:desc, title").unwrap();
-    assert_eq!(
-        orders,
-        [Order::descending("priority"), Order::ascending("title")]
-    );
+    assert_eq!(orders, [Order::descending("priority"), Order::ascending("title")]);
     assert_eq!(complete_order(todo, &orders)[2], Order::ascending("id"));
     assert_eq!(
         complete_order(seat, &[Order::descending("number")]),
@@ -182,12 +142,7 @@ fn an_order_ends_with_the_key_and_names_scalars_only() {
     assert!(resolve_order(&schema, todo, &[Order::ascending("tags")]).is_err());
     let unknown = resolve_order(&schema, todo, &[Order::ascending("prio")]).unwrap_err();
     assert_eq!(unknown.place, "order prio");
-    assert!(
-        Order::parse("title:down")
-            .unwrap_err()
-            .to_string()
-            .contains("`down` is no direction")
-    );
+    assert!(Order::parse("title:down").unwrap_err().to_string().contains("`down` is no direction"));
     assert!(Order::parse("").is_err());
 }
 

@@ -14,20 +14,12 @@ use syncline_schema::Schema;
 fn faults(schema: &Schema, model: &str, record: Value) -> Vec<(String, String)> {
     let model = schema.model(model).unwrap();
     let invalid = NewRecord::check(schema, model, &object(record)).unwrap_err();
-    invalid
-        .fields
-        .into_iter()
-        .map(|fault| (fault.field, fault.message))
-        .collect()
+    invalid.fields.into_iter().map(|fault| (fault.field, fault.message)).collect()
 }
 
 fn created(schema: &Schema, model: &str, record: Value) -> Edits {
     let model = schema.model(model).unwrap();
-    create_edits(
-        schema,
-        model,
-        &NewRecord::check(schema, model, &object(record)).unwrap(),
-    )
+    create_edits(schema, model, &NewRecord::check(schema, model, &object(record)).unwrap())
 }
 
 fn put(key: &str, value: impl Into<ScalarValue>) -> RootEdit {
@@ -63,16 +55,8 @@ fn every_bad_field_is_named_at_once_with_its_place() {
     );
     assert_eq!(faults[0].1, "there is no such field; did you mean `title`?");
     assert_eq!(faults[1].1, "it is required and has no value");
-    assert!(
-        faults[4].1.contains("did you mean `OPEN`?"),
-        "{}",
-        faults[4].1
-    );
-    assert!(
-        faults[6].1.contains("did you mean `city`?"),
-        "{}",
-        faults[6].1
-    );
+    assert!(faults[4].1.contains("did you mean `OPEN`?"), "{}", faults[4].1);
+    assert!(faults[6].1.contains("did you mean `city`?"), "{}", faults[6].1);
 }
 
 #[test]
@@ -86,11 +70,7 @@ fn a_record_too_long_for_one_change_names_its_longest_field() {
 #[test]
 fn a_generated_id_leaves_out_what_is_absent_and_makes_every_object() {
     let schema = schema();
-    let todo = created(
-        &schema,
-        "Todo",
-        json!({"title": "t", "votes": 5, "tags": ["a"]}),
-    );
+    let todo = created(&schema, "Todo", json!({"title": "t", "votes": 5, "tags": ["a"]}));
     assert_eq!(
         todo.root,
         [
@@ -103,13 +83,7 @@ fn a_generated_id_leaves_out_what_is_absent_and_makes_every_object() {
         ]
     );
     let note = created(&schema, "Note", json!({"head": "h", "items": []}));
-    assert_eq!(
-        note.root[1..],
-        [
-            RootEdit::Toggle("~null/body".into()),
-            RootEdit::Toggle("~null/blobs".into())
-        ]
-    );
+    assert_eq!(note.root[1..], [RootEdit::Toggle("~null/body".into()), RootEdit::Toggle("~null/blobs".into())]);
     assert_eq!(
         note.objects,
         [
@@ -130,16 +104,8 @@ fn a_shared_key_puts_every_scalar_before_anything_that_varies_and_makes_no_objec
         "Seat",
         json!({"room": "A", "number": 1, "title": "t", "tags": ["x"], "votes": 2, "address": {}}),
     );
-    let scalars = edits
-        .root
-        .iter()
-        .skip(1)
-        .take_while(|edit| matches!(edit, RootEdit::Put(..)))
-        .count();
-    assert_eq!(
-        scalars, 20,
-        "2 of the key, 12 of the record, 5 of the address, the imported time of creation"
-    );
+    let scalars = edits.root.iter().skip(1).take_while(|edit| matches!(edit, RootEdit::Put(..))).count();
+    assert_eq!(scalars, 20, "2 of the key, 12 of the record, 5 of the address, the imported time of creation");
     assert_eq!(edits.root[0], RootEdit::Toggle("~live".into()));
     let rest = [
         RootEdit::Increment("votes".into(), 2),
@@ -147,19 +113,9 @@ fn a_shared_key_puts_every_scalar_before_anything_that_varies_and_makes_no_objec
         RootEdit::Toggle("tags/x".into()),
     ];
     assert_eq!(edits.root[21..], rest);
-    let page = created(
-        &schema,
-        "Page",
-        json!({"room": "A", "head": "", "body": "", "blobs": [{"a": 1}, "2"]}),
-    );
+    let page = created(&schema, "Page", json!({"room": "A", "head": "", "body": "", "blobs": [{"a": 1}, "2"]}));
     assert_eq!(page.root[3..], [RootEdit::Toggle("~some/body".into())]);
-    assert_eq!(
-        page.objects,
-        [ObjectEdit::SetList(
-            "blobs".into(),
-            vec![json!("{\"a\":1}"), json!("2")]
-        )]
-    );
+    assert_eq!(page.objects, [ObjectEdit::SetList("blobs".into(), vec![json!("{\"a\":1}"), json!("2")])]);
 }
 
 #[test]
@@ -173,18 +129,9 @@ fn a_supplied_uuid_is_the_record_id_and_another_id_stands_in_the_document() {
     let mut other = Replica::new(&schema, "Todo", 1);
     other.create(json!({"id": "my own", "title": "t"}), 0);
     assert_eq!(other.shows().unwrap()["id"], "my own");
-    assert_eq!(
-        other.record,
-        RecordKey::Text("my own".into()).record_id(other.model)
-    );
-    assert_eq!(
-        RecordKey::from_id(&uuid.to_uppercase()),
-        RecordKey::Text(uuid.to_uppercase())
-    );
-    assert_eq!(
-        faults(&schema, "Todo", json!({"id": "", "title": "t"}))[0].0,
-        "id"
-    );
+    assert_eq!(other.record, RecordKey::Text("my own".into()).record_id(other.model));
+    assert_eq!(RecordKey::from_id(&uuid.to_uppercase()), RecordKey::Text(uuid.to_uppercase()));
+    assert_eq!(faults(&schema, "Todo", json!({"id": "", "title": "t"}))[0].0, "id");
 }
 
 #[test]
@@ -203,15 +150,9 @@ fn keys_are_read_as_id_as_object_and_as_plain_value() {
         assert!(RecordKey::parse(&schema, seat, bad).is_err(), "{bad}");
     }
     let page = schema.model("Page").unwrap();
-    assert_eq!(
-        RecordKey::parse(&schema, page, "17").unwrap(),
-        RecordKey::Fields(vec![json!("17")])
-    );
+    assert_eq!(RecordKey::parse(&schema, page, "17").unwrap(), RecordKey::Fields(vec![json!("17")]));
     let todo = schema.model("Todo").unwrap();
-    assert_eq!(
-        RecordKey::in_record(&schema, todo, &object(json!({"title": "x"}))),
-        Ok(None)
-    );
+    assert_eq!(RecordKey::in_record(&schema, todo, &object(json!({"title": "x"}))), Ok(None));
     assert!(RecordKey::parse(&schema, todo, "").is_err());
 }
 
@@ -220,19 +161,9 @@ fn a_key_cannot_change_and_may_be_repeated() {
     let schema = schema();
     let mut seat = Replica::new(&schema, "Seat", 1);
     seat.create(json!({"room": "A", "number": 1, "title": "t"}), 0);
-    assert_eq!(
-        seat.view().update(&object(json!({"room": "A"}))),
-        Ok(Edits::default())
-    );
-    let invalid = seat
-        .view()
-        .update(&object(json!({"room": "B", "title": null})))
-        .unwrap_err();
-    let places: Vec<&str> = invalid
-        .fields
-        .iter()
-        .map(|fault| fault.field.as_str())
-        .collect();
+    assert_eq!(seat.view().update(&object(json!({"room": "A"}))), Ok(Edits::default()));
+    let invalid = seat.view().update(&object(json!({"room": "B", "title": null}))).unwrap_err();
+    let places: Vec<&str> = invalid.fields.iter().map(|fault| fault.field.as_str()).collect();
     assert_eq!(places, ["room", "title"]);
 }
 
@@ -246,45 +177,29 @@ fn times_derive_from_changes_unless_creation_is_imported() {
     assert_eq!(todo.field("updatedAt"), "1970-01-01T00:00:07.000Z");
     assert!(todo.state.visible("updatedAt").is_empty());
     let repeated = todo.shows().unwrap();
-    assert_eq!(
-        todo.update(repeated, 9000),
-        None,
-        "a record saved as it was read changes nothing"
-    );
+    assert_eq!(todo.update(repeated, 9000), None, "a record saved as it was read changes nothing");
 }
 
 #[test]
 fn an_embedded_patch_keeps_the_fields_that_it_does_not_name() {
     let schema = schema();
     let mut todo = Replica::new(&schema, "Todo", 1);
-    todo.create(
-        json!({"title": "t", "address": {"city": "Rome", "lines": ["a", "b"]}}),
-        0,
-    );
+    todo.create(json!({"title": "t", "address": {"city": "Rome", "lines": ["a", "b"]}}), 0);
     todo.update(json!({"address": {"zip": 5, "geo": {}}}), 1);
     assert_eq!(
         todo.field("address"),
         json!({"city": "Rome", "zip": 5, "lines": ["a", "b"], "geo": {"lat": null, "lon": null}})
     );
     todo.update(json!({"address": {"lines": [], "geo": null}}), 1);
-    assert_eq!(
-        todo.field("address"),
-        json!({"city": "Rome", "zip": 5, "lines": [], "geo": null})
-    );
+    assert_eq!(todo.field("address"), json!({"city": "Rome", "zip": 5, "lines": [], "geo": null}));
     let mut other = todo.fork(2);
     let cleared = todo.update(json!({"address": null}), 2).unwrap();
     assert_eq!(todo.field("address"), Value::Null);
-    let edited = other
-        .update(json!({"address": {"city": "Bern"}}), 2)
-        .unwrap();
+    let edited = other.update(json!({"address": {"city": "Bern"}}), 2).unwrap();
     todo.state.apply(&edited);
     other.state.apply(&cleared);
     assert_eq!(todo.shows(), other.shows());
-    assert_eq!(
-        todo.field("address")["city"],
-        "Bern",
-        "a concurrent edit is not hidden by a null"
-    );
+    assert_eq!(todo.field("address")["city"], "Bern", "a concurrent edit is not hidden by a null");
 }
 
 #[test]
@@ -332,18 +247,8 @@ fn concurrent_values_merge_as_the_field_says() {
     let mut left = Replica::new(&schema, "Todo", 1);
     left.create(json!({"title": "t"}), 0);
     let mut right = left.fork(2);
-    let first = left
-        .update(
-            json!({"best": 9, "least": 1.5, "last": "late", "title": "left"}),
-            500,
-        )
-        .unwrap();
-    let second = right
-        .update(
-            json!({"best": 4, "least": 2.5, "last": "early", "title": "right"}),
-            400,
-        )
-        .unwrap();
+    let first = left.update(json!({"best": 9, "least": 1.5, "last": "late", "title": "left"}), 500).unwrap();
+    let second = right.update(json!({"best": 4, "least": 2.5, "last": "early", "title": "right"}), 400).unwrap();
     left.state.apply(&second);
     right.state.apply(&first);
     for replica in [&left, &right] {
@@ -371,13 +276,7 @@ fn increments_add_up_and_setting_a_counter_is_an_increment() {
     assert!(left.view().update(&object(json!({"votes": null}))).is_err());
     let unknown = left.view().increment("vtoes", 1).unwrap_err().to_string();
     assert!(unknown.contains("did you mean `votes`?"), "{unknown}");
-    assert!(
-        left.view()
-            .increment("title", 1)
-            .unwrap_err()
-            .to_string()
-            .contains("not a counter")
-    );
+    assert!(left.view().increment("title", 1).unwrap_err().to_string().contains("not a counter"));
 }
 
 #[test]
@@ -388,13 +287,7 @@ fn a_counter_added_to_the_schema_later_starts_at_zero() {
     todo.state.keys.remove("votes");
     assert_eq!(todo.field("votes"), 0);
     let edits = todo.view().increment("votes", 2).unwrap();
-    assert_eq!(
-        edits.root,
-        [
-            put("votes", ScalarValue::counter(0)),
-            RootEdit::Increment("votes".into(), 2)
-        ]
-    );
+    assert_eq!(edits.root, [put("votes", ScalarValue::counter(0)), RootEdit::Increment("votes".into(), 2)]);
 }
 
 #[test]
@@ -416,14 +309,7 @@ fn values_that_the_schema_does_not_know_are_shown_as_they_are() {
     assert_eq!(todo.field("status"), "LATER");
     assert_eq!(todo.field("priority"), "high");
     assert_eq!(todo.field("done"), 7);
-    assert!(
-        !todo
-            .shows()
-            .unwrap()
-            .as_object()
-            .unwrap()
-            .contains_key("newer")
-    );
+    assert!(!todo.shows().unwrap().as_object().unwrap().contains_key("newer"));
 }
 
 #[test]
@@ -435,15 +321,9 @@ fn texts_and_lists_are_null_empty_or_full() {
     assert_eq!(page.field("head"), "", "required, so never null");
     assert_eq!(page.field("items"), json!([]));
     assert_eq!(page.field("blobs"), Value::Null);
-    let edits = page
-        .view()
-        .update(&object(json!({"body": "x", "items": null})))
-        .unwrap();
+    let edits = page.view().update(&object(json!({"body": "x", "items": null}))).unwrap();
     assert_eq!(edits.root, [RootEdit::Delete("~some/items".into())]);
-    assert_eq!(
-        edits.objects,
-        [ObjectEdit::SetText("body".into(), "x".into())]
-    );
+    assert_eq!(edits.objects, [ObjectEdit::SetText("body".into(), "x".into())]);
     page.update(json!({"items": null, "body": ""}), 1);
     assert_eq!(page.field("items"), Value::Null);
     assert_eq!(page.field("body"), "");
@@ -457,15 +337,7 @@ fn a_splice_of_a_null_text_makes_it_a_text() {
     note.create(json!({"head": ""}), 0);
     let edits = note.view().splice("body", 0, 0, "hi").unwrap();
     assert_eq!(edits.root, [RootEdit::Delete("~null/body".into())]);
-    assert_eq!(
-        edits.objects,
-        [ObjectEdit::Splice {
-            key: "body".into(),
-            at: 0,
-            delete: 0,
-            insert: "hi".into()
-        }]
-    );
+    assert_eq!(edits.objects, [ObjectEdit::Splice { key: "body".into(), at: 0, delete: 0, insert: "hi".into() }]);
     assert!(note.view().splice("items", 0, 0, "hi").is_err());
 }
 
@@ -475,10 +347,6 @@ fn an_update_wins_model_says_with_every_edit_that_the_record_exists() {
     let mut sticky = Replica::new(&schema, "Sticky", 1);
     sticky.create(json!({"title": "t"}), 0);
     let change = sticky.update(json!({"title": "u"}), 1).unwrap();
-    assert!(
-        matches!(change.ops()[0].action, OpType::Put(ScalarValue::Int(0))),
-        "{:?}",
-        change.ops()
-    );
+    assert!(matches!(change.ops()[0].action, OpType::Put(ScalarValue::Int(0))), "{:?}", change.ops());
     assert_eq!(sticky.update(json!({"title": "u"}), 2), None);
 }

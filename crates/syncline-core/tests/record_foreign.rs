@@ -15,15 +15,7 @@ fn verdict(edits: Vec<RootEdit>) -> Result<(), ForeignChange> {
     let schema = schema();
     let mut todo = Replica::new(&schema, "Todo", 1);
     todo.create(json!({"title": "t"}), 0);
-    let change = todo
-        .write(
-            &Edits {
-                root: edits,
-                objects: Vec::new(),
-            },
-            1,
-        )
-        .unwrap();
+    let change = todo.write(&Edits { root: edits, objects: Vec::new() }, 1).unwrap();
     check_foreign(&schema, todo.model, todo.record, change.expanded())
 }
 
@@ -79,14 +71,7 @@ fn scalars_need_the_encoding_of_their_type() {
 
 #[test]
 fn what_a_newer_schema_may_have_passes() {
-    for key in [
-        "heading",
-        "heading.of",
-        "heading/x",
-        "~newer",
-        "address.street",
-        "title.part",
-    ] {
+    for key in ["heading", "heading.of", "heading/x", "~newer", "address.street", "title.part"] {
         assert_eq!(verdict(put(key, vec![1, 2])), Ok(()), "{key}");
     }
 }
@@ -96,39 +81,18 @@ fn key_fields_must_name_the_record() {
     let schema = schema();
     let mut seat = Replica::new(&schema, "Seat", 1);
     let create = seat.create(json!({"room": "A", "number": 1, "title": "t"}), 0);
-    assert_eq!(
-        check_foreign(&schema, seat.model, seat.record, create.expanded()),
-        Ok(())
-    );
+    assert_eq!(check_foreign(&schema, seat.model, seat.record, create.expanded()), Ok(()));
     assert_eq!(
         check_foreign(&schema, seat.model, RecordId([9; 16]), create.expanded()),
-        Err(ForeignChange::WrongRecord {
-            model: "Seat".into()
-        })
+        Err(ForeignChange::WrongRecord { model: "Seat".into() })
     );
-    for edits in [
-        put("room", "B"),
-        put("room", "A"),
-        vec![RootEdit::Delete("room".into())],
-    ] {
-        let change = seat
-            .clone()
-            .write(
-                &Edits {
-                    root: edits,
-                    objects: Vec::new(),
-                },
-                1,
-            )
-            .unwrap();
+    for edits in [put("room", "B"), put("room", "A"), vec![RootEdit::Delete("room".into())]] {
+        let change = seat.clone().write(&Edits { root: edits, objects: Vec::new() }, 1).unwrap();
         assert!(check_foreign(&schema, seat.model, seat.record, change.expanded()).is_err());
     }
     let mut todo = Replica::new(&schema, "Todo", 1);
     let create = todo.create(json!({"id": "mine", "title": "t"}), 0);
-    assert_eq!(
-        check_foreign(&schema, todo.model, todo.record, create.expanded()),
-        Ok(())
-    );
+    assert_eq!(check_foreign(&schema, todo.model, todo.record, create.expanded()), Ok(()));
     assert!(check_foreign(&schema, todo.model, RecordId([9; 16]), create.expanded()).is_err());
 }
 

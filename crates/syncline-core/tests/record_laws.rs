@@ -6,20 +6,12 @@ mod record_support;
 use proptest::prelude::*;
 use record_support::{Replica, fields, object, schema, shown};
 use serde_json::{Map, Value, json};
-use syncline_core::record::{
-    NewRecord, check_foreign, column_values, columns, record_from_columns,
-};
+use syncline_core::record::{NewRecord, check_foreign, column_values, columns, record_from_columns};
 
 /// What the record must show of the fields of the strategy.
 fn expected(record: &Map<String, Value>) -> Map<String, Value> {
-    let names = schema().models[0]
-        .fields
-        .iter()
-        .map(|field| field.name.clone())
-        .collect::<Vec<_>>();
-    let own = names
-        .into_iter()
-        .filter(|name| !matches!(name.as_str(), "id" | "createdAt" | "updatedAt"));
+    let names = schema().models[0].fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
+    let own = names.into_iter().filter(|name| !matches!(name.as_str(), "id" | "createdAt" | "updatedAt"));
     own.map(|name| {
         let value = match (name.as_str(), record.get(&name)) {
             ("priority", None) => json!(3),
@@ -32,11 +24,7 @@ fn expected(record: &Map<String, Value>) -> Map<String, Value> {
 
 fn own_fields(record: &Map<String, Value>) -> Map<String, Value> {
     let managed = ["id", "room", "number", "createdAt", "updatedAt"];
-    record
-        .iter()
-        .filter(|(name, _)| !managed.contains(&name.as_str()))
-        .map(|(n, v)| (n.clone(), v.clone()))
-        .collect()
+    record.iter().filter(|(name, _)| !managed.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
 }
 
 fn seat(mut record: Map<String, Value>) -> Value {

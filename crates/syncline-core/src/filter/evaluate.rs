@@ -18,17 +18,15 @@ impl Filter {
                 let value = at(record, field);
                 compares(value, Comparison::Ge, low) && compares(value, Comparison::Le, high)
             }
-            Self::In { field, values } => {
-                values.iter().any(|value| equal(at(record, field), value))
-            }
+            Self::In { field, values } => values.iter().any(|value| equal(at(record, field), value)),
             Self::Contains { field, value } => match (at(record, field), value) {
                 (Value::String(text), Value::String(part)) => text.contains(part),
                 (Value::Array(items), value) => items.iter().any(|item| equal(item, value)),
                 _ => false,
             },
-            Self::BeginsWith { field, prefix } => at(record, field)
-                .as_str()
-                .is_some_and(|text| text.starts_with(prefix)),
+            Self::BeginsWith { field, prefix } => {
+                at(record, field).as_str().is_some_and(|text| text.starts_with(prefix))
+            }
         }
     }
 }
@@ -37,9 +35,7 @@ impl Filter {
 pub(super) fn at<'a>(record: &'a Map<String, Value>, path: &str) -> &'a Value {
     let mut steps = path.split('.');
     let first = steps.next().and_then(|name| record.get(name));
-    steps
-        .fold(first, |value, name| value?.get(name))
-        .unwrap_or(&Value::Null)
+    steps.fold(first, |value, name| value?.get(name)).unwrap_or(&Value::Null)
 }
 
 fn compares(value: &Value, op: Comparison, with: &Value) -> bool {

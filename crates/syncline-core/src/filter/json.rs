@@ -62,12 +62,7 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    fn filters(
-        &self,
-        json: &Value,
-        place: &str,
-        depth: usize,
-    ) -> Result<Vec<Filter>, InvalidFilter> {
+    fn filters(&self, json: &Value, place: &str, depth: usize) -> Result<Vec<Filter>, InvalidFilter> {
         match json {
             Value::Array(items) => items
                 .iter()
@@ -75,18 +70,15 @@ impl Reader<'_> {
                 .map(|(index, item)| self.filter(item, &format!("{place}[{index}]"), depth + 1))
                 .collect(),
             // AppSync accepts one filter in place of a list of one.
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Object(_) => Ok(vec![self.filter(json, place, depth + 1)?]),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                Ok(vec![self.filter(json, place, depth + 1)?])
+            }
         }
     }
 
     /// The operators at one field, or at the fields inside an embedded one.
     fn field(&self, path: &str, json: &Value, place: &str) -> Result<Filter, InvalidFilter> {
-        let field = field_at(self.schema, self.model, path)
-            .map_err(|message| InvalidFilter::new(place, &message))?;
+        let field = field_at(self.schema, self.model, path).map_err(|message| InvalidFilter::new(place, &message))?;
         let Value::Object(operators) = json else {
             return Err(InvalidFilter::new(
                 place,
@@ -94,10 +86,7 @@ impl Reader<'_> {
             ));
         };
         let inner = match &field.kind {
-            FieldKind::Embedded(name) => self
-                .schema
-                .embedded_type(name)
-                .map_or(&[][..], |embedded| &embedded.fields),
+            FieldKind::Embedded(name) => self.schema.embedded_type(name).map_or(&[][..], |embedded| &embedded.fields),
             FieldKind::Scalar(_)
             | FieldKind::Enum(_)
             | FieldKind::Counter
@@ -111,8 +100,7 @@ impl Reader<'_> {
             let part = if inner.iter().any(|field| field.name == *name) {
                 self.field(&format!("{path}.{name}"), value, &place)?
             } else {
-                self.operator(path, name, value)
-                    .map_err(|message| InvalidFilter::new(&place, &message))?
+                self.operator(path, name, value).map_err(|message| InvalidFilter::new(&place, &message))?
             };
             all = all & part;
         }
@@ -120,11 +108,7 @@ impl Reader<'_> {
     }
 
     fn operator(&self, path: &str, name: &str, value: &Value) -> Result<Filter, String> {
-        let compare = |op| Filter::Compare {
-            field: path.to_owned(),
-            op,
-            value: value.clone(),
-        };
+        let compare = |op| Filter::Compare { field: path.to_owned(), op, value: value.clone() };
         let (filter, negated) = match name {
             "eq" => (compare(Comparison::Eq), false),
             "ne" => (compare(Comparison::Ne), false),
@@ -135,18 +119,14 @@ impl Reader<'_> {
             "between" => match value.as_array().map(Vec::as_slice) {
                 Some([low, high]) => (Filter::between(path, low.clone(), high.clone()), false),
                 _ => {
-                    return Err(format!(
-                        "`between` takes two values, [low, high], found {value}"
-                    ));
+                    return Err(format!("`between` takes two values, [low, high], found {value}"));
                 }
             },
             "in" | "notIn" => match value.as_array() {
                 Some(values) => (Filter::any_of(path, values.clone()), name == "notIn"),
                 None => return Err(format!("`{name}` takes a list of values, found {value}")),
             },
-            "contains" | "notContains" => {
-                (Filter::contains(path, value.clone()), name == "notContains")
-            }
+            "contains" | "notContains" => (Filter::contains(path, value.clone()), name == "notContains"),
             "beginsWith" => match value.as_str() {
                 Some(prefix) => (Filter::begins_with(path, prefix), false),
                 None => return Err(format!("`beginsWith` takes a string, found {value}")),
@@ -154,9 +134,7 @@ impl Reader<'_> {
             "attributeExists" => match value.as_bool() {
                 Some(exists) => (Filter::ne(path, Value::Null), !exists),
                 None => {
-                    return Err(format!(
-                        "`attributeExists` takes true or false, found {value}"
-                    ));
+                    return Err(format!("`attributeExists` takes true or false, found {value}"));
                 }
             },
             unknown => {

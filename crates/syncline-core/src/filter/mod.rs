@@ -118,43 +118,23 @@ impl Filter {
     }
 
     /// `field` is in the range from `low` to `high`, both included.
-    pub fn between(
-        field: impl Into<String>,
-        low: impl Into<Value>,
-        high: impl Into<Value>,
-    ) -> Self {
-        Self::Between {
-            field: field.into(),
-            low: low.into(),
-            high: high.into(),
-        }
+    pub fn between(field: impl Into<String>, low: impl Into<Value>, high: impl Into<Value>) -> Self {
+        Self::Between { field: field.into(), low: low.into(), high: high.into() }
     }
 
     /// `field` equals one of the values.
-    pub fn any_of<V: Into<Value>>(
-        field: impl Into<String>,
-        values: impl IntoIterator<Item = V>,
-    ) -> Self {
-        Self::In {
-            field: field.into(),
-            values: values.into_iter().map(Into::into).collect(),
-        }
+    pub fn any_of<V: Into<Value>>(field: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
+        Self::In { field: field.into(), values: values.into_iter().map(Into::into).collect() }
     }
 
     /// `field` equals none of the values.
-    pub fn none_of<V: Into<Value>>(
-        field: impl Into<String>,
-        values: impl IntoIterator<Item = V>,
-    ) -> Self {
+    pub fn none_of<V: Into<Value>>(field: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
         !Self::any_of(field, values)
     }
 
     /// `field` has this part (a string) or element (a list or set).
     pub fn contains(field: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self::Contains {
-            field: field.into(),
-            value: value.into(),
-        }
+        Self::Contains { field: field.into(), value: value.into() }
     }
 
     /// `field` has no such part or element, or is null.
@@ -164,18 +144,11 @@ impl Filter {
 
     /// `field` is a string with this beginning.
     pub fn begins_with(field: impl Into<String>, prefix: impl Into<String>) -> Self {
-        Self::BeginsWith {
-            field: field.into(),
-            prefix: prefix.into(),
-        }
+        Self::BeginsWith { field: field.into(), prefix: prefix.into() }
     }
 
     fn compare(field: impl Into<String>, op: Comparison, value: impl Into<Value>) -> Self {
-        Self::Compare {
-            field: field.into(),
-            op,
-            value: value.into(),
-        }
+        Self::Compare { field: field.into(), op, value: value.into() }
     }
 }
 

@@ -19,33 +19,22 @@ pub struct Order {
 impl Order {
     /// Smallest first.
     pub fn ascending(field: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            descending: false,
-        }
+        Self { field: field.into(), descending: false }
     }
 
     /// Greatest first.
     pub fn descending(field: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            descending: true,
-        }
+        Self { field: field.into(), descending: true }
     }
 
     /// Reads `priority:desc,title`.
     pub fn parse(text: &str) -> Result<Vec<Self>, InvalidFilter> {
-        text.split(',')
-            .map(|key| Self::parse_key(key.trim()))
-            .collect()
+        text.split(',').map(|key| Self::parse_key(key.trim())).collect()
     }
 
     fn parse_key(key: &str) -> Result<Self, InvalidFilter> {
         match key.split_once(':') {
-            None if key.is_empty() => Err(InvalidFilter::new(
-                "order",
-                "an order names fields: `priority:desc,title`",
-            )),
+            None if key.is_empty() => Err(InvalidFilter::new("order", "an order names fields: `priority:desc,title`")),
             None | Some((_, "asc")) => Ok(Self::ascending(key.trim_end_matches(":asc"))),
             Some((field, "desc")) => Ok(Self::descending(field)),
             Some((_, other)) => Err(InvalidFilter::new(
@@ -57,24 +46,13 @@ impl Order {
 }
 
 /// Checks that every field of an order exists and has an order.
-pub fn resolve_order(
-    schema: &Schema,
-    model: &Model,
-    orders: &[Order],
-) -> Result<(), InvalidFilter> {
+pub fn resolve_order(schema: &Schema, model: &Model, orders: &[Order]) -> Result<(), InvalidFilter> {
     for key in orders {
         let place = format!("order {}", key.field);
-        let field = field_at(schema, model, &key.field)
-            .map_err(|message| InvalidFilter::new(&place, &message))?;
+        let field = field_at(schema, model, &key.field).map_err(|message| InvalidFilter::new(&place, &message))?;
         let ordered = match &field.kind {
-            FieldKind::Scalar(Scalar::Json)
-            | FieldKind::List(_)
-            | FieldKind::Set(_)
-            | FieldKind::Embedded(_) => false,
-            FieldKind::Scalar(_)
-            | FieldKind::Enum(_)
-            | FieldKind::Counter
-            | FieldKind::Text { .. } => true,
+            FieldKind::Scalar(Scalar::Json) | FieldKind::List(_) | FieldKind::Set(_) | FieldKind::Embedded(_) => false,
+            FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::Counter | FieldKind::Text { .. } => true,
         };
         if !ordered {
             let message = "AWSJSON, lists, sets and embedded values have no order: name a scalar";
@@ -97,20 +75,12 @@ pub fn complete_order(model: &Model, orders: &[Order]) -> Vec<Order> {
 }
 
 /// Order of two records; null stands before everything, strings by code point.
-pub fn compare_records(
-    orders: &[Order],
-    a: &Map<String, Value>,
-    b: &Map<String, Value>,
-) -> Ordering {
+pub fn compare_records(orders: &[Order], a: &Map<String, Value>, b: &Map<String, Value>) -> Ordering {
     orders.iter().fold(Ordering::Equal, |so_far, key| {
         so_far.then_with(|| {
             let (a, b) = (at(a, &key.field), at(b, &key.field));
             let ordering = order(a, b).unwrap_or_else(|| rank(a).cmp(&rank(b)));
-            if key.descending {
-                ordering.reverse()
-            } else {
-                ordering
-            }
+            if key.descending { ordering.reverse() } else { ordering }
         })
     })
 }

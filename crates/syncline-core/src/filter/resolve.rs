@@ -1,9 +1,7 @@
 //! Whether a filter fits a model: its fields exist, its operators and values fit their types.
 
 use serde_json::Value;
-use syncline_schema::{
-    Element, ElementKind, Field, FieldKind, Model, Scalar, Schema, check_enum, did_you_mean,
-};
+use syncline_schema::{Element, ElementKind, Field, FieldKind, Model, Scalar, Schema, check_enum, did_you_mean};
 
 use super::{Comparison, Filter};
 
@@ -22,10 +20,7 @@ pub struct InvalidFilter {
 
 impl InvalidFilter {
     pub(super) fn new(place: &str, message: &str) -> Self {
-        Self {
-            place: place.to_owned(),
-            message: message.to_owned(),
-        }
+        Self { place: place.to_owned(), message: message.to_owned() }
     }
 }
 
@@ -43,19 +38,11 @@ impl Filter {
         depth: usize,
     ) -> Result<Self, InvalidFilter> {
         if depth > DEPTH_MAX {
-            return Err(InvalidFilter::new(
-                place,
-                &format!("filters nest at most {DEPTH_MAX} deep"),
-            ));
+            return Err(InvalidFilter::new(place, &format!("filters nest at most {DEPTH_MAX} deep")));
         }
         let each = |name: &str, filters: &[Self]| -> Result<Vec<Self>, InvalidFilter> {
             let inner = |(index, filter): (usize, &Self)| {
-                filter.resolve_at(
-                    schema,
-                    model,
-                    &format!("{place}.{name}[{index}]"),
-                    depth + 1,
-                )
+                filter.resolve_at(schema, model, &format!("{place}.{name}[{index}]"), depth + 1)
             };
             filters.iter().enumerate().map(inner).collect()
         };
@@ -73,69 +60,38 @@ impl Filter {
             | Self::Contains { field, .. }
             | Self::BeginsWith { field, .. } => {
                 let place = format!("{place}.{field}.{}", self.operator());
-                self.resolve_leaf(schema, model, field)
-                    .map_err(|message| InvalidFilter::new(&place, &message))
+                self.resolve_leaf(schema, model, field).map_err(|message| InvalidFilter::new(&place, &message))
             }
         }
     }
 
     /// Checks one comparison; `Err` is the message.
-    pub(super) fn resolve_leaf(
-        &self,
-        schema: &Schema,
-        model: &Model,
-        path: &str,
-    ) -> Result<Self, String> {
+    pub(super) fn resolve_leaf(&self, schema: &Schema, model: &Model, path: &str) -> Result<Self, String> {
         let operand = Operand::of(schema, &field_at(schema, model, path)?.kind);
         let (field, operator) = (path.to_owned(), self.operator());
         match self {
             Self::All | Self::And(_) | Self::Or(_) | Self::Not(_) => Ok(self.clone()),
-            Self::Compare {
-                op: op @ (Comparison::Eq | Comparison::Ne),
-                value,
-                ..
-            } => {
+            Self::Compare { op: op @ (Comparison::Eq | Comparison::Ne), value, .. } => {
                 let value = operand.equal_to(value)?;
-                Ok(Self::Compare {
-                    field,
-                    op: *op,
-                    value,
-                })
+                Ok(Self::Compare { field, op: *op, value })
             }
-            Self::Compare { op, value, .. } => Ok(Self::Compare {
-                field,
-                op: *op,
-                value: operand.ordered_with(operator, value)?,
-            }),
+            Self::Compare { op, value, .. } => {
+                Ok(Self::Compare { field, op: *op, value: operand.ordered_with(operator, value)? })
+            }
             Self::Between { low, high, .. } => {
-                let (low, high) = (
-                    operand.ordered_with(operator, low)?,
-                    operand.ordered_with(operator, high)?,
-                );
+                let (low, high) = (operand.ordered_with(operator, low)?, operand.ordered_with(operator, high)?);
                 Ok(Self::Between { field, low, high })
             }
             Self::In { values, .. } => {
-                let values: Result<Vec<Value>, String> =
-                    values.iter().map(|value| operand.equal_to(value)).collect();
-                Ok(Self::In {
-                    field,
-                    values: values?,
-                })
+                let values: Result<Vec<Value>, String> = values.iter().map(|value| operand.equal_to(value)).collect();
+                Ok(Self::In { field, values: values? })
             }
-            Self::Contains { value, .. } => Ok(Self::Contains {
-                field,
-                value: operand.containing(value)?,
-            }),
+            Self::Contains { value, .. } => Ok(Self::Contains { field, value: operand.containing(value)? }),
             Self::BeginsWith { prefix, .. } => match operand {
-                Operand::Text | Operand::Enum(..) => Ok(Self::BeginsWith {
-                    field,
-                    prefix: prefix.clone(),
-                }),
-                Operand::Integer
-                | Operand::Float
-                | Operand::Boolean
-                | Operand::Elements(..)
-                | Operand::OnlyNull(_) => Err(operand.refuses(operator)),
+                Operand::Text | Operand::Enum(..) => Ok(Self::BeginsWith { field, prefix: prefix.clone() }),
+                Operand::Integer | Operand::Float | Operand::Boolean | Operand::Elements(..) | Operand::OnlyNull(_) => {
+                    Err(operand.refuses(operator))
+                }
             },
         }
     }
@@ -183,9 +139,7 @@ pub fn field_at<'a>(schema: &'a Schema, model: &'a Model, path: &str) -> Result<
             return Ok(field);
         }
         let FieldKind::Embedded(inner) = &field.kind else {
-            return Err(format!(
-                "`{name}` of {owner} is no embedded value, so nothing is inside it"
-            ));
+            return Err(format!("`{name}` of {owner} is no embedded value, so nothing is inside it"));
         };
         let Some(embedded) = schema.embedded_type(inner) else {
             return Err(format!("the schema has no type {inner}"));
@@ -196,9 +150,7 @@ pub fn field_at<'a>(schema: &'a Schema, model: &'a Model, path: &str) -> Result<
 
 fn no_field(owner: &str, fields: &[Field], model: &Model, name: &str) -> String {
     if owner == model.name && model.relations.iter().any(|relation| relation.name == name) {
-        return format!(
-            "`{name}` of {owner} is a relation: filter by the key fields that refer to the other record"
-        );
+        return format!("`{name}` of {owner} is a relation: filter by the key fields that refer to the other record");
     }
     let names = || fields.iter().map(|field| field.name.as_str());
     let cure = did_you_mean(name, names())
@@ -268,9 +220,9 @@ impl<'a> Operand<'a> {
                 Some(enum_type) => check_enum(enum_type, value).map(|()| value.clone()),
                 None => Err(format!("the schema has no enum {name}")),
             },
-            Self::Elements(_, name) => Err(format!(
-                "{name} can only be compared with null; `contains` looks for an element"
-            )),
+            Self::Elements(_, name) => {
+                Err(format!("{name} can only be compared with null; `contains` looks for an element"))
+            }
             Self::OnlyNull(name) => Err(format!("{name} can only be compared with null")),
             Self::Text | Self::Integer | Self::Float | Self::Boolean => self.typed(value),
         }
@@ -287,9 +239,7 @@ impl<'a> Operand<'a> {
         match self {
             Self::Text | Self::Enum(..) => self.typed(value),
             Self::Elements(element, _) => element.equal_to(value),
-            Self::Integer | Self::Float | Self::Boolean | Self::OnlyNull(_) => {
-                Err(self.refuses("contains"))
-            }
+            Self::Integer | Self::Float | Self::Boolean | Self::OnlyNull(_) => Err(self.refuses("contains")),
         }
     }
 

@@ -17,11 +17,7 @@ pub fn create_table_sql(_schema: &Schema, model: &Model) -> Vec<String> {
         // after concurrent changes, required ones included.
         let id = model.key == Key::Id && column.field.name == "id";
         let constraint = if id { " NOT NULL" } else { "" };
-        fields.push(format!(
-            "{} {}{constraint}",
-            quoted(&column.field.name),
-            column.sql_type.name()
-        ));
+        fields.push(format!("{} {}{constraint}", quoted(&column.field.name), column.sql_type.name()));
     }
     let mut statements = vec![format!("CREATE TABLE {table}({})", fields.join(", "))];
     let unique = match model.key {
@@ -30,16 +26,11 @@ pub fn create_table_sql(_schema: &Schema, model: &Model) -> Vec<String> {
     };
     let key_index = quoted(&format!("{}.syncline_key", model.name));
     let key_fields = key_columns(model).join(", ");
-    statements.push(format!(
-        "CREATE {unique}INDEX {key_index} ON {table}({key_fields})"
-    ));
+    statements.push(format!("CREATE {unique}INDEX {key_index} ON {table}({key_fields})"));
     for index in &model.indexes {
         let name = quoted(&format!("{}.{}", model.name, index.name));
         let fields: Vec<String> = index.fields.iter().map(|field| quoted(field)).collect();
-        statements.push(format!(
-            "CREATE INDEX {name} ON {table}({})",
-            fields.join(", ")
-        ));
+        statements.push(format!("CREATE INDEX {name} ON {table}({})", fields.join(", ")));
     }
     statements
 }

@@ -17,9 +17,7 @@ pub(super) fn to_sql(schema: &Schema, model: &Model, filter: &Filter) -> Sql {
 pub(super) fn is_indexed(model: &Model, filter: &Filter) -> bool {
     match filter {
         Filter::And(all) => all.iter().any(|filter| is_indexed(model, filter)),
-        Filter::Compare {
-            op: Comparison::Ne, ..
-        }
+        Filter::Compare { op: Comparison::Ne, .. }
         | Filter::All
         | Filter::Or(_)
         | Filter::Not(_)
@@ -27,10 +25,7 @@ pub(super) fn is_indexed(model: &Model, filter: &Filter) -> bool {
         Filter::Compare { field, .. }
         | Filter::Between { field, .. }
         | Filter::In { field, .. }
-        | Filter::BeginsWith { field, .. } => model
-            .indexes
-            .iter()
-            .any(|index| index.fields.first() == Some(field)),
+        | Filter::BeginsWith { field, .. } => model.indexes.iter().any(|index| index.fields.first() == Some(field)),
     }
 }
 
@@ -43,12 +38,7 @@ impl Writer<'_> {
     /// True for the records that match (`wanted`) or do not match. Negations go down to the leaves:
     /// there SQL's third value is turned into false, and and or keep it harmless above.
     fn condition(&self, filter: &Filter, wanted: bool) -> Sql {
-        let each = |filters: &[Filter]| {
-            filters
-                .iter()
-                .map(|filter| self.condition(filter, wanted))
-                .collect::<Vec<_>>()
-        };
+        let each = |filters: &[Filter]| filters.iter().map(|filter| self.condition(filter, wanted)).collect::<Vec<_>>();
         match filter {
             Filter::All => truth(wanted),
             Filter::And(all) if all.is_empty() => truth(wanted),
@@ -62,11 +52,7 @@ impl Writer<'_> {
             | Filter::Contains { .. }
             | Filter::BeginsWith { .. } => {
                 let leaf = self.leaf(filter);
-                if wanted {
-                    leaf
-                } else {
-                    Sql::of([Sql::text("("), leaf, Sql::text(") IS NOT TRUE")])
-                }
+                if wanted { leaf } else { Sql::of([Sql::text("("), leaf, Sql::text(") IS NOT TRUE")]) }
             }
         }
     }
@@ -74,9 +60,7 @@ impl Writer<'_> {
     /// True for the records that match; false or unknown for the others.
     fn leaf(&self, filter: &Filter) -> Sql {
         match filter {
-            Filter::All | Filter::And(_) | Filter::Or(_) | Filter::Not(_) => {
-                self.condition(filter, true)
-            }
+            Filter::All | Filter::And(_) | Filter::Or(_) | Filter::Not(_) => self.condition(filter, true),
             Filter::Compare { field, op, value } => {
                 let operator = match op {
                     Comparison::Eq => " IS ",
@@ -102,31 +86,16 @@ impl Writer<'_> {
     }
 
     fn one_of(&self, field: &str, values: &[Value]) -> Sql {
-        let (nulls, values): (Vec<&Value>, Vec<&Value>) =
-            values.iter().partition(|value| value.is_null());
+        let (nulls, values): (Vec<&Value>, Vec<&Value>) = values.iter().partition(|value| value.is_null());
         let mut either = Vec::new();
         if !values.is_empty() {
-            let list = Sql::list(
-                values
-                    .into_iter()
-                    .map(|value| self.value(field, value))
-                    .collect(),
-            );
-            either.push(Sql::of([
-                column(field),
-                Sql::text(" IN ("),
-                list,
-                Sql::text(")"),
-            ]));
+            let list = Sql::list(values.into_iter().map(|value| self.value(field, value)).collect());
+            either.push(Sql::of([column(field), Sql::text(" IN ("), list, Sql::text(")")]));
         }
         if !nulls.is_empty() {
             either.push(Sql::of([column(field), Sql::text(" IS NULL")]));
         }
-        if either.is_empty() {
-            truth(false)
-        } else {
-            Sql::chain("OR", either)
-        }
+        if either.is_empty() { truth(false) } else { Sql::chain("OR", either) }
     }
 
     fn contains(&self, field: &str, value: &Value) -> Sql {
@@ -158,9 +127,7 @@ impl Writer<'_> {
     }
 
     fn kind(&self, field: &str) -> Option<&FieldKind> {
-        field_at(self.schema, self.model, field)
-            .ok()
-            .map(|field| &field.kind)
+        field_at(self.schema, self.model, field).ok().map(|field| &field.kind)
     }
 }
 
@@ -174,11 +141,7 @@ fn truth(truth: bool) -> Sql {
 
 /// Strings with a beginning are a range in the order of code points, which an index can serve.
 fn begins_with(field: &str, prefix: &str) -> Sql {
-    let from = Sql::of([
-        column(field),
-        Sql::text(" >= "),
-        Sql::value(SqlValue::Text(prefix.to_owned())),
-    ]);
+    let from = Sql::of([column(field), Sql::text(" >= "), Sql::value(SqlValue::Text(prefix.to_owned()))]);
     match behind_prefix(prefix) {
         None => from,
         Some(end) => Sql::of([

@@ -79,10 +79,7 @@ impl From<Filter> for Condition {
 impl Query {
     /// All records of a model, in the order of its key.
     pub fn new(model: impl Into<String>) -> Self {
-        Self {
-            model: model.into(),
-            ..Self::default()
-        }
+        Self { model: model.into(), ..Self::default() }
     }
 
     /// The statement that finds the records, with its parameters.
@@ -103,9 +100,7 @@ impl Query {
         while let Some(row) = rows.next()? {
             records.push(record(prepared.model, row)?);
         }
-        let wanted = self.limit.map_or(usize::MAX, |limit| {
-            usize::try_from(limit).unwrap_or(usize::MAX)
-        });
+        let wanted = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let more = records.len() > wanted;
         records.truncate(wanted);
         let last = records.last().filter(|_| more);
@@ -128,10 +123,7 @@ impl Query {
     /// How SQLite would run the query: one line per step, indented below the step it belongs to.
     pub fn explain(&self, db: &Connection, schema: &Schema) -> Result<String, QueryError> {
         let compiled = self.compile(schema)?;
-        let explained = Compiled {
-            sql: format!("EXPLAIN QUERY PLAN {}", compiled.sql),
-            params: compiled.params,
-        };
+        let explained = Compiled { sql: format!("EXPLAIN QUERY PLAN {}", compiled.sql), params: compiled.params };
         let mut statement = bound(db, &explained)?;
         let mut rows = statement.raw_query();
         let mut depths: Vec<(i64, usize)> = vec![(0, 0)];
@@ -148,11 +140,7 @@ impl Query {
 }
 
 /// The record whose row has this number; `None` if it has none, as deleted records do.
-pub(crate) fn record_at(
-    db: &Connection,
-    model: &Model,
-    row: i64,
-) -> Result<Option<Map<String, Value>>, QueryError> {
+pub(crate) fn record_at(db: &Connection, model: &Model, row: i64) -> Result<Option<Map<String, Value>>, QueryError> {
     let mut sql = Sql::text(&format!("{} WHERE syncline_record = ", select_from(model)));
     sql.bind(SqlValue::Integer(row));
     let mut statement = bound(db, &sql.compiled()?)?;
@@ -173,36 +161,21 @@ struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     fn new(query: &Query, schema: &'a Schema) -> Result<Self, QueryError> {
-        let model = schema
-            .model(&query.model)
-            .ok_or_else(|| no_model(schema, &query.model))?;
+        let model = schema.model(&query.model).ok_or_else(|| no_model(schema, &query.model))?;
         resolve_order(schema, model, &query.order)?;
         let order = complete_order(model, &query.order);
         let mut condition = match &query.condition {
             Condition::Filter(Filter::All) => Sql::default(),
-            Condition::Filter(filter) => {
-                filter::to_sql(schema, model, &filter.resolve(schema, model)?)
-            }
+            Condition::Filter(filter) => filter::to_sql(schema, model, &filter.resolve(schema, model)?),
             Condition::Where(text) => where_text::to_sql(schema, model, text)?,
         };
         if let Some(token) = &query.after {
             let behind = order::behind(model, &order, token)?;
-            condition = if condition.is_empty() {
-                behind
-            } else {
-                Sql::chain("AND", vec![condition, behind])
-            };
+            condition = if condition.is_empty() { behind } else { Sql::chain("AND", vec![condition, behind]) };
         }
         let whole = query.order.is_empty() && query.limit.is_none() && query.after.is_none();
-        let sort = whole
-            && matches!(&query.condition, Condition::Filter(filter) if filter::is_indexed(model, filter));
-        Ok(Self {
-            model,
-            order,
-            condition,
-            offset: query.offset,
-            sort,
-        })
+        let sort = whole && matches!(&query.condition, Condition::Filter(filter) if filter::is_indexed(model, filter));
+        Ok(Self { model, order, condition, offset: query.offset, sort })
     }
 
     fn select(&self, limit: Option<u64>) -> Result<Compiled, QueryError> {
@@ -241,16 +214,8 @@ impl<'a> Prepared<'a> {
 
 /// All columns, in the order of the fields.
 fn select_from(model: &Model) -> String {
-    let columns: Vec<String> = model
-        .fields
-        .iter()
-        .map(|field| sql::quoted(&field.name))
-        .collect();
-    format!(
-        "SELECT {} FROM {}",
-        columns.join(", "),
-        sql::quoted(&model.name)
-    )
+    let columns: Vec<String> = model.fields.iter().map(|field| sql::quoted(&field.name)).collect();
+    format!("SELECT {} FROM {}", columns.join(", "), sql::quoted(&model.name))
 }
 
 fn push_page(sql: &mut Sql, limit: Option<u64>, offset: u64) {
@@ -267,10 +232,7 @@ fn push_page(sql: &mut Sql, limit: Option<u64>, offset: u64) {
     }
 }
 
-fn bound<'db>(
-    db: &'db Connection,
-    compiled: &Compiled,
-) -> Result<rusqlite::CachedStatement<'db>, QueryError> {
+fn bound<'db>(db: &'db Connection, compiled: &Compiled) -> Result<rusqlite::CachedStatement<'db>, QueryError> {
     let mut statement = db.prepare_cached(&compiled.sql)?;
     bind(&mut statement, &compiled.params)?;
     Ok(statement)
@@ -296,9 +258,7 @@ fn record(model: &Model, row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> 
             ValueRef::Null => SqlValue::Null,
             ValueRef::Integer(number) => SqlValue::Integer(number),
             ValueRef::Real(number) => SqlValue::Real(number),
-            ValueRef::Text(text) | ValueRef::Blob(text) => {
-                SqlValue::Text(String::from_utf8_lossy(text).into_owned())
-            }
+            ValueRef::Text(text) | ValueRef::Blob(text) => SqlValue::Text(String::from_utf8_lossy(text).into_owned()),
         };
         record.insert(field.name.clone(), json_value(&field.kind, value));
     }
@@ -309,8 +269,5 @@ fn no_model(schema: &Schema, name: &str) -> QueryError {
     let names = || schema.models.iter().map(|model| model.name.as_str());
     let cure = did_you_mean(name, names())
         .unwrap_or_else(|| format!("its models are {}", names().collect::<Vec<_>>().join(", ")));
-    QueryError::NoModel {
-        name: name.to_owned(),
-        cure,
-    }
+    QueryError::NoModel { name: name.to_owned(), cure }
 }

@@ -20,27 +20,14 @@ pub(super) fn order_by(order: &[Order], sort: bool) -> String {
 }
 
 /// The token of a record: its values in the order's keys, and which order that is.
-pub(super) fn token(
-    schema: &Schema,
-    model: &Model,
-    order: &[Order],
-    record: &Map<String, Value>,
-) -> String {
+pub(super) fn token(schema: &Schema, model: &Model, order: &[Order], record: &Map<String, Value>) -> String {
     let mut bytes = fingerprint(model, order).to_vec();
     for key in order {
         let mut steps = key.field.split('.');
         let first = steps.next().and_then(|name| record.get(name));
-        let value = steps
-            .fold(first, |value, name| value?.get(name))
-            .cloned()
-            .unwrap_or(Value::Null);
-        let kind = field_at(schema, model, &key.field)
-            .ok()
-            .map(|field| &field.kind);
-        write(
-            &mut bytes,
-            &kind.map_or(SqlValue::Null, |kind| column_value(kind, value)),
-        );
+        let value = steps.fold(first, |value, name| value?.get(name)).cloned().unwrap_or(Value::Null);
+        let kind = field_at(schema, model, &key.field).ok().map(|field| &field.kind);
+        write(&mut bytes, &kind.map_or(SqlValue::Null, |kind| column_value(kind, value)));
     }
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -51,10 +38,7 @@ pub(super) fn behind(model: &Model, order: &[Order], token: &str) -> Result<Sql,
     let keys: Vec<(&Order, SqlValue)> = order.iter().zip(values).collect();
     let mut cases = Vec::new();
     for (index, (key, value)) in keys.iter().enumerate() {
-        let mut case: Vec<Sql> = keys[..index]
-            .iter()
-            .map(|(key, value)| same(key, value))
-            .collect();
+        let mut case: Vec<Sql> = keys[..index].iter().map(|(key, value)| same(key, value)).collect();
         case.push(after(key, value));
         cases.push(Sql::chain("AND", case));
     }
@@ -97,9 +81,7 @@ fn column(key: &Order) -> Sql {
 /// Tells orders and models apart, so that a token is not taken for another's.
 fn fingerprint(model: &Model, order: &[Order]) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new_derive_key("syncline page token 1");
-    for part in
-        std::iter::once(model.name.as_str()).chain(order.iter().map(|key| key.field.as_str()))
-    {
+    for part in std::iter::once(model.name.as_str()).chain(order.iter().map(|key| key.field.as_str())) {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
@@ -133,10 +115,7 @@ fn write(bytes: &mut Vec<u8>, value: &SqlValue) {
 fn read(model: &Model, order: &[Order], token: &str) -> Option<Vec<SqlValue>> {
     let bytes = from_hex(token)?;
     let mut rest = bytes.strip_prefix(&fingerprint(model, order))?;
-    let values = order
-        .iter()
-        .map(|_| read_value(&mut rest))
-        .collect::<Option<Vec<_>>>()?;
+    let values = order.iter().map(|_| read_value(&mut rest)).collect::<Option<Vec<_>>>()?;
     rest.is_empty().then_some(values)
 }
 
@@ -167,7 +146,5 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let pairs = text.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }

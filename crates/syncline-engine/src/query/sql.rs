@@ -26,17 +26,11 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn text(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            params: Vec::new(),
-        }
+        Self { text: text.to_owned(), params: Vec::new() }
     }
 
     pub(super) fn value(value: SqlValue) -> Self {
-        Self {
-            text: "?".to_owned(),
-            params: vec![value],
-        }
+        Self { text: "?".to_owned(), params: vec![value] }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -94,15 +88,9 @@ impl Sql {
 
     pub(super) fn compiled(self) -> Result<Compiled, QueryError> {
         if self.params.len() > VALUES_MAX {
-            return Err(QueryError::TooManyValues {
-                found: self.params.len(),
-                most: VALUES_MAX,
-            });
+            return Err(QueryError::TooManyValues { found: self.params.len(), most: VALUES_MAX });
         }
-        Ok(Compiled {
-            sql: self.text,
-            params: self.params,
-        })
+        Ok(Compiled { sql: self.text, params: self.params })
     }
 }
 

@@ -5,8 +5,8 @@
 //! else is refused with its place. The meaning is SQL's, with its three truth values.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Spanned, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Spanned, UnaryOperator,
+    Value, ValueWithSpan,
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::{Parser, ParserError};
@@ -48,40 +48,27 @@ pub(super) fn to_sql(schema: &Schema, model: &Model, text: &str) -> Result<Sql, 
 
 fn parse(text: &str) -> Result<Expr, QueryError> {
     let dialect = SQLiteDialect {};
-    let tokens = Tokenizer::new(&dialect, text)
-        .tokenize_with_location()
-        .map_err(|error| at(error.location, &error.message))?;
+    let tokens =
+        Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| at(error.location, &error.message))?;
     if let Some(token) = tokens.get(TOKENS_MAX) {
         return Err(at(
             token.span.start,
             &format!("the text goes on: a condition has at most {TOKENS_MAX} words and signs"),
         ));
     }
-    let end = tokens
-        .last()
-        .map_or_else(|| Location::new(1, 1), |token| token.span.end);
+    let end = tokens.last().map_or_else(|| Location::new(1, 1), |token| token.span.end);
     if !tokens.iter().any(is_word) {
-        return Err(at(
-            end,
-            "the condition is empty: write one like `done = false`, or leave it out",
-        ));
+        return Err(at(end, "the condition is empty: write one like `done = false`, or leave it out"));
     }
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(DEPTH_MAX)
-        .with_tokens_with_locations(tokens);
-    let expression = parser
-        .parse_expr()
-        .map_err(|error| syntax(&error, &mut parser, end))?;
+    let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let expression = parser.parse_expr().map_err(|error| syntax(&error, &mut parser, end))?;
     let next = parser.peek_token();
     if next.token == Token::EOF {
         return Ok(expression);
     }
     Err(at(
         next.span.start,
-        &format!(
-            "`{}` does not belong here: the text is one condition, without ORDER BY, LIMIT or `;`",
-            next.token
-        ),
+        &format!("`{}` does not belong here: the text is one condition, without ORDER BY, LIMIT or `;`", next.token),
     ))
 }
 
@@ -92,23 +79,13 @@ fn is_word(token: &TokenWithSpan) -> bool {
 /// The parser's own message without the place it writes behind it; the place is said apart.
 fn syntax(error: &ParserError, parser: &mut Parser<'_>, end: Location) -> QueryError {
     let next = parser.peek_token();
-    let here = if next.token == Token::EOF {
-        end
-    } else {
-        next.span.start
-    };
+    let here = if next.token == Token::EOF { end } else { next.span.start };
     match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (message, place) = split_place(message);
-            at(
-                place.unwrap_or(here),
-                &format!("this is no condition: {message}"),
-            )
+            at(place.unwrap_or(here), &format!("this is no condition: {message}"))
         }
-        ParserError::RecursionLimitExceeded => at(
-            here,
-            &format!("the condition nests more than {DEPTH_MAX} deep"),
-        ),
+        ParserError::RecursionLimitExceeded => at(here, &format!("the condition nests more than {DEPTH_MAX} deep")),
     }
 }
 
@@ -118,17 +95,12 @@ fn split_place(message: &str) -> (&str, Option<Location>) {
         return (message, None);
     };
     let numbers = place.split_once(", Column: ");
-    let place = numbers
-        .and_then(|(line, column)| Some(Location::new(line.parse().ok()?, column.parse().ok()?)));
+    let place = numbers.and_then(|(line, column)| Some(Location::new(line.parse().ok()?, column.parse().ok()?)));
     (message, place)
 }
 
 fn at(place: Location, message: &str) -> QueryError {
-    QueryError::Where {
-        line: place.line.max(1),
-        column: place.column.max(1),
-        message: message.to_owned(),
-    }
+    QueryError::Where { line: place.line.max(1), column: place.column.max(1), message: message.to_owned() }
 }
 
 struct Writer<'a> {
@@ -140,18 +112,11 @@ impl Writer<'_> {
     fn expression(&self, expression: &Expr, depth: usize) -> Result<Sql, QueryError> {
         let place = expression.span().start;
         if depth > DEPTH_MAX {
-            return Err(at(
-                place,
-                &format!("the condition nests more than {DEPTH_MAX} deep"),
-            ));
+            return Err(at(place, &format!("the condition nests more than {DEPTH_MAX} deep")));
         }
         let inner = |expression: &Expr| self.expression(expression, depth + 1);
-        let suffixed =
-            |expression: &Expr, suffix: &str| Ok(group([inner(expression)?, Sql::text(suffix)]));
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "a list of what is allowed; the parser knows far more"
-        )]
+        let suffixed = |expression: &Expr, suffix: &str| Ok(group([inner(expression)?, Sql::text(suffix)]));
+        #[expect(clippy::wildcard_enum_match_arm, reason = "a list of what is allowed; the parser knows far more")]
         match expression {
             Expr::Identifier(name) => self.column(std::slice::from_ref(name)),
             Expr::CompoundIdentifier(names) => self.column(names),
@@ -163,124 +128,58 @@ impl Writer<'_> {
             Expr::IsNotTrue(of) => suffixed(of, " IS NOT TRUE"),
             Expr::IsFalse(of) => suffixed(of, " IS FALSE"),
             Expr::IsNotFalse(of) => suffixed(of, " IS NOT FALSE"),
-            Expr::IsDistinctFrom(left, right) => {
-                Ok(group([inner(left)?, Sql::text(" IS NOT "), inner(right)?]))
-            }
-            Expr::IsNotDistinctFrom(left, right) => {
-                Ok(group([inner(left)?, Sql::text(" IS "), inner(right)?]))
-            }
-            Expr::InList {
-                expr,
-                list,
-                negated,
-            } => {
+            Expr::IsDistinctFrom(left, right) => Ok(group([inner(left)?, Sql::text(" IS NOT "), inner(right)?])),
+            Expr::IsNotDistinctFrom(left, right) => Ok(group([inner(left)?, Sql::text(" IS "), inner(right)?])),
+            Expr::InList { expr, list, negated } => {
                 let items = list.iter().map(inner).collect::<Result<Vec<_>, _>>()?;
                 let operator = if *negated { " NOT IN (" } else { " IN (" };
-                Ok(group([
-                    inner(expr)?,
-                    Sql::text(operator),
-                    Sql::list(items),
-                    Sql::text(")"),
-                ]))
+                Ok(group([inner(expr)?, Sql::text(operator), Sql::list(items), Sql::text(")")]))
             }
-            Expr::Between {
-                expr,
-                negated,
-                low,
-                high,
-            } => {
-                let operator = if *negated {
-                    " NOT BETWEEN "
-                } else {
-                    " BETWEEN "
-                };
-                Ok(group([
-                    inner(expr)?,
-                    Sql::text(operator),
-                    inner(low)?,
-                    Sql::text(" AND "),
-                    inner(high)?,
-                ]))
+            Expr::Between { expr, negated, low, high } => {
+                let operator = if *negated { " NOT BETWEEN " } else { " BETWEEN " };
+                Ok(group([inner(expr)?, Sql::text(operator), inner(low)?, Sql::text(" AND "), inner(high)?]))
             }
-            Expr::Like {
-                negated,
-                any: false,
-                expr,
-                pattern,
-                escape_char,
-            } => {
+            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
                 let operator = if *negated { " NOT LIKE " } else { " LIKE " };
                 let escape = match escape_char {
                     Some(escape) => Sql::of([Sql::text(" ESCAPE "), inner(escape)?]),
                     None => Sql::default(),
                 };
-                Ok(group([
-                    inner(expr)?,
-                    Sql::text(operator),
-                    inner(pattern)?,
-                    escape,
-                ]))
+                Ok(group([inner(expr)?, Sql::text(operator), inner(pattern)?, escape]))
             }
-            Expr::ILike { .. } => Err(at(
-                place,
-                "there is no ILIKE: LIKE ignores the case of a to z already",
-            )),
+            Expr::ILike { .. } => Err(at(place, "there is no ILIKE: LIKE ignores the case of a to z already")),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, place, depth),
             Expr::BinaryOp { left, op, right } => self.binary(expression, left, op, right, depth),
             Expr::Function(function) => self.call(function, place, depth),
             Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
                 Err(at(place, "a condition cannot have a query inside"))
             }
-            other => Err(at(
-                place,
-                &format!("`{}` is not allowed in a condition", shown(other)),
-            )),
+            other => Err(at(place, &format!("`{}` is not allowed in a condition", shown(other)))),
         }
     }
 
     fn column(&self, names: &[Ident]) -> Result<Sql, QueryError> {
-        let place = names
-            .first()
-            .map_or_else(|| Location::new(1, 1), |name| name.span.start);
+        let place = names.first().map_or_else(|| Location::new(1, 1), |name| name.span.start);
         let names = match names {
             // `Todo.title` names a column of the model, unless a field has the model's name.
             [table, rest @ ..]
-                if !rest.is_empty()
-                    && table.value == self.model.name
-                    && self.model.field(&table.value).is_none() =>
+                if !rest.is_empty() && table.value == self.model.name && self.model.field(&table.value).is_none() =>
             {
                 rest
             }
             names => names,
         };
-        let path = names
-            .iter()
-            .map(|name| name.value.as_str())
-            .collect::<Vec<_>>()
-            .join(".");
-        self.path(&path, names)
-            .map_err(|message| at(place, &message))
+        let path = names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(".");
+        self.path(&path, names).map_err(|message| at(place, &message))
     }
 
     fn path(&self, path: &str, names: &[Ident]) -> Result<Sql, String> {
         if let Some(found) = self.found(path) {
             return Ok(Sql::text(&sql::expression(&found)));
         }
-        let message = field_at(self.schema, self.model, path)
-            .err()
-            .unwrap_or_default();
-        let quoted = matches!(
-            names,
-            [Ident {
-                quote_style: Some('"'),
-                ..
-            }]
-        );
-        let hint = if quoted {
-            "; a text stands in single quotes"
-        } else {
-            ""
-        };
+        let message = field_at(self.schema, self.model, path).err().unwrap_or_default();
+        let quoted = matches!(names, [Ident { quote_style: Some('"'), .. }]);
+        let hint = if quoted { "; a text stands in single quotes" } else { "" };
         Err(format!("{message}{hint}"))
     }
 
@@ -290,47 +189,23 @@ impl Writer<'_> {
         if field_at(self.schema, self.model, path).is_ok() {
             return Some(path.to_owned());
         }
-        let field = self
-            .model
-            .fields
-            .iter()
-            .find(|field| field.name.eq_ignore_ascii_case(path))?;
+        let field = self.model.fields.iter().find(|field| field.name.eq_ignore_ascii_case(path))?;
         Some(field.name.clone())
     }
 
-    fn unary(
-        &self,
-        op: UnaryOperator,
-        of: &Expr,
-        place: Location,
-        depth: usize,
-    ) -> Result<Sql, QueryError> {
+    fn unary(&self, op: UnaryOperator, of: &Expr, place: Location, depth: usize) -> Result<Sql, QueryError> {
         let operator = match (op, of) {
-            (
-                UnaryOperator::Minus,
-                Expr::Value(
-                    value @ ValueWithSpan {
-                        value: Value::Number(..),
-                        ..
-                    },
-                ),
-            ) => {
+            (UnaryOperator::Minus, Expr::Value(value @ ValueWithSpan { value: Value::Number(..), .. })) => {
                 return literal(value, true);
             }
             (UnaryOperator::Not, _) => "NOT ",
             (UnaryOperator::Minus, _) => "- ",
             (UnaryOperator::Plus, _) => "+ ",
             (op, _) => {
-                return Err(at(
-                    place,
-                    &format!("the operator `{op}` is not allowed in a condition"),
-                ));
+                return Err(at(place, &format!("the operator `{op}` is not allowed in a condition")));
             }
         };
-        Ok(group([
-            Sql::text(operator),
-            self.expression(of, depth + 1)?,
-        ]))
+        Ok(group([Sql::text(operator), self.expression(of, depth + 1)?]))
     }
 
     fn binary(
@@ -341,10 +216,7 @@ impl Writer<'_> {
         right: &Expr,
         depth: usize,
     ) -> Result<Sql, QueryError> {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "a list of what is allowed; the parser knows far more"
-        )]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "a list of what is allowed; the parser knows far more")]
         let operator = match op {
             BinaryOperator::And | BinaryOperator::Or => return self.chain(whole, op, depth),
             BinaryOperator::Eq => "=",
@@ -367,23 +239,14 @@ impl Writer<'_> {
             }
         };
         let operator = Sql::text(&format!(" {operator} "));
-        Ok(group([
-            self.expression(left, depth + 1)?,
-            operator,
-            self.expression(right, depth + 1)?,
-        ]))
+        Ok(group([self.expression(left, depth + 1)?, operator, self.expression(right, depth + 1)?]))
     }
 
     /// `a AND b AND c` is a tree that leans to the left: walked in a loop, written in balance.
     fn chain(&self, whole: &Expr, op: &BinaryOperator, depth: usize) -> Result<Sql, QueryError> {
         let mut operands = Vec::new();
         let mut rest = whole;
-        while let Expr::BinaryOp {
-            left,
-            op: inner,
-            right,
-        } = rest
-        {
+        while let Expr::BinaryOp { left, op: inner, right } = rest {
             if inner != op {
                 break;
             }
@@ -392,84 +255,40 @@ impl Writer<'_> {
         }
         operands.push(self.expression(rest, depth + 1)?);
         operands.reverse();
-        Ok(Sql::chain(
-            if *op == BinaryOperator::And {
-                "AND"
-            } else {
-                "OR"
-            },
-            operands,
-        ))
+        Ok(Sql::chain(if *op == BinaryOperator::And { "AND" } else { "OR" }, operands))
     }
 
     fn call(&self, function: &Function, place: Location, depth: usize) -> Result<Sql, QueryError> {
         let name = function.name.to_string().to_ascii_lowercase();
-        let arguments = arguments(function)
-            .ok_or_else(|| at(place, &format!("`{name}` takes plain arguments here")))?;
+        let arguments =
+            arguments(function).ok_or_else(|| at(place, &format!("`{name}` takes plain arguments here")))?;
         if name == CONTAINS {
             return self.contains(&arguments, place, depth);
         }
-        let Some((name, least, most)) = FUNCTIONS.into_iter().find(|(known, ..)| *known == name)
-        else {
+        let Some((name, least, most)) = FUNCTIONS.into_iter().find(|(known, ..)| *known == name) else {
             let names = || FUNCTIONS.iter().map(|(name, ..)| *name).chain([CONTAINS]);
-            let cure = did_you_mean(&name, names()).unwrap_or_else(|| {
-                format!(
-                    "the functions are {}",
-                    names().collect::<Vec<_>>().join(", ")
-                )
-            });
+            let cure = did_you_mean(&name, names())
+                .unwrap_or_else(|| format!("the functions are {}", names().collect::<Vec<_>>().join(", ")));
             return Err(at(place, &format!("there is no function `{name}`; {cure}")));
         };
         if !(least..=most).contains(&arguments.len()) {
-            let wanted = if least == most {
-                least.to_string()
-            } else {
-                format!("{least} to {most}")
-            };
-            return Err(at(
-                place,
-                &format!(
-                    "`{name}` takes {wanted} arguments, found {}",
-                    arguments.len()
-                ),
-            ));
+            let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            return Err(at(place, &format!("`{name}` takes {wanted} arguments, found {}", arguments.len())));
         }
-        let arguments = arguments
-            .into_iter()
-            .map(|argument| self.expression(argument, depth + 1));
+        let arguments = arguments.into_iter().map(|argument| self.expression(argument, depth + 1));
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
-        Ok(Sql::of([
-            Sql::text(&format!("{name}(")),
-            Sql::list(arguments),
-            Sql::text(")"),
-        ]))
+        Ok(Sql::of([Sql::text(&format!("{name}(")), Sql::list(arguments), Sql::text(")")]))
     }
 
-    fn contains(
-        &self,
-        arguments: &[&Expr],
-        place: Location,
-        depth: usize,
-    ) -> Result<Sql, QueryError> {
-        let usage = || {
-            at(
-                place,
-                "`contains` takes a list or set and an element: contains(tags, 'x')",
-            )
-        };
+    fn contains(&self, arguments: &[&Expr], place: Location, depth: usize) -> Result<Sql, QueryError> {
+        let usage = || at(place, "`contains` takes a list or set and an element: contains(tags, 'x')");
         let [list, element] = arguments else {
             return Err(usage());
         };
-        if !self
-            .field(list)
-            .is_some_and(|field| sql::is_list(&field.kind))
-        {
+        if !self.field(list).is_some_and(|field| sql::is_list(&field.kind)) {
             return Err(usage());
         }
-        let (list, element) = (
-            self.expression(list, depth + 1)?,
-            self.expression(element, depth + 1)?,
-        );
+        let (list, element) = (self.expression(list, depth + 1)?, self.expression(element, depth + 1)?);
         Ok(sql::has_element(list, element))
     }
 
@@ -477,11 +296,9 @@ impl Writer<'_> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "only names can be fields")]
         let path = match expression {
             Expr::Identifier(name) => name.value.clone(),
-            Expr::CompoundIdentifier(names) => names
-                .iter()
-                .map(|name| name.value.as_str())
-                .collect::<Vec<_>>()
-                .join("."),
+            Expr::CompoundIdentifier(names) => {
+                names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(".")
+            }
             _ => return None,
         };
         field_at(self.schema, self.model, &self.found(&path)?).ok()
@@ -494,10 +311,7 @@ fn group<const N: usize>(pieces: [Sql; N]) -> Sql {
 
 fn literal(literal: &ValueWithSpan, negative: bool) -> Result<Sql, QueryError> {
     let place = literal.span.start;
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a list of what is allowed; the parser knows far more"
-    )]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a list of what is allowed; the parser knows far more")]
     let value = match &literal.value {
         Value::Null => SqlValue::Null,
         Value::Boolean(truth) => SqlValue::Integer(i64::from(*truth)),
@@ -505,24 +319,13 @@ fn literal(literal: &ValueWithSpan, negative: bool) -> Result<Sql, QueryError> {
         Value::Number(digits, _) => {
             let sign = if negative { "-" } else { "" };
             let digits = format!("{sign}{}", digits.replace('_', ""));
-            number(&digits).ok_or_else(|| {
-                at(
-                    place,
-                    &format!("`{digits}` is no number that can be compared"),
-                )
-            })?
+            number(&digits).ok_or_else(|| at(place, &format!("`{digits}` is no number that can be compared")))?
         }
         Value::Placeholder(name) => {
-            return Err(at(
-                place,
-                &format!("`{name}` has no value here: write the value itself"),
-            ));
+            return Err(at(place, &format!("`{name}` has no value here: write the value itself")));
         }
         other => {
-            return Err(at(
-                place,
-                &format!("`{other}` is no number, text, true, false or null"),
-            ));
+            return Err(at(place, &format!("`{other}` is no number, text, true, false or null")));
         }
     };
     Ok(Sql::value(value))
@@ -532,11 +335,7 @@ fn number(digits: &str) -> Option<SqlValue> {
     if let Ok(integer) = digits.parse() {
         return Some(SqlValue::Integer(integer));
     }
-    digits
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite())
-        .map(SqlValue::Real)
+    digits.parse().ok().filter(|number: &f64| number.is_finite()).map(SqlValue::Real)
 }
 
 /// The arguments of a plain call: no DISTINCT, no FILTER, no window.
@@ -552,9 +351,7 @@ fn arguments(function: &Function) -> Option<Vec<&Expr>> {
     if !plain || list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
         return None;
     }
-    let plain = |argument: &'_ FunctionArg| {
-        matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(_)))
-    };
+    let plain = |argument: &'_ FunctionArg| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(_)));
     if !list.args.iter().all(plain) {
         return None;
     }

@@ -26,31 +26,17 @@ fn word() -> BoxedStrategy<Value> {
         "\u{10FFFF}a",
         "z",
     ];
-    prop::sample::select(words.to_vec())
-        .prop_map(Value::from)
-        .boxed()
+    prop::sample::select(words.to_vec()).prop_map(Value::from).boxed()
 }
 
 fn integer() -> BoxedStrategy<Value> {
-    prop_oneof![
-        (-2..3_i64),
-        Just(i64::MIN),
-        Just(i64::MAX),
-        Just((1 << 53) + 1)
-    ]
-    .prop_map(Value::from)
-    .boxed()
+    prop_oneof![(-2..3_i64), Just(i64::MIN), Just(i64::MAX), Just((1 << 53) + 1)].prop_map(Value::from).boxed()
 }
 
 fn float() -> BoxedStrategy<Value> {
-    prop_oneof![
-        (-3..4_i32).prop_map(|n| f64::from(n) / 2.0),
-        Just(1e300),
-        Just(-0.0),
-        Just(0.1)
-    ]
-    .prop_map(Value::from)
-    .boxed()
+    prop_oneof![(-3..4_i32).prop_map(|n| f64::from(n) / 2.0), Just(1e300), Just(-0.0), Just(0.1)]
+        .prop_map(Value::from)
+        .boxed()
 }
 
 fn boolean() -> BoxedStrategy<Value> {
@@ -58,15 +44,11 @@ fn boolean() -> BoxedStrategy<Value> {
 }
 
 fn status() -> BoxedStrategy<Value> {
-    prop::sample::select(vec!["OPEN", "SHUT"])
-        .prop_map(Value::from)
-        .boxed()
+    prop::sample::select(vec!["OPEN", "SHUT"]).prop_map(Value::from).boxed()
 }
 
 fn date() -> BoxedStrategy<Value> {
-    prop::sample::select(vec!["2024-05-31", "1999-12-31", "2024-06-01"])
-        .prop_map(Value::from)
-        .boxed()
+    prop::sample::select(vec!["2024-05-31", "1999-12-31", "2024-06-01"]).prop_map(Value::from).boxed()
 }
 
 fn or_null(values: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
@@ -74,9 +56,7 @@ fn or_null(values: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
 }
 
 fn list(values: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
-    prop::collection::vec(values, 0..4)
-        .prop_map(Value::from)
-        .boxed()
+    prop::collection::vec(values, 0..4).prop_map(Value::from).boxed()
 }
 
 /// Fields that hold one value, with their values.
@@ -111,11 +91,7 @@ fn lists() -> Vec<(&'static str, BoxedStrategy<Value>)> {
 }
 
 fn record() -> BoxedStrategy<Map<String, Value>> {
-    let flat = scalars().into_iter().chain(
-        lists()
-            .into_iter()
-            .map(|(name, element)| (name, list(element))),
-    );
+    let flat = scalars().into_iter().chain(lists().into_iter().map(|(name, element)| (name, list(element))));
     let (inside, outside): (Vec<_>, Vec<_>) = flat.partition(|(name, _)| name.contains('.'));
     let values = |fields: Vec<(&'static str, BoxedStrategy<Value>)>| {
         fields
@@ -142,11 +118,7 @@ fn leaf() -> BoxedStrategy<Filter> {
         let equal = prop::sample::select(vec![Comparison::Eq, Comparison::Ne]);
         leaves.push(
             (equal, or_null(values.clone()))
-                .prop_map(move |(op, value)| Filter::Compare {
-                    field: field.to_owned(),
-                    op,
-                    value,
-                })
+                .prop_map(move |(op, value)| Filter::Compare { field: field.to_owned(), op, value })
                 .boxed(),
         );
         leaves.push(
@@ -155,62 +127,28 @@ fn leaf() -> BoxedStrategy<Filter> {
                 .boxed(),
         );
         if !matches!(field, "done" | "address.geo.on") {
-            let ordering = prop::sample::select(vec![
-                Comparison::Lt,
-                Comparison::Le,
-                Comparison::Gt,
-                Comparison::Ge,
-            ]);
+            let ordering = prop::sample::select(vec![Comparison::Lt, Comparison::Le, Comparison::Gt, Comparison::Ge]);
             leaves.push(
                 (ordering, values.clone())
-                    .prop_map(move |(op, value)| Filter::Compare {
-                        field: field.to_owned(),
-                        op,
-                        value,
-                    })
+                    .prop_map(move |(op, value)| Filter::Compare { field: field.to_owned(), op, value })
                     .boxed(),
             );
-            leaves.push(
-                (values.clone(), values)
-                    .prop_map(move |(low, high)| Filter::between(field, low, high))
-                    .boxed(),
-            );
+            leaves
+                .push((values.clone(), values).prop_map(move |(low, high)| Filter::between(field, low, high)).boxed());
         }
         if matches!(field, "title" | "body" | "due" | "status" | "address.city") {
-            leaves.push(
-                word()
-                    .prop_map(move |part| Filter::contains(field, part))
-                    .boxed(),
-            );
-            let begin =
-                word().prop_map(move |part| Filter::begins_with(field, part.as_str().unwrap()));
+            leaves.push(word().prop_map(move |part| Filter::contains(field, part)).boxed());
+            let begin = word().prop_map(move |part| Filter::begins_with(field, part.as_str().unwrap()));
             leaves.push(begin.boxed());
         }
     }
     for (field, element) in lists() {
-        leaves.push(
-            element
-                .prop_map(move |element| Filter::contains(field, element))
-                .boxed(),
-        );
+        leaves.push(element.prop_map(move |element| Filter::contains(field, element)).boxed());
     }
-    for field in [
-        "meta",
-        "address",
-        "address.geo",
-        "tags",
-        "numbers",
-        "address.lines",
-    ] {
+    for field in ["meta", "address", "address.geo", "tags", "numbers", "address.lines"] {
         leaves.push(
             any::<bool>()
-                .prop_map(move |eq| {
-                    if eq {
-                        Filter::eq(field, Value::Null)
-                    } else {
-                        Filter::ne(field, Value::Null)
-                    }
-                })
+                .prop_map(move |eq| if eq { Filter::eq(field, Value::Null) } else { Filter::ne(field, Value::Null) })
                 .boxed(),
         );
     }
@@ -236,29 +174,16 @@ fn records() -> BoxedStrategy<Vec<Map<String, Value>>> {
         .prop_map(move |records| {
             let named = records.into_iter().enumerate();
             named
-                .map(|(index, fields)| {
-                    todo(
-                        &schema,
-                        &format!("{:02}", index * 7 % 24),
-                        Value::Object(fields),
-                    )
-                })
+                .map(|(index, fields)| todo(&schema, &format!("{:02}", index * 7 % 24), Value::Object(fields)))
                 .collect()
         })
         .boxed()
 }
 
 fn order() -> BoxedStrategy<Vec<Order>> {
-    let fields: Vec<&str> = scalars()
-        .into_iter()
-        .map(|(name, _)| name)
-        .chain(["id"])
-        .collect();
+    let fields: Vec<&str> = scalars().into_iter().map(|(name, _)| name).chain(["id"]).collect();
     let key = (prop::sample::select(fields), any::<bool>());
-    let key = key.prop_map(|(field, descending)| Order {
-        field: field.to_owned(),
-        descending,
-    });
+    let key = key.prop_map(|(field, descending)| Order { field: field.to_owned(), descending });
     prop::collection::vec(key, 0..3).boxed()
 }
 

@@ -49,18 +49,11 @@ pub(super) fn schema() -> Schema {
 pub(super) fn database(schema: &Schema, model: &str, records: &[Map<String, Value>]) -> Connection {
     let db = Connection::open_in_memory().unwrap();
     for model in &schema.models {
-        create_table_sql(schema, model)
-            .iter()
-            .for_each(|sql| db.execute_batch(sql).unwrap());
+        create_table_sql(schema, model).iter().for_each(|sql| db.execute_batch(sql).unwrap());
     }
     let model = schema.model(model).unwrap();
     let places = vec!["?"; model.fields.len()].join(", ");
-    let mut insert = db
-        .prepare(&format!(
-            "INSERT INTO \"{}\" VALUES(NULL, {places})",
-            model.name
-        ))
-        .unwrap();
+    let mut insert = db.prepare(&format!("INSERT INTO \"{}\" VALUES(NULL, {places})", model.name)).unwrap();
     for record in records {
         super::bind(&mut insert, &column_values(model, record)).unwrap();
         insert.raw_execute().unwrap();
@@ -72,11 +65,7 @@ pub(super) fn database(schema: &Schema, model: &str, records: &[Map<String, Valu
 /// A record of `Todo` with these fields and null in the others.
 pub(super) fn todo(schema: &Schema, id: &str, fields: Value) -> Map<String, Value> {
     let model = schema.model("Todo").unwrap();
-    let mut record: Map<String, Value> = model
-        .fields
-        .iter()
-        .map(|field| (field.name.clone(), Value::Null))
-        .collect();
+    let mut record: Map<String, Value> = model.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect();
     record.insert("id".to_owned(), json!(id));
     record.extend(fields.as_object().unwrap().clone());
     record
@@ -88,10 +77,7 @@ pub(super) fn found(db: &Connection, schema: &Schema, query: &Query) -> Vec<Stri
 }
 
 pub(super) fn ids(records: &[Map<String, Value>]) -> Vec<String> {
-    records
-        .iter()
-        .map(|record| record["id"].as_str().unwrap().to_owned())
-        .collect()
+    records.iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -107,16 +93,11 @@ fn a_record_comes_back_as_it_went_in() {
         }),
     );
     let db = database(&schema, "Todo", std::slice::from_ref(&record));
-    assert_eq!(
-        Query::new("Todo").run(&db, &schema).unwrap().records,
-        [record]
-    );
+    assert_eq!(Query::new("Todo").run(&db, &schema).unwrap().records, [record]);
     let typed: String = db
-        .query_row(
-            "SELECT typeof(priority) || typeof(weight) || typeof(done) || typeof(meta) FROM Todo",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT typeof(priority) || typeof(weight) || typeof(done) || typeof(meta) FROM Todo", [], |row| {
+            row.get(0)
+        })
         .unwrap();
     assert_eq!(typed, "integerrealintegertext");
 }
@@ -143,24 +124,15 @@ fn the_table_is_what_the_schema_says() {
         ]
     );
     let todo = create_table_sql(&schema, schema.model("Todo").unwrap());
-    assert_eq!(
-        todo[1],
-        r#"CREATE UNIQUE INDEX "Todo.syncline_key" ON "Todo"("id")"#
-    );
-    assert_eq!(
-        todo[2],
-        r#"CREATE INDEX "Todo.byPriority" ON "Todo"("priority", "title")"#
-    );
+    assert_eq!(todo[1], r#"CREATE UNIQUE INDEX "Todo.syncline_key" ON "Todo"("id")"#);
+    assert_eq!(todo[2], r#"CREATE INDEX "Todo.byPriority" ON "Todo"("priority", "title")"#);
 }
 
 #[test]
 fn an_unknown_model_is_refused_with_the_nearest_name() {
     let schema = schema();
     let error = Query::new("Todos").compile(&schema).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the schema has no model `Todos`; did you mean `Todo`?"
-    );
+    assert_eq!(error.to_string(), "the schema has no model `Todos`; did you mean `Todo`?");
 }
 
 #[test]
@@ -172,18 +144,6 @@ fn values_reach_sqlite_as_parameters_only() {
         ..Query::new("Todo")
     };
     let compiled = query.compile(&schema).unwrap();
-    assert!(
-        compiled
-            .sql
-            .ends_with(r#"FROM "Todo" WHERE "title" IS ? ORDER BY "id" LIMIT ?"#),
-        "{}",
-        compiled.sql
-    );
-    assert_eq!(
-        compiled.params,
-        [
-            SqlValue::Text("x\"'; DROP TABLE Todo".into()),
-            SqlValue::Integer(3)
-        ]
-    );
+    assert!(compiled.sql.ends_with(r#"FROM "Todo" WHERE "title" IS ? ORDER BY "id" LIMIT ?"#), "{}", compiled.sql);
+    assert_eq!(compiled.params, [SqlValue::Text("x\"'; DROP TABLE Todo".into()), SqlValue::Integer(3)]);
 }
