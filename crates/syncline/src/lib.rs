@@ -1,1 +1,58 @@
-//! Placeholder.
+//! Apps that work without a network and lose nothing.
+//!
+//! A [`Store`] is one SQLite file. An app saves typed records into it, at once and offline; replicas
+//! exchange changes over QUIC, through a relay or with each other, and converge by themselves, because every
+//! record is an Automerge document.
+//!
+//! - [`Store::open`] with a schema in the language of Amplify's schema files.
+//! - Typed: [`models!`] gives a struct and fields for each model; [`Store::save`], [`Store::update`],
+//!   [`Store::get`], [`Store::query`], [`Store::observe`].
+//! - Without generics: the same with JSON, [`Store::save_json`] and its neighbours.
+//! - Peers (feature `net`): [`Store::connect`], [`Store::listen`], [`Store::sync_once`].
+//! - Positions: every save returns a [`Token`]; [`Store::wait_for`] waits for it on any replica.
+//!
+//! What it does not do: conflict handlers (records converge), last-writer-wins by clocks, encryption at rest.
+
+mod check;
+mod driver;
+mod error;
+mod event;
+#[cfg(feature = "net")]
+mod link;
+mod observe;
+mod options;
+mod status;
+mod store;
+mod transaction;
+pub mod typed;
+mod typed_store;
+
+pub use error::{Error, Result};
+pub use event::{Event, Events, Lagged, Progress};
+#[cfg(feature = "net")]
+pub use link::{ConnectOptions, Link, LinkUp, Listener, SyncReport};
+pub use observe::{Diff, LiveQuery, Observed, Observer, Snapshot};
+pub use options::Options;
+pub use status::{LinkStatus, Status};
+pub use store::{AckState, Audience, Record, Saved, Store};
+pub use transaction::Transaction;
+pub use typed_store::{Live, LiveSnapshot, TypedQuery};
+
+pub use syncline_core::filter::{Filter, Order};
+pub use syncline_core::vector::{Causal, Token, TokenError, VersionVector};
+pub use syncline_engine::query::{Condition as QueryCondition, Page, Query, QueryError};
+pub use syncline_engine::{
+    ChangeKind, Commit, Create, Durability, HistoryEntry, Origin, RecordChange, StoreError, VerifyReport, rusqlite,
+};
+/// The schema as data, and its parser.
+pub use syncline_schema as schema;
+
+#[cfg(feature = "macros")]
+pub use syncline_macros::models;
+pub use typed::*;
+
+// What code made by `models!` refers to.
+#[doc(hidden)]
+pub use serde;
+#[doc(hidden)]
+pub use serde_json;

@@ -1,0 +1,96 @@
+//! Live documents of records with texts or lists: kept while they are edited, rebuilt from the log otherwise.
+
+use std::collections::BTreeMap;
+
+use syncline_core::document::Document;
+use syncline_core::lineage::Lineage;
+
+/// A document and how long a tail of changes its snapshot lacks.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    /// The document; its heads are those of the record's state.
+    pub(crate) document: Document,
+    /// Changes in all.
+    pub(crate) changes: usize,
+    /// Changes since the snapshot in the file.
+    pub(crate) tail: usize,
+    /// Estimate of the memory it takes.
+    pub(crate) bytes: usize,
+}
+
+/// A cache bounded by bytes; the documents used longest ago go first.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    live: BTreeMap<i64, (u64, Live)>,
+    used: BTreeMap<u64, i64>,
+    clock: u64,
+    bytes: usize,
+    lineages: BTreeMap<i64, (u64, Lineage)>,
+    lineage_changes: usize,
+}
+
+/// Most changes in cached histories.
+const LINEAGE_CHANGES_MAX: usize = 200_000;
+
+/// Most bytes of live documents.
+const BYTES_MAX: usize = 64 << 20;
+
+/// What a live document of few changes takes, as measured.
+pub(crate) const DOCUMENT_BYTES: usize = 17 << 10;
+
+/// What each of its changes adds.
+pub(crate) const CHANGE_BYTES: usize = 160;
+
+impl Documents {
+    /// Takes a record's document out.
+    pub(crate) fn take(&mut self, record: i64) -> Option<Live> {
+        let (used, live) = self.live.remove(&record)?;
+        self.used.remove(&used);
+        self.bytes -= live.bytes;
+        Some(live)
+    }
+
+    /// Puts a record's document back, at the expense of older ones.
+    pub(crate) fn put(&mut self, record: i64, live: Live) {
+        self.take(record);
+        self.clock += 1;
+        self.bytes += live.bytes;
+        self.used.insert(self.clock, record);
+        self.live.insert(record, (self.clock, live));
+        while self.bytes > BYTES_MAX && self.live.len() > 1 {
+            let Some((_, oldest)) = self.used.first_key_value() else { break };
+            let oldest = *oldest;
+            self.take(oldest);
+        }
+    }
+
+    /// Keeps a record's history, which reaches up to row `upto` of the log.
+    pub(crate) fn keep_lineage(&mut self, record: i64, upto: u64, lineage: Lineage) {
+        if self.lineage_changes + lineage.len() > LINEAGE_CHANGES_MAX {
+            self.lineages.clear();
+            self.lineage_changes = 0;
+        }
+        self.lineage_changes += lineage.len();
+        self.lineages.insert(record, (upto, lineage));
+    }
+
+    /// Takes a record's history out, with the row up to which it reaches.
+    pub(crate) fn take_lineage(&mut self, record: i64) -> Option<(u64, Lineage)> {
+        let (upto, lineage) = self.lineages.remove(&record)?;
+        self.lineage_changes = self.lineage_changes.saturating_sub(lineage.len());
+        Some((upto, lineage))
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Live {
+    /// Whether the tail is long enough for a new snapshot: the cost of all snapshots stays linear in the
+    /// record's history.
+    pub(crate) fn wants_snapshot(&self) -> bool {
+        self.tail > 32 && self.tail * 4 > self.changes
+    }
+}

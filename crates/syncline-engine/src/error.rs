@@ -1,0 +1,171 @@
+//! What can go wrong with a store, and what to do about it.
+
+use std::path::PathBuf;
+
+use syncline_core::record::InvalidRecord;
+
+use crate::query::QueryError;
+
+/// Result of the store's operations.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Why the store refused or failed. Unless a variant says otherwise the store is as it was before the call.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refused or failed.
+    #[error("SQLite failed while {doing}: {source}")]
+    Sqlite {
+        /// What the store was doing.
+        doing: &'static str,
+        /// SQLite's answer.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The disk is full.
+    #[error("no space left on the disk that holds the store; nothing was saved: free some space and repeat")]
+    DiskFull,
+    /// Another process holds the write lock for too long.
+    #[error("another process is writing to the store and did not finish in time: repeat, or end that process")]
+    Busy,
+    /// A file operation beside SQLite failed.
+    #[error("cannot {doing} {}: {source}", .path.display())]
+    File {
+        /// What the store was doing.
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file does not exist and was not to be created.
+    #[error("there is no store at {}: create one with `syncline init {} --schema FILE`", .0.display(), .0.display())]
+    Missing(PathBuf),
+    /// A store is to be created where something stands already.
+    #[error("{} exists already: open it, or choose another name", .0.display())]
+    Exists(PathBuf),
+    /// The file is something else.
+    #[error("{} is not a Syncline store: {found}; it was left as it is", .path.display())]
+    NotAStore {
+        /// Which file.
+        path: PathBuf,
+        /// What it seems to be.
+        found: String,
+    },
+    /// The file was written by a newer version.
+    #[error("{} has store format {found}, this program knows up to {known}: update the program; the file was left as it is", .path.display())]
+    NewerFormat {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
+    },
+    /// The store holds another namespace than asked for.
+    #[error("the store holds namespace `{held}`, not `{asked}`: one store holds one namespace")]
+    OtherNamespace {
+        /// What it holds.
+        held: String,
+        /// What was asked.
+        asked: String,
+    },
+    /// The new schema cannot replace the old one.
+    #[error("the store cannot take this schema; it was left as it was:\n{0}")]
+    IncompatibleSchema(String),
+    /// The schema has no such model.
+    #[error("the schema has no model `{name}`{}", .suggestion.as_ref().map(|s| format!("; {s}")).unwrap_or_default())]
+    NoModel {
+        /// What was asked.
+        name: String,
+        /// What was probably meant.
+        suggestion: Option<String>,
+    },
+    /// The store has no schema: a relay's.
+    #[error("this store has no schema; it keeps and forwards changes only")]
+    NoSchema,
+    /// The record's values do not fit its model.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRecord),
+    /// There is no such record.
+    #[error("{model} has no record {id}{}", if *.deleted { ": it is deleted; `undelete` brings it back" } else { "" })]
+    NotFound {
+        /// The model.
+        model: String,
+        /// The id as asked.
+        id: String,
+        /// It existed.
+        deleted: bool,
+    },
+    /// The id cannot name a record of the model.
+    #[error("`{id}` cannot be an id of {model}: {reason}")]
+    BadId {
+        /// The model.
+        model: String,
+        /// The id as given.
+        id: String,
+        /// What is wrong and how a good one looks.
+        reason: String,
+    },
+    /// An edit does not fit the record as it stands.
+    #[error("cannot edit this {model}: {reason}")]
+    BadEdit {
+        /// The model.
+        model: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A transaction is larger than a peer accepts.
+    #[error("the transaction has {changes} changes and {bytes} bytes; at most {} changes and {} bytes stay together: split it", crate::MAX_TRANSACTION_CHANGES, crate::MAX_TRANSACTION_BYTES)]
+    TransactionTooLarge {
+        /// Its changes.
+        changes: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// One change is larger than a peer accepts.
+    #[error("the change has {0} bytes, a peer accepts at most {max}: save the value in several steps", max = syncline_core::change::MAX_CHANGE_BYTES)]
+    ChangeTooLarge(usize),
+    /// The query does not fit the model.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// What was read does not match its hash or its form.
+    #[error("the store is damaged: {0}; run `syncline verify` for all of it")]
+    Damaged(String),
+    /// An earlier sync to disk failed; nothing more is written.
+    #[error("the store is closed because the disk did not confirm a write ({0}): check the disk, then open the store again")]
+    SyncFailed(String),
+    /// Another process has the sessions of this store.
+    #[error("another process syncs {} already: one does it for all", .0.display())]
+    SessionsElsewhere(PathBuf),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The caller's transaction ended itself.
+    #[error("{0}")]
+    Aborted(String),
+}
+
+impl StoreError {
+    /// Wraps SQLite's error, telling apart the causes a user can do something about.
+    pub(crate) fn sqlite(doing: &'static str, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(format!("SQLite found it malformed while {doing}")),
+            Some(_) | None => Self::Sqlite { doing, source },
+        }
+    }
+}
+
+/// Names what the store was doing when SQLite failed.
+pub(crate) trait Doing<T> {
+    /// `doing` completes "SQLite failed while …".
+    fn doing(self, doing: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for rusqlite::Result<T> {
+    fn doing(self, doing: &'static str) -> Result<T> {
+        self.map_err(|source| StoreError::sqlite(doing, source))
+    }
+}

@@ -1,0 +1,489 @@
+//! Looking into a store: status, history of a record, its document, verification.
+
+use std::collections::BTreeMap;
+
+use automerge::legacy::{Key, ObjectId};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use syncline_core::change::Change;
+use syncline_core::document::Document;
+use syncline_core::ids::{Dot, ReplicaId, StoreId};
+use syncline_core::record::{self, RecordView, SqlValue};
+use syncline_core::state::RecordState;
+use syncline_core::vector::{Token, TokenEntry};
+use syncline_schema::Model;
+
+use crate::error::{Doing, Result, StoreError};
+use crate::history;
+use crate::identity::Renewal;
+use crate::local::parse_key;
+use crate::projection::quoted;
+use crate::storage::log::{self, Entry, Kind};
+use crate::storage::{peers, records};
+use crate::store::Store;
+
+/// What a store holds, and what its peers do.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoreStatus {
+    /// The replica id under which the store writes next, unless it must take another.
+    pub replica: Option<String>,
+    /// The namespace.
+    pub namespace: String,
+    /// Replica id → highest counter held.
+    pub version_vector: BTreeMap<String, u64>,
+    /// Living records by model.
+    pub records: Map<String, Value>,
+    /// Changes held.
+    pub changes: u64,
+    /// Own changes by what relays said of them.
+    pub outbox: Outbox,
+    /// Peers met so far.
+    pub peers: Vec<PeerStatus>,
+    /// Size of the SQLite file with its write-ahead log.
+    pub file_bytes: u64,
+    /// Changes that were refused; they are kept and passed on.
+    pub quarantined: Vec<Quarantined>,
+    /// Retired replica ids.
+    pub forked: Vec<String>,
+    /// Changes of the store's replica id, oldest first, with their causes.
+    pub renewals: Vec<Renewal>,
+}
+
+/// Own changes by what relays said of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outbox {
+    /// No relay has acknowledged them yet.
+    pub pending: u64,
+    /// A relay holds them durably.
+    pub acknowledged: u64,
+    /// A relay refused them.
+    pub rejected: u64,
+}
+
+/// Whose acknowledgement counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckedBy {
+    /// Any relay's.
+    AnyRelay,
+    /// This peer's.
+    Peer(StoreId),
+    /// That of every peer ever met, of which there is at least one.
+    All,
+}
+
+/// What is remembered of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PeerStatus {
+    /// Its store.
+    pub store: String,
+    /// Whether it is a relay.
+    pub relay: bool,
+    /// Where it was met, empty if it called.
+    pub address: String,
+    /// Rows of its log that this store holds.
+    pub received: u64,
+    /// Rows of this store's log that it has acknowledged as durable.
+    pub acknowledged: u64,
+}
+
+/// A change in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// Position in the log.
+    pub seq: u64,
+    /// The record's id, in hexadecimal.
+    pub record: String,
+    /// Its model.
+    pub model: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One change of a record, for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HistoryEntry {
+    /// Position in this store's log.
+    pub seq: u64,
+    /// Who wrote it; empty for a `@local` model.
+    pub replica: String,
+    /// The how-manieth of the replica's changes.
+    pub counter: u64,
+    /// Hash of the change.
+    pub hash: String,
+    /// Time that the writer's clock showed, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// `applied`, `quarantined`, `pending`, `repeated` or `local`.
+    pub kind: &'static str,
+    /// What it wrote: document keys with the value, or what was done inside an object.
+    pub wrote: Map<String, Value>,
+    /// The changes it builds on.
+    pub deps: Vec<String>,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Rows of the log looked at.
+    pub changes: u64,
+    /// Records looked at.
+    pub records: u64,
+    /// Everything that is wrong, each with its place.
+    pub faults: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    pub fn is_ok(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+impl Store {
+    /// What the store holds, and what its peers do.
+    pub fn status(&self) -> Result<StoreStatus> {
+        let forked = self.names.replicas().filter(|replica| replica.forked).map(|replica| replica.id.to_string());
+        let quarantined = records::quarantined(&self.db)?.into_iter().map(|row| self.quarantined(row));
+        let replica = match self.replica() {
+            Some(replica) => Some(replica),
+            None => self.stored_replica()?,
+        };
+        Ok(StoreStatus {
+            replica: replica.map(|id| id.to_string()),
+            namespace: self.namespace().to_owned(),
+            version_vector: self.version().iter().map(|(id, counter)| (id.to_string(), counter)).collect(),
+            records: self.model_counts()?,
+            changes: log::count(&self.db)?,
+            outbox: self.outbox()?,
+            peers: peers::all(&self.db)?.into_iter().map(peer_status).collect(),
+            file_bytes: self.file_bytes(),
+            quarantined: quarantined.collect::<Result<_>>()?,
+            forked: forked.collect(),
+            renewals: self.renewals()?,
+        })
+    }
+
+    fn quarantined(&self, (seq, row, reason): (u64, i64, String)) -> Result<Quarantined> {
+        let name = records::name_of(&self.db, row)?;
+        let model = name.and_then(|(_, model)| self.names.model_name(model)).unwrap_or_default().to_owned();
+        let record = name.map(|(id, _)| id.to_string()).unwrap_or_default();
+        Ok(Quarantined { seq, record, model, reason })
+    }
+
+    fn model_counts(&self) -> Result<Map<String, Value>> {
+        let mut counts = Map::new();
+        for model in self.schema.iter().flat_map(|schema| &schema.models) {
+            let sql = format!("SELECT count(*) FROM {}", quoted(&model.name));
+            let count: i64 = self.db.query_row(&sql, [], |row| row.get(0)).doing("counting records")?;
+            counts.insert(model.name.clone(), count.into());
+        }
+        Ok(counts)
+    }
+
+    fn file_bytes(&self) -> u64 {
+        let mut wal = self.path().as_os_str().to_owned();
+        wal.push("-wal");
+        let size = |path: &std::path::Path| std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0);
+        size(self.path()) + size(std::path::Path::new(&wal))
+    }
+
+    /// Own changes by what relays said of them: derived from the peers' frontiers and positions, not a queue.
+    pub fn outbox(&self) -> Result<Outbox> {
+        let relays: Vec<_> = peers::all(&self.db)?.into_iter().filter(|peer| peer.relay).collect();
+        let acked = relays
+            .iter()
+            .filter_map(|peer| peer.acked)
+            .filter(|acked| acked.log == self.ids.log && acked.epoch == self.ids.epoch)
+            .map(|acked| acked.seq)
+            .max()
+            .unwrap_or(0);
+        let frontiers: BTreeMap<ReplicaId, u64> =
+            relays.iter().map(|peer| (peer.frontier_replica, peer.frontier)).fold(BTreeMap::new(), |mut all, (id, n)| {
+                let held = all.entry(id).or_insert(0);
+                *held = n.max(*held);
+                all
+            });
+        let mine: u64 = log::count_mine(&self.db)?;
+        let mut pending = 0;
+        log::scan(&self.db, acked, |entry| {
+            if let Some(replica) = self.names.replica_at(entry.replica)
+                && replica.mine
+                && entry.kind != Kind::Local
+            {
+                let known = frontiers.get(&replica.id).copied().unwrap_or(0);
+                pending += u64::from(replica.forked || entry.counter > known);
+            }
+            Ok(true)
+        })?;
+        Ok(Outbox { pending, acknowledged: mine.saturating_sub(pending), rejected: 0 })
+    }
+
+    /// How many of these positions are not yet durable where they should be.
+    pub fn unacknowledged(&self, dots: &[Dot], by: AckedBy) -> Result<u64> {
+        let all = peers::all(&self.db)?;
+        let has = |peer: &peers::Peer, seq: Option<u64>, dot: &Dot| {
+            let by_position = peer.acked.is_some_and(|acked| {
+                acked.log == self.ids.log && acked.epoch == self.ids.epoch && seq.is_some_and(|seq| seq <= acked.seq)
+            });
+            by_position || (peer.frontier_replica == dot.replica && dot.counter <= peer.frontier)
+        };
+        let mut missing = 0;
+        for dot in dots {
+            let seq = match self.names.replica(dot.replica) {
+                Some(replica) if !replica.forked => log::seq_of(&self.db, replica.row, replica.tip, dot.counter)?,
+                Some(_) | None => None,
+            };
+            let reached = match by {
+                AckedBy::AnyRelay => all.iter().any(|peer| peer.relay && has(peer, seq, dot)),
+                AckedBy::Peer(store) => all.iter().any(|peer| peer.store == store && has(peer, seq, dot)),
+                AckedBy::All => !all.is_empty() && all.iter().all(|peer| has(peer, seq, dot)),
+            };
+            missing += u64::from(!reached);
+        }
+        Ok(missing)
+    }
+
+    /// Everything held, as a token.
+    pub fn token(&self) -> Token {
+        let held = self.names.replicas().filter(|replica| !replica.forked);
+        let entries = held.map(|r| (r.id, TokenEntry { counter: r.counter, chain: r.chain }));
+        Token::new(self.namespace(), entries)
+    }
+
+    /// A record's changes in the order of this store's log, oldest first.
+    pub fn history(&self, model: &str, id: &str) -> Result<Vec<HistoryEntry>> {
+        let (_, row) = self.find(model, id)?;
+        let mut entries = log::of_record_after(&self.db, row.last, 0)?;
+        entries.reverse();
+        entries.iter().map(|entry| self.history_entry(entry)).collect()
+    }
+
+    /// The changes of one record that this store holds, as a token.
+    pub fn record_token(&self, model: &str, id: &str) -> Result<Token> {
+        let (_, row) = self.find(model, id)?;
+        let mut newest: BTreeMap<ReplicaId, TokenEntry> = BTreeMap::new();
+        for entry in log::of_record_after(&self.db, row.last, 0)? {
+            if let Some(replica) = self.names.replica_at(entry.replica) {
+                // Newest first: the first of a replica is its last.
+                newest.entry(replica.id).or_insert(TokenEntry { counter: entry.counter, chain: entry.chain });
+            }
+        }
+        Ok(Token::new(self.namespace(), newest))
+    }
+
+    fn history_entry(&self, entry: &Entry) -> Result<HistoryEntry> {
+        let change = history::change_of(entry).ok();
+        let replica = self.names.replica_at(entry.replica);
+        Ok(HistoryEntry {
+            seq: entry.seq,
+            replica: replica.map(|replica| replica.id.to_string()).unwrap_or_default(),
+            counter: entry.counter,
+            hash: entry.hash.to_string(),
+            time_ms: change.as_ref().map_or(0, Change::time),
+            kind: kind_name(entry.kind),
+            wrote: change.as_ref().map(wrote).unwrap_or_default(),
+            deps: change.iter().flat_map(|change| change.deps()).map(ToString::to_string).collect(),
+        })
+    }
+
+    /// A record as a file that any Automerge loads. The caller makes sure that it is durable before it leaves.
+    pub fn document(&self, model: &str, id: &str) -> Result<Vec<u8>> {
+        let (_, row) = self.find(model, id)?;
+        let changes = history::changes(&self.db, row.last, 0)?;
+        let document = Document::rebuild(&changes).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        Ok(document.export())
+    }
+
+    fn find(&self, model: &str, id: &str) -> Result<(&Model, records::Row)> {
+        let schema = self.schema.as_deref().ok_or(StoreError::NoSchema)?;
+        let model = schema.model(model).ok_or_else(|| crate::no_model(schema, model))?;
+        let record = parse_key(schema, model, id)?.record_id(model);
+        let row = records::find(&self.db, record)?;
+        let row = row.ok_or_else(|| StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false })?;
+        Ok((model, row))
+    }
+
+    /// Checks SQLite's pages, every hash and chain of the log, and that states and tables are what the log says.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        let mut report = VerifyReport::default();
+        self.verify_pages(&mut report)?;
+        self.verify_log(&mut report)?;
+        self.verify_records(&mut report)?;
+        Ok(report)
+    }
+
+    fn verify_pages(&self, report: &mut VerifyReport) -> Result<()> {
+        let mut statement = self.db.prepare("PRAGMA integrity_check").doing("checking the file")?;
+        let lines = statement.query_map([], |row| row.get::<_, String>(0)).doing("checking the file")?;
+        for line in lines {
+            let line = line.doing("checking the file")?;
+            if line != "ok" {
+                report.faults.push(format!("SQLite: {line}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_log(&self, report: &mut VerifyReport) -> Result<()> {
+        let mut log_chain = syncline_core::ids::Chain::EMPTY;
+        let mut expected = 1;
+        let mut tips: BTreeMap<i64, syncline_core::ids::Chain> = BTreeMap::new();
+        log::scan(&self.db, 0, |entry| {
+            report.changes += 1;
+            if entry.seq != expected {
+                report.faults.push(format!("log row {expected} is missing"));
+            }
+            expected = entry.seq + 1;
+            if syncline_core::wire::change_hash(&entry.bytes) != Some(entry.hash.0) {
+                report.faults.push(format!("log row {} does not match its hash", entry.seq));
+            }
+            if let Some(replica) = self.names.replica_at(entry.replica) {
+                let dot = Dot { replica: replica.id, counter: entry.counter };
+                let record = records::name_of(&self.db, entry.record)?.map(|(id, _)| id).unwrap_or_default();
+                let before = tips.get(&entry.replica).copied().unwrap_or_default();
+                let chain = before.after_change(dot, record, &entry.hash.0);
+                if chain != entry.chain {
+                    report.faults.push(format!("log row {}: the replica's chain is broken", entry.seq));
+                }
+                tips.insert(entry.replica, entry.chain);
+                log_chain = log_chain.after_row(dot, entry.chain);
+            }
+            if log_chain != entry.log_chain {
+                report.faults.push(format!("log row {}: the log's chain is broken", entry.seq));
+                log_chain = entry.log_chain;
+            }
+            Ok(true)
+        })
+    }
+
+    fn verify_records(&self, report: &mut VerifyReport) -> Result<()> {
+        let Some(schema) = self.schema.as_deref() else { return Ok(()) };
+        for model in &schema.models {
+            let Some(number) = self.names.known_model(&model.name) else { continue };
+            let mut after = 0;
+            loop {
+                let batch = records::of_model(&self.db, number, after, 500)?;
+                let Some(last) = batch.last() else { break };
+                after = *last;
+                for row in batch {
+                    report.records += 1;
+                    if let Some(fault) = self.verify_record(schema, model, row)? {
+                        report.faults.push(format!("{} record {row}: {fault}", model.name));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_record(
+        &self,
+        schema: &syncline_schema::Schema,
+        model: &Model,
+        row: i64,
+    ) -> Result<Option<String>> {
+        let Some(found) = records::at(&self.db, row)? else { return Ok(Some("it is missing".to_owned())) };
+        let changes = match history::changes(&self.db, found.last, 0) {
+            Ok(changes) => changes,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        let mut folded = RecordState::default();
+        changes.iter().for_each(|change| folded.apply(change));
+        let stored = found.state.as_deref().map(|bytes| RecordState::decode(bytes, self.names.actors_ref()));
+        match stored {
+            Some(Ok(state)) if state == folded => {}
+            Some(Ok(_)) => return Ok(Some("its state is not what the log says".to_owned())),
+            Some(Err(damaged)) => return Ok(Some(damaged.to_string())),
+            None => return Ok(None),
+        }
+        let document = if record::needs_document(model) {
+            match Document::rebuild(&changes) {
+                Ok(document) => Some(document),
+                Err(error) => return Ok(Some(error.to_string())),
+            }
+        } else {
+            None
+        };
+        let view = RecordView { schema, model, record: found.id, state: &folded, document: document.as_ref() };
+        let expected = view.column_values();
+        let shown = self.table_row(model, row)?;
+        Ok((expected != shown).then(|| "its table row is not what the log says".to_owned()))
+    }
+
+    fn table_row(&self, model: &Model, row: i64) -> Result<Option<Vec<SqlValue>>> {
+        let names: Vec<String> = model.fields.iter().map(|field| quoted(&field.name)).collect();
+        let sql =
+            format!("SELECT {} FROM {} WHERE syncline_record = ?1", names.join(", "), quoted(&model.name));
+        let mut statement = self.db.prepare_cached(&sql).doing("reading a model's table")?;
+        let mut rows = statement.query([row]).doing("reading a model's table")?;
+        let Some(found) = rows.next().doing("reading a model's table")? else { return Ok(None) };
+        (0..names.len())
+            .map(|index| found.get_ref(index).map(sql_value))
+            .collect::<rusqlite::Result<Vec<_>>>()
+            .doing("reading a model's table")
+            .map(Some)
+    }
+}
+
+fn sql_value(value: rusqlite::types::ValueRef<'_>) -> SqlValue {
+    use rusqlite::types::ValueRef;
+    match value {
+        ValueRef::Null => SqlValue::Null,
+        ValueRef::Integer(number) => SqlValue::Integer(number),
+        ValueRef::Real(number) => SqlValue::Real(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => SqlValue::Text(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
+
+fn peer_status(peer: peers::Peer) -> PeerStatus {
+    PeerStatus {
+        store: peer.store.to_string(),
+        relay: peer.relay,
+        address: peer.address,
+        received: peer.cursor.map_or(0, |cursor| cursor.seq),
+        acknowledged: peer.acked.map_or(0, |acked| acked.seq),
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Applied => "applied",
+        Kind::Quarantined => "quarantined",
+        Kind::Pending => "pending",
+        Kind::Repeated => "repeated",
+        Kind::Local => "local",
+    }
+}
+
+/// What a change did, by document key.
+fn wrote(change: &Change) -> Map<String, Value> {
+    let mut wrote = Map::new();
+    let mut inside = 0_u64;
+    for op in change.ops() {
+        match (&op.obj, &op.key) {
+            (ObjectId::Root, Key::Map(key)) => {
+                wrote.insert(key.to_string(), Value::String(format!("{}", Action(&op.action))));
+            }
+            (ObjectId::Root | ObjectId::Id(_), _) => inside += 1,
+        }
+    }
+    if inside > 0 {
+        wrote.insert("~inside".to_owned(), Value::from(inside));
+    }
+    wrote
+}
+
+/// An operation in one word and its value.
+struct Action<'a>(&'a automerge::legacy::OpType);
+
+impl std::fmt::Display for Action<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use automerge::legacy::OpType;
+        match self.0 {
+            OpType::Put(value) => write!(f, "put {value}"),
+            OpType::Delete => f.write_str("delete"),
+            OpType::Increment(by) => write!(f, "increment {by}"),
+            OpType::Make(kind) => write!(f, "make {kind}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}

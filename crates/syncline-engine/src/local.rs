@@ -1,0 +1,369 @@
+//! What an app does to its records: JSON in, changes in the log, JSON out.
+
+use std::collections::BTreeMap;
+
+use automerge::ChangeHash;
+use serde_json::{Map, Value};
+use syncline_core::change::Change;
+use syncline_core::edit::{Edits, ObjectEdit, ObjectKind};
+use syncline_core::genesis::{self, Content, Genesis};
+use syncline_core::ids::{Chain, Dot, RecordId};
+use syncline_core::record::{self, NewRecord, RecordKey, RecordView};
+use syncline_core::state::{EditError, Writer};
+use syncline_schema::{Model, Schema};
+
+use crate::commit::Origin;
+use crate::documents::Live;
+use crate::error::{Result, StoreError};
+use crate::history;
+use crate::query::{Page, Query};
+use crate::tx::{Tx, Working};
+
+/// A record as it stands after a write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// The record, every field of the schema.
+    pub record: Map<String, Value>,
+    /// Its id.
+    pub id: RecordId,
+    /// The last change that the write made, with the replica's chain there; `None` if there was nothing to
+    /// change, or the model is `@local`.
+    pub dot: Option<(Dot, Chain)>,
+}
+
+/// How a record came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The app saves it.
+    App,
+    /// It is imported: the change carries the record's `updatedAt`.
+    Import,
+}
+
+impl<'a> Tx<'a> {
+    /// Saves a record: creates it, updates the one that has its key, or revives a deleted one with the given
+    /// fields.
+    pub fn save(&mut self, model: &str, record: &Map<String, Value>, source: Source) -> Result<Saved> {
+        let (schema, model) = (self.schema()?, self.model(model)?);
+        let key = RecordKey::in_record(schema, model, record)?;
+        let Some(key) = key else { return self.create(schema, model, record, source) };
+        let id = key.record_id(model);
+        if !self.is_known(id)? {
+            return self.create(schema, model, record, source);
+        }
+        let mut working = self.take(id, &model.name, Origin::Local)?;
+        let outcome = self.save_over(schema, model, record, &mut working);
+        self.give_back(working);
+        outcome
+    }
+
+    fn save_over(
+        &mut self,
+        schema: &'a Schema,
+        model: &'a Model,
+        record: &Map<String, Value>,
+        working: &mut Working,
+    ) -> Result<Saved> {
+        let now = self.now_ms;
+        if working.is_alive() {
+            let edits = self.view(model, working)?.update(record)?;
+            return self.commit_edits(schema, model, working, &edits, now);
+        }
+        let new = NewRecord::check(schema, model, record)?;
+        let edits = self.view(model, working)?.revive(&new);
+        self.commit_edits(schema, model, working, &edits, now)
+    }
+
+    fn create(
+        &mut self,
+        schema: &'a Schema,
+        model: &'a Model,
+        record: &Map<String, Value>,
+        source: Source,
+    ) -> Result<Saved> {
+        let new = NewRecord::check(schema, model, record)?;
+        let id = new.record_id(model).unwrap_or_else(|| RecordId::from_uuid(self.seed.uuid(self.now_ms)));
+        let time = match source {
+            Source::App => self.now_ms,
+            Source::Import => new.updated_at_ms.unwrap_or(self.now_ms),
+        };
+        let mut working = self.take(id, &model.name, Origin::Local)?;
+        let edits = record::create_edits(schema, model, &new);
+        let outcome = if new.key.is_some() {
+            self.commit_keyed_create(schema, model, &mut working, edits, time)
+        } else {
+            self.commit_edits(schema, model, &mut working, &edits, time)
+        };
+        self.give_back(working);
+        outcome
+    }
+
+    /// The create of a record whose key another replica may create too: the scalars stand in one change
+    /// without dependencies, and each initial text or list in a change that depends on its content alone.
+    fn commit_keyed_create(
+        &mut self,
+        schema: &'a Schema,
+        model: &'a Model,
+        working: &mut Working,
+        edits: Edits,
+        time: i64,
+    ) -> Result<Saved> {
+        let scalars = Edits { root: edits.root, objects: Vec::new() };
+        self.commit_edits(schema, model, working, &scalars, time)?;
+        for edit in edits.objects {
+            let (key, kind, content) = match edit {
+                ObjectEdit::SetText(key, text) => (key, ObjectKind::Text, Content::Text(text)),
+                ObjectEdit::SetList(key, elements) => (key, ObjectKind::List, Content::List(elements)),
+                ObjectEdit::Make(..) | ObjectEdit::Splice { .. } => continue,
+            };
+            let genesis = Genesis { model: model.name.clone(), key, kind };
+            let changes =
+                genesis::content_changes(working.id, &genesis, &content).map_err(|error| bad_edit(model, &error))?;
+            self.take_genesis(working, &genesis, &genesis.change())?;
+            for change in changes {
+                put_into_live(self.document(working)?, &change)?;
+                self.append_own(working, &change, model.local)?;
+            }
+        }
+        Ok(self.saved(schema, model, working))
+    }
+
+    /// Changes the fields named in the patch.
+    pub fn update(&mut self, model: &str, id: &str, patch: &Map<String, Value>) -> Result<Saved> {
+        self.edit(model, id, |view| Ok(view.update(patch)?))
+    }
+
+    /// Deletes a record. Deleting a deleted one does nothing.
+    pub fn delete(&mut self, model: &str, id: &str) -> Result<Saved> {
+        self.edit(model, id, |view| Ok(view.delete()))
+    }
+
+    /// Brings a deleted record back as it was. A living one stays as it is.
+    pub fn undelete(&mut self, model: &str, id: &str) -> Result<Saved> {
+        let (schema, model) = (self.schema()?, self.model(model)?);
+        let mut working = self.existing(schema, model, id)?;
+        let edits = if working.is_alive() { Edits::default() } else { self.view(model, &mut working)?.undelete() };
+        let now = self.now_ms;
+        let outcome = self.commit_edits(schema, model, &mut working, &edits, now);
+        self.give_back(working);
+        outcome
+    }
+
+    /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points.
+    pub fn splice(&mut self, model: &str, id: &str, field: &str, at: usize, delete: usize, insert: &str) -> Result<Saved> {
+        self.edit(model, id, |view| Ok(view.splice(field, at, delete, insert)?))
+    }
+
+    /// Adds to a counter.
+    pub fn increment(&mut self, model: &str, id: &str, field: &str, by: i64) -> Result<Saved> {
+        self.edit(model, id, |view| Ok(view.increment(field, by)?))
+    }
+
+    /// Adds an element to a set; it stays against a concurrent removal.
+    pub fn add(&mut self, model: &str, id: &str, field: &str, element: &Value) -> Result<Saved> {
+        self.edit(model, id, |view| Ok(view.add(field, element)?))
+    }
+
+    /// Removes an element from a set.
+    pub fn remove(&mut self, model: &str, id: &str, field: &str, element: &Value) -> Result<Saved> {
+        self.edit(model, id, |view| Ok(view.remove(field, element)?))
+    }
+
+    /// The record of that id; `None` if there is none or it is deleted.
+    pub fn get(&mut self, model: &str, id: &str) -> Result<Option<Map<String, Value>>> {
+        let (schema, model) = (self.schema()?, self.model(model)?);
+        let record = parse_key(schema, model, id)?.record_id(model);
+        if !self.is_known(record)? {
+            return Ok(None);
+        }
+        let mut working = self.take(record, &model.name, Origin::Local)?;
+        let found = self.view(model, &mut working)?.project();
+        self.give_back(working);
+        Ok(found)
+    }
+
+    /// The records that the query finds, this transaction's writes included.
+    pub fn query(&mut self, query: &Query) -> Result<Page> {
+        self.flush()?;
+        Ok(query.run(self.db, self.schema()?)?)
+    }
+
+    /// Runs one operation; its changes stay one transaction on every peer if they are not too many.
+    pub fn single<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let first = self.unwritten();
+        let value = act(self)?;
+        // A pasted megabyte is several changes, each of which may travel alone.
+        if let Err(error) = self.seal(first) {
+            tracing::debug!(%error, "one operation travels as several transactions");
+        }
+        Ok(value)
+    }
+
+    /// Runs `act` so that what it writes stays one transaction on every peer.
+    pub fn together<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let first = self.unwritten();
+        let value = act(self)?;
+        self.seal(first)?;
+        Ok(value)
+    }
+
+    fn edit(
+        &mut self,
+        model: &str,
+        id: &str,
+        edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>,
+    ) -> Result<Saved> {
+        let (schema, model) = (self.schema()?, self.model(model)?);
+        let mut working = self.existing(schema, model, id)?;
+        let outcome = self.edit_existing(schema, model, id, &mut working, edits);
+        self.give_back(working);
+        outcome
+    }
+
+    fn edit_existing(
+        &mut self,
+        schema: &'a Schema,
+        model: &'a Model,
+        id: &str,
+        working: &mut Working,
+        edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>,
+    ) -> Result<Saved> {
+        if !working.is_alive() {
+            return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true });
+        }
+        let edits = edits(&self.view(model, working)?)?;
+        let now = self.now_ms;
+        self.commit_edits(schema, model, working, &edits, now)
+    }
+
+    fn existing(&mut self, schema: &Schema, model: &Model, id: &str) -> Result<Working> {
+        let record = parse_key(schema, model, id)?.record_id(model);
+        if !self.is_known(record)? {
+            return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false });
+        }
+        self.take(record, &model.name, Origin::Local)
+    }
+
+    fn commit_edits(
+        &mut self,
+        schema: &'a Schema,
+        model: &'a Model,
+        working: &mut Working,
+        edits: &Edits,
+        time: i64,
+    ) -> Result<Saved> {
+        let changes = if edits.objects.is_empty() {
+            self.build(model, working, edits, time)?.into_iter().collect()
+        } else {
+            self.edit_document(model, working, edits, time)?
+        };
+        for change in &changes {
+            self.append_own(working, change, model.local)?;
+        }
+        let mut saved = self.saved(schema, model, working);
+        saved.dot = self.last_dot().filter(|_| !model.local && !changes.is_empty());
+        Ok(saved)
+    }
+
+    fn build(&mut self, model: &Model, working: &mut Working, edits: &Edits, time: i64) -> Result<Option<Change>> {
+        let actor = self.actor()?;
+        let own_last = self.own_last(working, &actor)?;
+        let writer = Writer { actor: &actor, own_last };
+        let change = working.state.build(&edits.root, &writer, time).map_err(|error| bad_edit(model, &error))?;
+        if let (Some(change), Some(live)) = (&change, &mut working.live) {
+            put_into_live(live, change)?;
+        }
+        Ok(change)
+    }
+
+    fn edit_document(&mut self, model: &Model, working: &mut Working, edits: &Edits, time: i64) -> Result<Vec<Change>> {
+        let actor = self.actor()?;
+        let kinds: BTreeMap<&str, ObjectKind> = edits.objects.iter().map(object_of).collect();
+        let genesis = |key: &str| Genesis {
+            model: model.name.clone(),
+            key: key.to_owned(),
+            kind: kinds.get(key).copied().unwrap_or(ObjectKind::Text),
+        };
+        let live = self.document(working)?;
+        let edited = live.document.edit(edits, &genesis, &actor, time).map_err(|error| bad_edit(model, &error))?;
+        let Some(edited) = edited else { return Ok(Vec::new()) };
+        live.changes += edited.genesis.len() + edited.changes.len();
+        live.tail += edited.changes.len();
+        for change in &edited.genesis {
+            let made = kinds.keys().map(|key| genesis(key)).find(|genesis| genesis.hash() == change.hash());
+            if let Some(made) = made {
+                self.remember_genesis(&made)?;
+            }
+            working.apply(change);
+        }
+        Ok(edited.changes)
+    }
+
+    /// Puts a genesis into the record, if it is not there yet.
+    fn take_genesis(&mut self, working: &mut Working, genesis: &Genesis, change: &Change) -> Result<()> {
+        self.remember_genesis(genesis)?;
+        if !working.state.seqs.contains_key(change.actor()) {
+            put_into_live(self.document(working)?, change)?;
+            working.apply(change);
+        }
+        Ok(())
+    }
+
+    fn actor(&self) -> Result<automerge::ActorId> {
+        self.writer.as_ref().map(|writer| writer.actor.clone()).ok_or(StoreError::Closed)
+    }
+
+    /// This process's last change of the record: Automerge names it as a dependency even when it is no head.
+    fn own_last(&self, working: &Working, actor: &automerge::ActorId) -> Result<Option<ChangeHash>> {
+        if !working.state.seqs.contains_key(actor) {
+            return Ok(None);
+        }
+        let mine = self.writer.as_ref().and_then(|writer| self.names.replica(writer.replica)).map(|r| r.row);
+        for row in self.unwritten_of(working.row) {
+            if Some(row.replica) == mine || row.replica == 0 {
+                return Ok(Some(row.hash));
+            }
+        }
+        let oldest_unwritten = self.unwritten_of(working.row).last();
+        let last = oldest_unwritten.map_or(working.last, |row| row.prev);
+        history::last_of_actor(self.db, last, actor)
+    }
+
+    fn last_dot(&self) -> Option<(Dot, Chain)> {
+        let replica = self.names.replica(self.writer.as_ref()?.replica)?;
+        Some((Dot { replica: replica.id, counter: replica.counter }, replica.chain))
+    }
+
+    fn saved(&self, schema: &Schema, model: &Model, working: &Working) -> Saved {
+        let view = working.view(schema, model);
+        Saved { record: view.project_deleted(), id: working.id, dot: None }
+    }
+}
+
+/// Reads an id as a user writes it.
+pub(crate) fn parse_key(schema: &Schema, model: &Model, id: &str) -> Result<RecordKey> {
+    RecordKey::parse(schema, model, id).map_err(|invalid| StoreError::BadId {
+        model: model.name.clone(),
+        id: id.to_owned(),
+        reason: invalid.fields.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; "),
+    })
+}
+
+fn bad_edit(model: &Model, error: &EditError) -> StoreError {
+    StoreError::BadEdit { model: model.name.clone(), reason: error.to_string() }
+}
+
+fn put_into_live(live: &mut Live, change: &Change) -> Result<()> {
+    live.document.apply_own(change).map_err(|error| StoreError::Damaged(error.to_string()))?;
+    live.changes += 1;
+    live.tail += 1;
+    Ok(())
+}
+
+fn object_of(edit: &ObjectEdit) -> (&str, ObjectKind) {
+    match edit {
+        ObjectEdit::Make(key, kind) => (key, *kind),
+        ObjectEdit::Splice { key, .. } | ObjectEdit::SetText(key, _) => (key, ObjectKind::Text),
+        ObjectEdit::SetList(key, _) => (key, ObjectKind::List),
+    }
+}

@@ -1,0 +1,176 @@
+//! Opening a file: is it a store, of which format, and does the schema fit?
+
+use rusqlite::Connection;
+use syncline_core::ids::{LogId, StoreId};
+use syncline_schema::Schema;
+
+use crate::adopt;
+use crate::error::{Doing, Result, StoreError};
+use crate::host::Host;
+use crate::query::create_table_sql;
+use crate::seed::Seed;
+use crate::storage::ddl;
+use crate::storage::meta::{self, key};
+use crate::store::{Create, Durability, Ids, Options, Store};
+
+/// How long a write waits for another process's.
+const BUSY_MS: u64 = 10_000;
+
+/// Namespace of stores that were given none.
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+/// Opens the file as SQLite.
+pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> {
+    match (host.exists(), options.create) {
+        (false, Create::Never) => return Err(StoreError::Missing(host.path().to_owned())),
+        (true, Create::New) => return Err(StoreError::Exists(host.path().to_owned())),
+        (true, Create::Never | Create::IfMissing) | (false, Create::IfMissing | Create::New) => {}
+    }
+    let db = host.connect(true).doing("opening the file")?;
+    db.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).doing("opening the file")?;
+    db.set_prepared_statement_cache_capacity(256);
+    Ok(db)
+}
+
+/// Checks that the file is a store, or makes it one if it is empty.
+pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed: &mut Seed) -> Result<()> {
+    let (application, format) = marks(db).map_err(|source| not_a_store(host, source))?;
+    match (application, format) {
+        (0, 0) if is_empty(db)? => {
+            set_pragmas(db, options.durability)?;
+            create(db, options, seed)?;
+        }
+        (ddl::APPLICATION_ID, found) if found > ddl::FORMAT => {
+            return Err(StoreError::NewerFormat { path: host.path().to_owned(), found, known: ddl::FORMAT });
+        }
+        (ddl::APPLICATION_ID, _) => {}
+        (_, _) => {
+            let found = "an SQLite database of another program".to_owned();
+            return Err(StoreError::NotAStore { path: host.path().to_owned(), found });
+        }
+    }
+    check_namespace(db, options)?;
+    set_pragmas(db, options.durability)
+}
+
+fn marks(db: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let application = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let format = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok((application, format))
+}
+
+fn not_a_store(host: &dyn Host, source: rusqlite::Error) -> StoreError {
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => {
+            StoreError::NotAStore { path: host.path().to_owned(), found: "it is no SQLite database".to_owned() }
+        }
+        Some(_) | None => StoreError::sqlite("opening the file", source),
+    }
+}
+
+fn is_empty(db: &Connection) -> Result<bool> {
+    db.query_row("SELECT NOT EXISTS(SELECT 1 FROM sqlite_master)", [], |row| row.get(0)).doing("opening the file")
+}
+
+/// Makes the engine's tables and gives the file its ids.
+fn create(db: &Connection, options: &Options, seed: &mut Seed) -> Result<()> {
+    db.execute_batch("BEGIN EXCLUSIVE").doing("making the store")?;
+    if !is_empty(db)? {
+        // Another process was faster.
+        return db.execute_batch("ROLLBACK").doing("making the store");
+    }
+    let made = create_in_transaction(db, options, seed);
+    let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    db.execute_batch(end).doing("making the store")?;
+    made
+}
+
+fn create_in_transaction(db: &Connection, options: &Options, seed: &mut Seed) -> Result<()> {
+    db.execute_batch(ddl::TABLES).doing("making the store's tables")?;
+    meta::write(db, key::STORE, &seed.id16("store"))?;
+    meta::write(db, key::LOG, &seed.id16("log"))?;
+    meta::write(db, key::EPOCH, &1)?;
+    meta::write(db, key::NAMESPACE, &options.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE))?;
+    if let Some((schema, sdl)) = &options.schema {
+        for model in &schema.models {
+            for sql in create_table_sql(schema, model) {
+                db.execute_batch(&sql).doing("making a model's table")?;
+            }
+        }
+        write_schema(db, schema, sdl)?;
+    }
+    db.execute_batch(&format!(
+        "PRAGMA application_id = {}; PRAGMA user_version = {};",
+        ddl::APPLICATION_ID,
+        ddl::FORMAT
+    ))
+    .doing("making the store")
+}
+
+/// Stores the schema and the text it came from.
+pub(crate) fn write_schema(db: &Connection, schema: &Schema, sdl: &str) -> Result<()> {
+    let json = serde_json::to_string(schema).map_err(|error| StoreError::Damaged(error.to_string()))?;
+    meta::write(db, key::SCHEMA, &json)?;
+    meta::write(db, key::SDL, &sdl)
+}
+
+fn check_namespace(db: &Connection, options: &Options) -> Result<()> {
+    let held: String = meta::read(db, key::NAMESPACE)?.unwrap_or_default();
+    match &options.namespace {
+        Some(asked) if *asked != held => Err(StoreError::OtherNamespace { held, asked: asked.clone() }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn set_pragmas(db: &Connection, durability: Durability) -> Result<()> {
+    let synchronous = match durability {
+        Durability::Normal => "NORMAL",
+        Durability::Full => "FULL",
+    };
+    let mode: String =
+        db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).doing("switching to write-ahead logging")?;
+    if mode != "wal" {
+        return Err(StoreError::Damaged(format!("SQLite keeps journal mode `{mode}` instead of `wal`")));
+    }
+    db.execute_batch(&format!(
+        "PRAGMA synchronous = {synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
+    ))
+    .doing("setting the store up")
+}
+
+/// The schema in the file.
+pub(crate) fn stored_schema(db: &Connection) -> Result<Option<Schema>> {
+    let Some(json) = meta::read::<String>(db, key::SCHEMA)? else { return Ok(None) };
+    serde_json::from_str(&json)
+        .map(Some)
+        .map_err(|error| StoreError::Damaged(format!("the schema in the file cannot be read: {error}")))
+}
+
+/// The schema to work with: the file's, replaced by a newer compatible one.
+pub(crate) fn schema(db: &Connection, options: &Options) -> Result<Option<Schema>> {
+    let stored = stored_schema(db)?;
+    let Some((new, sdl)) = &options.schema else { return Ok(stored) };
+    match stored {
+        Some(stored) if stored == *new => Ok(Some(stored)),
+        Some(stored) => adopt::replace_schema(db, &stored, new, sdl).map(Some),
+        None => adopt::first_schema(db, new, sdl).map(Some),
+    }
+}
+
+/// The file's ids.
+pub(crate) fn ids(db: &Connection) -> Result<Ids> {
+    let id = |key: &'static str| {
+        meta::read_id(db, key)?.ok_or_else(|| StoreError::Damaged(format!("the store has no `{key}`")))
+    };
+    Ok(Ids {
+        store: StoreId(id(key::STORE)?),
+        log: LogId(id(key::LOG)?),
+        epoch: meta::read(db, key::EPOCH)?.unwrap_or(1),
+        namespace: meta::read(db, key::NAMESPACE)?.unwrap_or_default(),
+    })
+}
+
+/// Finishes what adopting a schema began: records are projected anew.
+pub(crate) fn settle(store: &mut Store) -> Result<()> {
+    adopt::project_again(store)
+}

@@ -1,0 +1,216 @@
+//! The store as a session sees it.
+
+use syncline_core::ids::{Chain, Dot, ReplicaId, StoreId};
+use syncline_core::session::{Applied, Identity, IncomingRow, LogRow, PeerState, SessionStore, Tip};
+use syncline_core::wire::{Cursor, Entry};
+
+use crate::error::{Result, StoreError};
+use crate::history;
+use crate::identity::RenewalCause;
+use crate::storage::log::{self, Kind};
+use crate::storage::names::Replica;
+use crate::storage::peers::{self, Peer};
+use crate::storage::records;
+use crate::store::Store;
+
+impl SessionStore for Store {
+    type Error = StoreError;
+
+    fn identity(&mut self) -> Result<Identity> {
+        let replica = match self.replica() {
+            Some(replica) => replica,
+            None => self.stored_replica()?.unwrap_or_default(),
+        };
+        Ok(Identity {
+            store: self.ids.store,
+            replica,
+            tip: self.names.replica(replica).map(tip).unwrap_or_default(),
+            log: self.ids.log,
+            epoch: self.ids.epoch,
+            namespace: self.ids.namespace.clone(),
+        })
+    }
+
+    fn committed(&mut self) -> Result<u64> {
+        Ok(self.head().0)
+    }
+
+    fn durable(&self) -> u64 {
+        Self::durable(self)
+    }
+
+    fn log_chain(&mut self, seq: u64) -> Result<Option<Chain>> {
+        let (head, chain) = self.head();
+        match seq.cmp(&head) {
+            std::cmp::Ordering::Equal => Ok(Some(chain)),
+            std::cmp::Ordering::Less => log::chain_at(&self.db, seq),
+            std::cmp::Ordering::Greater => Ok(None),
+        }
+    }
+
+    fn tip(&mut self, replica: ReplicaId) -> Result<Option<Tip>> {
+        Ok(self.names.replica(replica).map(tip))
+    }
+
+    fn chain_at(&mut self, replica: ReplicaId, counter: u64) -> Result<Option<Chain>> {
+        match self.names.replica(replica) {
+            None | Some(Replica { forked: true, .. }) => Ok((counter == 0).then_some(Chain::EMPTY)),
+            Some(_) if counter == 0 => Ok(Some(Chain::EMPTY)),
+            Some(held) if held.counter == counter => Ok(Some(held.chain)),
+            Some(held) if held.counter < counter => Ok(None),
+            Some(held) => log::replica_chain_at(&self.db, held.row, held.tip, counter),
+        }
+    }
+
+    fn grown_since(&mut self, seq: u64) -> Result<Vec<Entry>> {
+        let grown = self.names.replicas().filter(|replica| replica.forked || replica.tip > seq);
+        Ok(grown
+            .map(|replica| Entry {
+                replica: replica.id,
+                counter: replica.counter,
+                chain: replica.chain,
+                forked: replica.forked,
+            })
+            .collect())
+    }
+
+    fn peer(&mut self, peer: StoreId) -> Result<PeerState> {
+        let replica = self.identity()?.replica;
+        Ok(peers::find(&self.db, peer)?.map(|peer| peer.state(replica)).unwrap_or_default())
+    }
+
+    fn peer_at(&mut self, address: &str) -> Result<Option<StoreId>> {
+        peers::at_address(&self.db, address)
+    }
+
+    fn save_peer(&mut self, peer: StoreId, relay: bool, address: &str, state: &PeerState) -> Result<()> {
+        let frontier_replica = self.identity()?.replica;
+        let row = Peer {
+            store: peer,
+            relay,
+            address: address.to_owned(),
+            cursor: state.cursor,
+            acked: state.acked,
+            frontier_replica,
+            frontier: state.frontier,
+        };
+        self.write_unnamed(|tx| peers::save(tx.db, &row))
+    }
+
+    fn read_log(&mut self, after: u64, max_rows: usize, max_bytes: usize) -> Result<Vec<LogRow>> {
+        let mut rows: Vec<LogRow> = Vec::new();
+        let mut bytes = 0;
+        let names = &self.names;
+        let mut models = std::collections::BTreeMap::new();
+        let db = &self.db;
+        log::scan(db, after, |entry| {
+            if entry.kind == Kind::Local {
+                return Ok(true);
+            }
+            let inside = rows.last().is_some_and(|last| last.txn > 0);
+            if !inside && !rows.is_empty() && (rows.len() >= max_rows || bytes + entry.bytes.len() > max_bytes) {
+                return Ok(false);
+            }
+            if syncline_core::wire::change_hash(&entry.bytes) != Some(entry.hash.0) {
+                return Err(StoreError::Damaged(format!("row {} of the log does not match its hash", entry.seq)));
+            }
+            let (record, model) = match models.get(&entry.record) {
+                Some((record, model)) => (*record, String::clone(model)),
+                None => {
+                    let found = records::name_of(db, entry.record)?
+                        .ok_or_else(|| StoreError::Damaged(format!("record {} is missing", entry.record)))?;
+                    let model = names.model_name(found.1).unwrap_or_default().to_owned();
+                    models.insert(entry.record, (found.0, model.clone()));
+                    (found.0, model)
+                }
+            };
+            let replica = names
+                .replica_at(entry.replica)
+                .ok_or_else(|| StoreError::Damaged(format!("replica {} is missing", entry.replica)))?;
+            bytes += entry.bytes.len();
+            rows.push(LogRow {
+                seq: entry.seq,
+                log_chain: entry.log_chain,
+                dot: Dot { replica: replica.id, counter: entry.counter },
+                chain: entry.chain,
+                mine: replica.mine,
+                txn: entry.txn,
+                model,
+                record,
+                bytes: entry.bytes,
+            });
+            Ok(true)
+        })?;
+        Ok(rows)
+    }
+
+    fn apply(&mut self, peer: StoreId, rows: &[IncomingRow], cursor: Option<Cursor>) -> Result<Applied> {
+        let mut applied = self.write_unnamed(|tx| {
+            let applied = tx.apply_rows(rows)?;
+            if let Some(cursor) = cursor {
+                peers::move_cursor(tx.db, peer, cursor)?;
+            }
+            Ok(applied)
+        })?;
+        applied.committed = self.head().0;
+        Ok(applied)
+    }
+
+    fn retire(&mut self, replicas: &[ReplicaId]) -> Result<()> {
+        let own = self.identity()?.replica;
+        self.write_unnamed(|tx| {
+            for replica in replicas {
+                tx.names.replica_mut(*replica).forked = true;
+            }
+            Ok(())
+        })?;
+        if replicas.contains(&own) {
+            let now = self.clock_ms;
+            self.renew(RenewalCause::Forked, false, now)?;
+        }
+        Ok(())
+    }
+
+    fn renew_identity(&mut self, new_log: bool) -> Result<()> {
+        let now = self.clock_ms;
+        self.renew(RenewalCause::PeerKnowsMore, new_log, now)
+    }
+
+    fn staged(&mut self, payload: &[u8; 32]) -> Result<u64> {
+        peers::staged_of(&self.db, payload)
+    }
+
+    fn staged_payloads(&mut self) -> Result<Vec<([u8; 32], u64)>> {
+        peers::staged(&self.db)
+    }
+
+    fn stage(&mut self, payload: &[u8; 32], offset: u64, bytes: &[u8]) -> Result<()> {
+        self.write_unnamed(|tx| peers::stage(tx.db, payload, offset, bytes))
+    }
+
+    fn take_staged(&mut self, payload: &[u8; 32]) -> Result<Vec<u8>> {
+        self.write_unnamed(|tx| peers::take_staged(tx.db, payload))
+    }
+
+    fn genesis_for(&mut self, models: &[&str]) -> Result<Vec<(String, String, u8)>> {
+        let mut all = Vec::new();
+        for model in models {
+            all.extend(records::genesis_of(&self.db, model)?);
+        }
+        Ok(all)
+    }
+
+    fn learn_genesis(&mut self, specs: &[(String, String, u8)]) -> Result<()> {
+        self.write_unnamed(|tx| {
+            for spec in specs {
+                let genesis = history::genesis_of_row(spec)?;
+                records::add_genesis(tx.db, &genesis.hash(), spec)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn tip(replica: &Replica) -> Tip {
+    Tip { counter: replica.counter, chain: replica.chain, forked: replica.forked }
+}

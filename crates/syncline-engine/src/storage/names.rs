@@ -1,0 +1,258 @@
+//! Small integers for long names: models, replicas, actors. Kept in memory, append-only in the file.
+
+use std::collections::BTreeMap;
+
+use automerge::ActorId;
+use rusqlite::{Connection, params};
+use syncline_core::ids::{Chain, ReplicaId};
+use syncline_core::state::ActorTable;
+
+use crate::error::{Doing, Result};
+
+/// A row of `syncline_replicas`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Replica {
+    /// Its row.
+    pub(crate) row: i64,
+    /// Its id.
+    pub(crate) id: ReplicaId,
+    /// All changes up to this one are held.
+    pub(crate) counter: u64,
+    /// Chain there.
+    pub(crate) chain: Chain,
+    /// Its newest row of the log, 0 for none.
+    pub(crate) tip: u64,
+    /// Two histories were found.
+    pub(crate) forked: bool,
+    /// This store wrote under this id.
+    pub(crate) mine: bool,
+}
+
+/// The names of one store, as last read or written.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    models: BTreeMap<String, i64>,
+    model_names: BTreeMap<i64, String>,
+    replicas: BTreeMap<i64, Replica>,
+    replica_rows: BTreeMap<ReplicaId, i64>,
+    dirty_replicas: Vec<i64>,
+    actors: Actors,
+}
+
+/// Actors by index and back; new ones are written with the transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Actors {
+    by_index: Vec<Option<ActorId>>,
+    by_id: BTreeMap<ActorId, u32>,
+    bound: BTreeMap<u32, i64>,
+    unwritten: Vec<u32>,
+}
+
+impl ActorTable for Actors {
+    fn index(&mut self, actor: &ActorId) -> u32 {
+        if let Some(index) = self.by_id.get(actor) {
+            return *index;
+        }
+        let index = self.by_index.len() as u32;
+        self.insert(index, actor.clone());
+        self.unwritten.push(index);
+        index
+    }
+
+    fn actor(&self, index: u32) -> Option<ActorId> {
+        self.by_index.get(index as usize).cloned().flatten()
+    }
+}
+
+impl Actors {
+    fn insert(&mut self, index: u32, actor: ActorId) {
+        if self.by_index.len() <= index as usize {
+            self.by_index.resize(index as usize + 1, None);
+        }
+        self.by_index[index as usize] = Some(actor.clone());
+        self.by_id.insert(actor, index);
+    }
+
+    /// The replica that used the actor first, if any did.
+    pub(crate) fn replica_of(&self, actor: &ActorId) -> Option<i64> {
+        self.by_id.get(actor).and_then(|index| self.bound.get(index)).copied()
+    }
+
+    /// Binds an actor to the replica that used it first.
+    pub(crate) fn bind(&mut self, actor: &ActorId, replica: i64) {
+        let index = self.index(actor);
+        if self.bound.contains_key(&index) {
+            return;
+        }
+        self.bound.insert(index, replica);
+        if !self.unwritten.contains(&index) {
+            self.unwritten.push(index);
+        }
+    }
+}
+
+impl Names {
+    /// Reads all names.
+    pub(crate) fn load(db: &Connection) -> Result<Self> {
+        let mut names = Self::default();
+        names.load_models(db).doing("reading the models")?;
+        names.load_replicas(db).doing("reading the replicas")?;
+        names.load_actors(db).doing("reading the actors")?;
+        Ok(names)
+    }
+
+    fn load_models(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let mut statement = db.prepare_cached("SELECT model, name FROM syncline_models")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (model, name): (i64, String) = (row.get(0)?, row.get(1)?);
+            self.models.insert(name.clone(), model);
+            self.model_names.insert(model, name);
+        }
+        Ok(())
+    }
+
+    fn load_replicas(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let mut statement =
+            db.prepare_cached("SELECT replica, id, counter, chain, tip, forked, mine FROM syncline_replicas")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let replica = Replica {
+                row: row.get(0)?,
+                id: ReplicaId(row.get(1)?),
+                counter: row.get::<_, i64>(2)? as u64,
+                chain: Chain(row.get::<_, i64>(3)? as u64),
+                tip: row.get::<_, i64>(4)? as u64,
+                forked: row.get(5)?,
+                mine: row.get(6)?,
+            };
+            self.replica_rows.insert(replica.id, replica.row);
+            self.replicas.insert(replica.row, replica);
+        }
+        Ok(())
+    }
+
+    fn load_actors(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let mut statement = db.prepare_cached("SELECT actor, id, replica FROM syncline_actors")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let index: u32 = row.get(0)?;
+            let id: Vec<u8> = row.get(1)?;
+            self.actors.insert(index, ActorId::from(id));
+            if let Some(replica) = row.get::<_, Option<i64>>(2)? {
+                self.actors.bound.insert(index, replica);
+            }
+        }
+        Ok(())
+    }
+
+    /// The table of actors.
+    pub(crate) fn actors(&mut self) -> &mut Actors {
+        &mut self.actors
+    }
+
+    /// The table of actors, to read.
+    pub(crate) fn actors_ref(&self) -> &Actors {
+        &self.actors
+    }
+
+    /// Number of a model, given out at first use.
+    pub(crate) fn model(&mut self, db: &Connection, name: &str) -> Result<i64> {
+        if let Some(model) = self.models.get(name) {
+            return Ok(*model);
+        }
+        let model = self.models.len() as i64 + 1;
+        db.execute("INSERT INTO syncline_models(model, name) VALUES(?1, ?2)", params![model, name])
+            .doing("writing the models")?;
+        self.models.insert(name.to_owned(), model);
+        self.model_names.insert(model, name.to_owned());
+        Ok(model)
+    }
+
+    /// Number of a model, if it has one.
+    pub(crate) fn known_model(&self, name: &str) -> Option<i64> {
+        self.models.get(name).copied()
+    }
+
+    /// Name of a model's number.
+    pub(crate) fn model_name(&self, model: i64) -> Option<&str> {
+        self.model_names.get(&model).map(String::as_str)
+    }
+
+    /// The replica of that id, if any change or flag of it is held.
+    pub(crate) fn replica(&self, id: ReplicaId) -> Option<&Replica> {
+        self.replica_rows.get(&id).and_then(|row| self.replicas.get(row))
+    }
+
+    /// The replica of that row.
+    pub(crate) fn replica_at(&self, row: i64) -> Option<&Replica> {
+        self.replicas.get(&row)
+    }
+
+    /// All replicas.
+    pub(crate) fn replicas(&self) -> impl Iterator<Item = &Replica> {
+        self.replicas.values()
+    }
+
+    /// The replica of that id, made if need be. The caller may change it; it is written with the transaction.
+    pub(crate) fn replica_mut(&mut self, id: ReplicaId) -> &mut Replica {
+        let next = self.replicas.last_key_value().map_or(1, |(row, _)| row + 1);
+        let row = *self.replica_rows.entry(id).or_insert(next);
+        if !self.dirty_replicas.contains(&row) {
+            self.dirty_replicas.push(row);
+        }
+        self.replicas.entry(row).or_insert(Replica {
+            row,
+            id,
+            counter: 0,
+            chain: Chain::EMPTY,
+            tip: 0,
+            forked: false,
+            mine: false,
+        })
+    }
+
+    /// Writes what changed since the last call.
+    pub(crate) fn flush(&mut self, db: &Connection) -> Result<()> {
+        for row in std::mem::take(&mut self.dirty_replicas) {
+            if let Some(replica) = self.replicas.get(&row) {
+                write_replica(db, replica).doing("writing a replica's tip")?;
+            }
+        }
+        for index in std::mem::take(&mut self.actors.unwritten) {
+            if let Some(actor) = self.actors.actor(index) {
+                let bound = self.actors.bound.get(&index);
+                db.prepare_cached("INSERT OR REPLACE INTO syncline_actors(actor, id, replica) VALUES(?1, ?2, ?3)")
+                    .and_then(|mut s| s.execute(params![index, actor.to_bytes(), bound]))
+                    .doing("writing an actor")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_replica(db: &Connection, replica: &Replica) -> rusqlite::Result<()> {
+    let values = params![
+        replica.row,
+        replica.id.0,
+        replica.counter as i64,
+        replica.chain.0 as i64,
+        replica.tip as i64,
+        replica.forked,
+        replica.mine,
+    ];
+    let updated = db
+        .prepare_cached(
+            "UPDATE syncline_replicas SET id = ?2, counter = ?3, chain = ?4, tip = ?5, forked = ?6, mine = ?7
+             WHERE replica = ?1",
+        )?
+        .execute(values)?;
+    if updated == 0 {
+        db.prepare_cached(
+            "INSERT INTO syncline_replicas(replica, id, counter, chain, tip, forked, mine)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(values)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Records: their names, states, snapshots; and the genesis, pending and quarantine tables.
+
+use automerge::ChangeHash;
+use rusqlite::{Connection, OptionalExtension, params};
+use syncline_core::ids::RecordId;
+
+use crate::error::{Doing, Result};
+
+/// A row of `syncline_records`.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// Its row.
+    pub(crate) record: i64,
+    /// Its id.
+    pub(crate) id: RecordId,
+    /// Number of its model.
+    pub(crate) model: i64,
+    /// Its newest row of the log.
+    pub(crate) last: u64,
+    /// Its encoded state; `None` where no schema ever looked at it.
+    pub(crate) state: Option<Vec<u8>>,
+}
+
+/// The record of that id.
+pub(crate) fn find(db: &Connection, id: RecordId) -> Result<Option<Row>> {
+    db.prepare_cached("SELECT record, model, last, state FROM syncline_records WHERE id = ?1")
+        .and_then(|mut s| {
+            s.query_row([id.0], |row| {
+                Ok(Row {
+                    record: row.get(0)?,
+                    id,
+                    model: row.get(1)?,
+                    last: row.get::<_, i64>(2)? as u64,
+                    state: row.get(3)?,
+                })
+            })
+            .optional()
+        })
+        .doing("finding a record")
+}
+
+/// The record of that row.
+pub(crate) fn at(db: &Connection, record: i64) -> Result<Option<Row>> {
+    db.prepare_cached("SELECT id, model, last, state FROM syncline_records WHERE record = ?1")
+        .and_then(|mut s| {
+            s.query_row([record], |row| {
+                Ok(Row {
+                    record,
+                    id: RecordId(row.get(0)?),
+                    model: row.get(1)?,
+                    last: row.get::<_, i64>(2)? as u64,
+                    state: row.get(3)?,
+                })
+            })
+            .optional()
+        })
+        .doing("finding a record")
+}
+
+/// Rows of all records of a model, ascending.
+pub(crate) fn of_model(db: &Connection, model: i64, after: i64, limit: usize) -> Result<Vec<i64>> {
+    db.prepare_cached("SELECT record FROM syncline_records WHERE record > ?1 AND model = ?2 ORDER BY record LIMIT ?3")
+        .and_then(|mut s| s.query_map(params![after, model, limit as i64], |row| row.get(0))?.collect())
+        .doing("listing records")
+}
+
+/// Greatest row in use.
+pub(crate) fn greatest(db: &Connection) -> Result<i64> {
+    db.prepare_cached("SELECT coalesce(max(record), 0) FROM syncline_records")
+        .and_then(|mut s| s.query_row([], |row| row.get(0)))
+        .doing("reading the records")
+}
+
+/// Writes a new record.
+pub(crate) fn insert(db: &Connection, row: &Row) -> Result<()> {
+    db.prepare_cached("INSERT INTO syncline_records(record, id, model, last, state) VALUES(?1, ?2, ?3, ?4, ?5)")
+        .and_then(|mut s| s.execute(params![row.record, row.id.0, row.model, row.last as i64, row.state]))
+        .doing("writing a record")?;
+    Ok(())
+}
+
+/// Writes a record's newest row and state.
+pub(crate) fn update(db: &Connection, record: i64, last: u64, state: Option<&[u8]>) -> Result<()> {
+    db.prepare_cached("UPDATE syncline_records SET last = ?2, state = ?3 WHERE record = ?1")
+        .and_then(|mut s| s.execute(params![record, last as i64, state]))
+        .doing("writing a record")?;
+    Ok(())
+}
+
+/// A record's snapshot: the document's bytes, and the log row up to which it reaches.
+pub(crate) fn snapshot(db: &Connection, record: i64) -> Result<Option<(u64, Vec<u8>)>> {
+    db.prepare_cached("SELECT upto, bytes FROM syncline_snapshots WHERE record = ?1")
+        .and_then(|mut s| s.query_row([record], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?))).optional())
+        .doing("reading a snapshot")
+}
+
+/// Writes a record's snapshot.
+pub(crate) fn set_snapshot(db: &Connection, record: i64, upto: u64, bytes: &[u8]) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO syncline_snapshots(record, upto, bytes) VALUES(?1, ?2, ?3)")
+        .and_then(|mut s| s.execute(params![record, upto as i64, bytes]))
+        .doing("writing a snapshot")?;
+    Ok(())
+}
+
+/// A genesis as it stands in its table: model, document key, kind of object.
+pub(crate) type GenesisRow = (String, String, u8);
+
+/// The genesis of that hash.
+pub(crate) fn genesis(db: &Connection, hash: &ChangeHash) -> Result<Option<GenesisRow>> {
+    db.prepare_cached("SELECT model, key, kind FROM syncline_genesis WHERE hash = ?1")
+        .and_then(|mut s| {
+            s.query_row([hash.as_ref()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        })
+        .doing("reading the genesis table")
+}
+
+/// All of a model's genesis.
+pub(crate) fn genesis_of(db: &Connection, model: &str) -> Result<Vec<GenesisRow>> {
+    db.prepare_cached("SELECT model, key, kind FROM syncline_genesis WHERE model = ?1 ORDER BY key, kind")
+        .and_then(|mut s| s.query_map([model], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect())
+        .doing("reading the genesis table")
+}
+
+/// Remembers a genesis.
+pub(crate) fn add_genesis(db: &Connection, hash: &ChangeHash, row: &GenesisRow) -> Result<()> {
+    db.prepare_cached("INSERT OR IGNORE INTO syncline_genesis(hash, model, key, kind) VALUES(?1, ?2, ?3, ?4)")
+        .and_then(|mut s| s.execute(params![hash.as_ref(), row.0, row.1, row.2]))
+        .doing("writing the genesis table")?;
+    Ok(())
+}
+
+/// Puts a row of the log in quarantine.
+pub(crate) fn quarantine(db: &Connection, seq: u64, record: i64, reason: &str) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO syncline_quarantine(seq, record, reason) VALUES(?1, ?2, ?3)")
+        .and_then(|mut s| s.execute(params![seq as i64, record, reason]))
+        .doing("putting a change in quarantine")?;
+    Ok(())
+}
+
+/// Remembers that a row of the log waits for these changes.
+pub(crate) fn wait_for(db: &Connection, seq: u64, record: i64, missing: &[ChangeHash]) -> Result<()> {
+    let bytes: Vec<u8> = missing.iter().flat_map(|hash| hash.0).collect();
+    db.prepare_cached("INSERT OR REPLACE INTO syncline_pending(seq, record, missing) VALUES(?1, ?2, ?3)")
+        .and_then(|mut s| s.execute(params![seq as i64, record, bytes]))
+        .doing("setting a change aside")?;
+    Ok(())
+}
+
+/// Rows of the log that wait for other changes of the record, oldest first.
+pub(crate) fn waiting(db: &Connection, record: i64) -> Result<Vec<u64>> {
+    db.prepare_cached("SELECT seq FROM syncline_pending WHERE record = ?1 ORDER BY seq")
+        .and_then(|mut s| s.query_map([record], |row| row.get::<_, i64>(0).map(|n| n as u64))?.collect())
+        .doing("reading what waits")
+}
+
+/// Whether any row waits.
+pub(crate) fn any_waiting(db: &Connection) -> Result<bool> {
+    db.prepare_cached("SELECT EXISTS(SELECT 1 FROM syncline_pending)")
+        .and_then(|mut s| s.query_row([], |row| row.get(0)))
+        .doing("reading what waits")
+}
+
+/// A row no longer waits.
+pub(crate) fn no_longer_waits(db: &Connection, seq: u64) -> Result<()> {
+    db.prepare_cached("DELETE FROM syncline_pending WHERE seq = ?1")
+        .and_then(|mut s| s.execute([seq as i64]))
+        .doing("taking a change that waited")?;
+    Ok(())
+}
+
+/// Id and model of a record's row.
+pub(crate) fn name_of(db: &Connection, record: i64) -> Result<Option<(RecordId, i64)>> {
+    db.prepare_cached("SELECT id, model FROM syncline_records WHERE record = ?1")
+        .and_then(|mut s| s.query_row([record], |row| Ok((RecordId(row.get(0)?), row.get(1)?))).optional())
+        .doing("finding a record")
+}
+
+/// Rows in quarantine with their reasons, oldest first.
+pub(crate) fn quarantined(db: &Connection) -> Result<Vec<(u64, i64, String)>> {
+    db.prepare_cached("SELECT seq, record, reason FROM syncline_quarantine ORDER BY seq")
+        .and_then(|mut s| {
+            s.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?, row.get(2)?)))?.collect()
+        })
+        .doing("reading the quarantine")
+}

@@ -1,0 +1,491 @@
+//! One store: its file, its transactions, its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use syncline_core::ids::{Chain, LogId, ReplicaId, StoreId};
+use syncline_core::vector::VersionVector;
+use syncline_schema::Schema;
+
+use crate::commit::{Commit, Origin, RecordChange};
+use crate::documents::Documents;
+use crate::error::{Doing, Result, StoreError};
+use crate::host::{Host, WalSync};
+use crate::identity::{self, Renewal, RenewalCause, Writer};
+use crate::open;
+use crate::projection::Projection;
+use crate::seed::Seed;
+use crate::storage::meta::{self, key};
+use crate::storage::names::Names;
+use crate::storage::{log, records};
+use crate::tx::{Parts, Tx};
+
+/// How safe a save is when the call returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Safe against the end of the process; a power cut may take the last moments, of which nothing has left
+    /// the device.
+    #[default]
+    Normal,
+    /// Safe against a power cut too: every transaction syncs the disk.
+    Full,
+}
+
+/// What a store is opened with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The schema with the text it came from; `None` opens with the one in the file, and a relay has none.
+    pub schema: Option<(Schema, String)>,
+    /// The namespace; `None` takes the file's.
+    pub namespace: Option<String>,
+    /// Whether a missing file is made.
+    pub create: Create,
+    /// How safe a save is.
+    pub durability: Durability,
+    /// Where randomness comes from.
+    pub seed: [u8; 32],
+}
+
+/// Whether opening may make the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Create {
+    /// The file must exist.
+    Never,
+    /// A missing file is made.
+    #[default]
+    IfMissing,
+    /// The file must not exist.
+    New,
+}
+
+/// An open store. One thread owns it; other processes may have the same file open.
+pub struct Store {
+    pub(crate) host: Box<dyn Host>,
+    pub(crate) db: Connection,
+    pub(crate) schema: Option<Arc<Schema>>,
+    pub(crate) projections: BTreeMap<String, Projection>,
+    pub(crate) names: Names,
+    pub(crate) seed: Seed,
+    documents: Documents,
+    writer: Option<Writer>,
+    alone_at_open: bool,
+    pub(crate) ids: Ids,
+    head: (u64, Chain),
+    next_record: i64,
+    has_waiting: bool,
+    data_version: i64,
+    seen_schema: i64,
+    durability: Durability,
+    durable: u64,
+    failed: Option<String>,
+    closed: bool,
+    commits: Vec<Commit>,
+    pub(crate) clock_ms: i64,
+}
+
+/// The ids of a store that hardly ever change.
+#[derive(Clone, Debug)]
+pub(crate) struct Ids {
+    pub(crate) store: StoreId,
+    pub(crate) log: LogId,
+    pub(crate) epoch: u32,
+    pub(crate) namespace: String,
+}
+
+impl Store {
+    /// Opens a store, making it if the options say so. Nothing is written to an existing file but a newer
+    /// schema, and nothing if that is refused.
+    pub fn open(mut host: Box<dyn Host>, options: Options) -> Result<Self> {
+        let mut seed = Seed::new(options.seed);
+        let db = open::connect(host.as_ref(), &options)?;
+        let path = host.path().to_owned();
+        let alone_at_open = host
+            .enter()
+            .map_err(|source| StoreError::File { doing: "lock", path, source })?;
+        open::prepare(&db, host.as_ref(), &options, &mut seed)?;
+        let schema = open::schema(&db, &options)?.map(Arc::new);
+        let mut store = Self {
+            ids: open::ids(&db)?,
+            names: Names::load(&db)?,
+            head: (0, Chain::EMPTY),
+            next_record: 0,
+            has_waiting: false,
+            projections: BTreeMap::new(),
+            schema: None,
+            host,
+            db,
+            seed,
+            documents: Documents::default(),
+            writer: None,
+            alone_at_open,
+            data_version: -1,
+            seen_schema: 0,
+            durability: options.durability,
+            durable: 0,
+            failed: None,
+            closed: false,
+            commits: Vec::new(),
+            clock_ms: 0,
+        };
+        store.take_schema(schema);
+        store.refresh()?;
+        // What an earlier process committed may not be on disk yet: the first sync covers it.
+        store.durable = 0;
+        open::settle(&mut store)?;
+        Ok(store)
+    }
+
+    fn take_schema(&mut self, schema: Option<Arc<Schema>>) {
+        self.projections = schema
+            .iter()
+            .flat_map(|schema| &schema.models)
+            .map(|model| (model.name.clone(), Projection::new(model)))
+            .collect();
+        self.schema = schema;
+    }
+
+    /// The schema; `None` in a relay's store.
+    pub fn schema(&self) -> Option<&Arc<Schema>> {
+        self.schema.as_ref()
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.ids.namespace
+    }
+
+    /// The file's id.
+    pub fn id(&self) -> StoreId {
+        self.ids.store
+    }
+
+    /// The replica id under which this process writes, once it has written.
+    pub fn replica(&self) -> Option<ReplicaId> {
+        self.writer.as_ref().map(|writer| writer.replica)
+    }
+
+    /// The replica id in the file.
+    pub(crate) fn stored_replica(&self) -> Result<Option<ReplicaId>> {
+        Ok(meta::read_id(&self.db, key::REPLICA)?.map(ReplicaId))
+    }
+
+    /// Changes of the store's name that are remembered, oldest first.
+    pub fn renewals(&self) -> Result<Vec<Renewal>> {
+        identity::renewals(&self.db)
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &std::path::Path {
+        self.host.path()
+    }
+
+    /// Runs `act` in one transaction and commits what it did, or leaves the store as it was.
+    ///
+    /// The changes are in the file when this returns, so they survive the end of the process; under
+    /// [`Durability::Full`] a power cut as well.
+    pub fn write<T>(&mut self, now_ms: i64, act: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.check_open()?;
+        if self.writer.is_none() {
+            self.establish(now_ms)?;
+        }
+        self.begin()?;
+        match self.run(now_ms, act) {
+            Ok((value, changes)) => self.commit(changes).map(|()| value),
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match &self.failed {
+            Some(reason) => Err(StoreError::SyncFailed(reason.clone())),
+            None if self.closed => Err(StoreError::Closed),
+            None => Ok(()),
+        }
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.db.execute_batch("BEGIN IMMEDIATE").doing("beginning a transaction")?;
+        if let Err(error) = self.refresh_in_transaction() {
+            self.roll_back();
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn run<T>(
+        &mut self,
+        now_ms: i64,
+        act: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    ) -> Result<(T, Vec<RecordChange>)> {
+        let mut tx = Tx::new(Parts {
+            db: &self.db,
+            schema: self.schema.as_ref(),
+            projections: &self.projections,
+            names: &mut self.names,
+            documents: &mut self.documents,
+            seed: &mut self.seed,
+            writer: self.writer.clone(),
+            head: &mut self.head,
+            next_record: &mut self.next_record,
+            has_waiting: &mut self.has_waiting,
+            now_ms,
+        });
+        let value = act(&mut tx)?;
+        tx.finish()?;
+        Ok((value, tx.commits))
+    }
+
+    fn commit(&mut self, changes: Vec<RecordChange>) -> Result<()> {
+        if let Err(source) = self.db.execute_batch("COMMIT") {
+            self.roll_back();
+            return Err(StoreError::sqlite("committing", source));
+        }
+        if self.durability == Durability::Full {
+            self.durable = self.head.0;
+        }
+        if !changes.is_empty() {
+            self.commits.push(Commit { seq: self.head.0, changes });
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        if !self.db.is_autocommit() {
+            // Where this fails the connection is lost, and the next call says so.
+            if let Err(error) = self.db.execute_batch("ROLLBACK") {
+                tracing::warn!(%error, "rolling back failed");
+            }
+        }
+        // Names and documents may speak of what was undone.
+        self.documents.clear();
+        self.data_version = -1;
+        if let Err(error) = self.refresh_in_transaction() {
+            tracing::warn!(%error, "reading the store again after a rollback failed");
+        }
+    }
+
+    /// Decides under which name this process writes, in a transaction of its own: what it destroys must not
+    /// come back with the rollback of somebody's change.
+    fn establish(&mut self, now_ms: i64) -> Result<()> {
+        self.begin()?;
+        let established =
+            identity::establish(&self.db, self.host.as_mut(), &mut self.seed, self.alone_at_open, now_ms);
+        match established {
+            Ok(writer) => {
+                self.commit(Vec::new())?;
+                self.writer = Some(writer);
+                Ok(())
+            }
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads again what another process may have changed. True if one did.
+    fn refresh_in_transaction(&mut self) -> Result<bool> {
+        let version: i64 = self
+            .db
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut s| s.query_row([], |row| row.get(0)))
+            .doing("reading the store's version")?;
+        if version == self.data_version {
+            return Ok(false);
+        }
+        self.data_version = version;
+        self.names = Names::load(&self.db)?;
+        self.head = log::head(&self.db)?;
+        self.next_record = records::greatest(&self.db)?;
+        self.has_waiting = records::any_waiting(&self.db)?;
+        self.documents.clear();
+        self.ids = open::ids(&self.db)?;
+        self.follow_identity()?;
+        let schema_version: i64 =
+            self.db.query_row("PRAGMA schema_version", [], |row| row.get(0)).doing("reading the store's version")?;
+        if self.seen_schema != 0 && schema_version != self.seen_schema {
+            let schema = open::stored_schema(&self.db)?.map(Arc::new);
+            self.take_schema(schema);
+        }
+        self.seen_schema = schema_version;
+        Ok(true)
+    }
+
+    /// Another process may have taken a new replica id for the store.
+    fn follow_identity(&mut self) -> Result<()> {
+        let stored = meta::read_id(&self.db, key::REPLICA)?.map(ReplicaId);
+        if let (Some(writer), Some(stored)) = (&mut self.writer, stored) {
+            if writer.replica != stored {
+                writer.actor = automerge::ActorId::from(self.seed.id16("actor").to_vec());
+            }
+            writer.replica = stored;
+        }
+        Ok(())
+    }
+
+    /// Reads what other processes committed since the last call, as commits of [`Origin::Process`]. Cheap when
+    /// there is nothing.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.check_open()?;
+        let before = (self.data_version, self.head.0);
+        self.db.execute_batch("BEGIN").doing("reading the store")?;
+        let moved = self.refresh_in_transaction();
+        let changes = match &moved {
+            Ok(true) if before.0 != -1 && self.head.0 > before.1 => self.foreign_changes(before.1),
+            Ok(_) | Err(_) => Ok(Vec::new()),
+        };
+        self.db.execute_batch("ROLLBACK").doing("reading the store")?;
+        moved?;
+        let changes = changes?;
+        if !changes.is_empty() {
+            self.commits.push(Commit { seq: self.head.0, changes });
+        }
+        Ok(())
+    }
+
+    fn foreign_changes(&self, after: u64) -> Result<Vec<RecordChange>> {
+        crate::history::changed_since(self, after, Origin::Process)
+    }
+
+    /// Becomes the process that holds this store's sessions.
+    pub fn claim_sessions(&mut self) -> Result<()> {
+        let path = self.host.path().to_owned();
+        match self.host.claim_sessions() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::SessionsElsewhere(path)),
+            Err(source) => Err(StoreError::File { doing: "lock the sessions of", path, source }),
+        }
+    }
+
+    /// The wall clock for what sessions write.
+    pub fn set_time(&mut self, now_ms: i64) {
+        self.clock_ms = now_ms;
+    }
+
+    /// Fails if the store can no longer be used.
+    pub fn health(&self) -> Result<()> {
+        self.check_open()
+    }
+
+    /// All changes held, per replica; forked ids are left out.
+    pub fn version(&self) -> VersionVector {
+        self.names.replicas().filter(|r| !r.forked && r.counter > 0).map(|r| (r.id, r.counter)).collect()
+    }
+
+    /// Commits since the last call, oldest first.
+    pub fn take_commits(&mut self) -> Vec<Commit> {
+        std::mem::take(&mut self.commits)
+    }
+
+    /// Last committed position of the log.
+    pub fn committed(&self) -> u64 {
+        self.head.0
+    }
+
+    /// The log's chain at its end.
+    pub(crate) fn head(&self) -> (u64, Chain) {
+        self.head
+    }
+
+    /// Last position of the log that is safe against power loss. Nothing beyond it leaves.
+    pub fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// A handle that makes commits durable; run it on a thread of its own, then call [`Store::synced`].
+    pub fn syncer(&self) -> Box<dyn WalSync> {
+        self.host.syncer()
+    }
+
+    /// A sync that began when the log stood at `seq` has ended. A failed one closes the store for good: what
+    /// the disk holds is no longer known.
+    pub fn synced(&mut self, seq: u64, outcome: std::io::Result<()>) {
+        match outcome {
+            Ok(()) => self.durable = self.durable.max(seq),
+            Err(error) => self.failed = Some(error.to_string()),
+        }
+    }
+
+    /// Makes everything committed so far durable, on this thread.
+    pub fn sync_now(&mut self) -> Result<()> {
+        self.check_open()?;
+        let seq = self.head.0;
+        let outcome = self.host.syncer().sync();
+        self.synced(seq, outcome);
+        self.check_open()
+    }
+
+    /// Closes the store: checkpoints, and proves the continuity that lets the next process keep the replica id.
+    pub fn close(&mut self) -> Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let outcome = self.settle_down();
+        self.closed = true;
+        outcome
+    }
+
+    fn settle_down(&mut self) -> Result<()> {
+        self.check_open()?;
+        let path = self.host.path().to_owned();
+        let last = self
+            .host
+            .leave()
+            .map_err(|source| StoreError::File { doing: "unlock", path, source })?;
+        if last && self.writer.is_some() {
+            identity::prove(&self.db, self.host.as_mut(), &mut self.seed)?;
+            self.sync_now()?;
+        }
+        Ok(())
+    }
+
+    /// Takes a new replica id before the next write.
+    pub(crate) fn renew(&mut self, why: RenewalCause, new_log: bool, now_ms: i64) -> Result<()> {
+        self.begin()?;
+        match identity::renew(&self.db, self.host.as_mut(), &mut self.seed, (why, new_log), now_ms) {
+            Ok(writer) => {
+                self.commit(Vec::new())?;
+                self.ids = open::ids(&self.db)?;
+                self.writer = Some(writer);
+                Ok(())
+            }
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the store was not closed cleanly; it takes a new replica id at the next write");
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.host.path()).field("head", &self.head.0).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A transaction that writes no own change and so needs no name.
+    pub(crate) fn write_unnamed<T>(&mut self, act: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.check_open()?;
+        self.begin()?;
+        match self.run(0, act) {
+            Ok((value, changes)) => self.commit(changes).map(|()| value),
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
+}

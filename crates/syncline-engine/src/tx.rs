@@ -1,0 +1,455 @@
+//! One SQLite transaction: records in work, log rows, and what is written at its end.
+//!
+//! Changes are built and judged in memory first. [`Tx::flush`] then writes each record that was touched
+//! once, however many changes it got, and [`Store::write`](crate::Store::write) commits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use automerge::ChangeHash;
+use rusqlite::Connection;
+use syncline_core::change::Change;
+use syncline_core::document::Document;
+use syncline_core::genesis::Genesis;
+use syncline_core::ids::{Chain, Dot, RecordId, ReplicaId};
+use syncline_core::record::{self, RecordView};
+use syncline_core::state::RecordState;
+use syncline_schema::{Model, Schema};
+
+use crate::commit::{ChangeKind, Origin, RecordChange};
+use crate::documents::{CHANGE_BYTES, DOCUMENT_BYTES, Documents, Live};
+use crate::error::{Result, StoreError};
+use crate::history;
+use crate::identity::Writer;
+use crate::projection::Projection;
+use crate::seed::Seed;
+use crate::storage::log::{self, Kind};
+use crate::storage::names::Names;
+use crate::storage::records;
+
+/// A record in work.
+#[derive(Debug)]
+pub(crate) struct Working {
+    pub(crate) row: i64,
+    pub(crate) id: RecordId,
+    pub(crate) model: i64,
+    pub(crate) last: u64,
+    pub(crate) state: RecordState,
+    /// Whether any schema has looked at the record: if not, `state` is empty whatever the log holds.
+    pub(crate) judged: bool,
+    pub(crate) live: Option<Live>,
+    stored: bool,
+    was_alive: bool,
+    dirty: bool,
+    origin: Origin,
+}
+
+/// The open transaction.
+pub struct Tx<'a> {
+    pub(crate) db: &'a Connection,
+    pub(crate) schema: Option<&'a Arc<Schema>>,
+    pub(crate) projections: &'a BTreeMap<String, Projection>,
+    pub(crate) names: &'a mut Names,
+    pub(crate) documents: &'a mut Documents,
+    pub(crate) seed: &'a mut Seed,
+    pub(crate) writer: Option<Writer>,
+    pub(crate) head: &'a mut (u64, Chain),
+    pub(crate) next_record: &'a mut i64,
+    pub(crate) has_waiting: &'a mut bool,
+    pub(crate) now_ms: i64,
+    working: BTreeMap<RecordId, Working>,
+    rows: Vec<log::Entry>,
+    pub(crate) commits: Vec<RecordChange>,
+}
+
+/// The borrowed parts of a store that a transaction works on.
+pub(crate) struct Parts<'a> {
+    pub(crate) db: &'a Connection,
+    pub(crate) schema: Option<&'a Arc<Schema>>,
+    pub(crate) projections: &'a BTreeMap<String, Projection>,
+    pub(crate) names: &'a mut Names,
+    pub(crate) documents: &'a mut Documents,
+    pub(crate) seed: &'a mut Seed,
+    pub(crate) writer: Option<Writer>,
+    pub(crate) head: &'a mut (u64, Chain),
+    pub(crate) next_record: &'a mut i64,
+    pub(crate) has_waiting: &'a mut bool,
+    pub(crate) now_ms: i64,
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(parts: Parts<'a>) -> Self {
+        Self {
+            db: parts.db,
+            schema: parts.schema,
+            projections: parts.projections,
+            names: parts.names,
+            documents: parts.documents,
+            seed: parts.seed,
+            writer: parts.writer,
+            head: parts.head,
+            next_record: parts.next_record,
+            has_waiting: parts.has_waiting,
+            now_ms: parts.now_ms,
+            working: BTreeMap::new(),
+            rows: Vec::new(),
+            commits: Vec::new(),
+        }
+    }
+
+    /// The schema, for work that needs one.
+    pub(crate) fn schema(&self) -> Result<&'a Schema> {
+        self.schema.map(AsRef::as_ref).ok_or(StoreError::NoSchema)
+    }
+
+    /// The model of that name.
+    pub(crate) fn model(&self, name: &str) -> Result<&'a Model> {
+        let schema = self.schema()?;
+        schema.model(name).ok_or_else(|| crate::no_model(schema, name))
+    }
+
+    /// The model of a number, if the schema has it.
+    pub(crate) fn model_of(&self, number: i64) -> Option<&'a Model> {
+        let schema = self.schema.map(AsRef::as_ref)?;
+        schema.model(self.names.model_name(number)?)
+    }
+
+    /// Whether the record is in the file or in work.
+    pub(crate) fn is_known(&mut self, id: RecordId) -> Result<bool> {
+        Ok(self.working.contains_key(&id) || records::find(self.db, id)?.is_some())
+    }
+
+    /// Takes a record to work on; a record not known yet begins empty, as one of `model`.
+    pub(crate) fn take(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Working> {
+        if let Some(working) = self.working.remove(&id) {
+            return Ok(working);
+        }
+        let Some(row) = records::find(self.db, id)? else {
+            let model = self.names.model(self.db, model)?;
+            *self.next_record += 1;
+            return Ok(Working::fresh(*self.next_record, id, model, origin));
+        };
+        let mut working = Working::fresh(row.record, id, row.model, origin);
+        working.last = row.last;
+        working.stored = true;
+        working.judged = row.state.is_some() || row.last == 0;
+        if let Some(bytes) = row.state {
+            working.state = match RecordState::decode(&bytes, self.names.actors_ref()) {
+                Ok(state) => state,
+                // The log is the truth: a damaged state is folded again.
+                Err(_) => history::fold(self.db, working.row, working.last)?,
+            };
+            working.was_alive = is_alive(&working.state);
+        }
+        Ok(working)
+    }
+
+    /// Gives a record back, to be written at the end if it was changed.
+    pub(crate) fn give_back(&mut self, working: Working) {
+        self.working.insert(working.id, working);
+    }
+
+    /// The record's live document, made if need be.
+    pub(crate) fn document<'w>(&mut self, working: &'w mut Working) -> Result<&'w mut Live> {
+        if working.live.is_none() {
+            let cached = self.documents.take(working.row);
+            let heads: Vec<ChangeHash> = working.state.heads.iter().copied().collect();
+            let live = match cached {
+                Some(live) if live.document.heads() == heads => live,
+                Some(_) | None if !working.stored && working.state.heads.is_empty() => Live::empty(),
+                Some(_) | None => {
+                    let tail = self.rows.iter().filter(|row| row.record == working.row);
+                    history::document(self.db, working.row, working.last, tail)?
+                }
+            };
+            working.live = Some(live);
+        }
+        Ok(working.live.as_mut().expect("it was made above"))
+    }
+
+    /// How the record reads, its document included where the model has texts or lists.
+    pub(crate) fn view<'w>(&mut self, model: &'w Model, working: &'w mut Working) -> Result<RecordView<'w>>
+    where
+        'a: 'w,
+    {
+        let schema = self.schema()?;
+        if record::needs_document(model) {
+            self.document(working)?;
+        }
+        Ok(working.view(schema, model))
+    }
+
+    /// Appends an own change of a record to the log and to its state.
+    pub(crate) fn append_own(&mut self, working: &mut Working, change: &Change, local: bool) -> Result<()> {
+        if change.bytes().len() > syncline_core::change::MAX_CHANGE_BYTES {
+            return Err(StoreError::ChangeTooLarge(change.bytes().len()));
+        }
+        let writer = self.writer.as_ref().ok_or(StoreError::Closed)?.clone();
+        if local {
+            self.append_local(working, change);
+        } else {
+            let mine = self.names.replica_mut(writer.replica);
+            mine.mine = true;
+            let dot = Dot { replica: writer.replica, counter: mine.counter + 1 };
+            let row = mine.row;
+            self.names.actors().bind(change.actor(), row);
+            self.append(working, dot, Kind::Applied, 0, change.hash(), change.bytes().to_vec());
+        }
+        working.apply(change);
+        Ok(())
+    }
+
+    /// Appends a row for a dot; the record's state is the caller's business.
+    pub(crate) fn append(
+        &mut self,
+        working: &mut Working,
+        dot: Dot,
+        kind: Kind,
+        txn: u16,
+        hash: ChangeHash,
+        bytes: Vec<u8>,
+    ) -> u64 {
+        let (seq, log_chain) = *self.head;
+        let seq = seq + 1;
+        let replica = self.names.replica_mut(dot.replica);
+        let chain = replica.chain.after_change(dot, working.id, &hash.0);
+        let rprev = replica.tip;
+        replica.tip = seq;
+        replica.chain = chain;
+        replica.counter = replica.counter.max(dot.counter);
+        let replica = replica.row;
+        let log_chain = log_chain.after_row(dot, chain);
+        *self.head = (seq, log_chain);
+        self.rows.push(log::Entry {
+            seq,
+            kind,
+            record: working.row,
+            prev: working.last,
+            replica,
+            rprev,
+            counter: dot.counter,
+            txn,
+            chain,
+            log_chain,
+            hash,
+            bytes,
+        });
+        working.last = seq;
+        working.dirty = true;
+        seq
+    }
+
+    fn append_local(&mut self, working: &mut Working, change: &Change) {
+        let (seq, log_chain) = *self.head;
+        let seq = seq + 1;
+        *self.head = (seq, log_chain);
+        self.rows.push(log::Entry {
+            seq,
+            kind: Kind::Local,
+            record: working.row,
+            prev: working.last,
+            replica: 0,
+            rprev: 0,
+            counter: 0,
+            txn: 0,
+            chain: Chain::EMPTY,
+            log_chain,
+            hash: change.hash(),
+            bytes: change.bytes().to_vec(),
+        });
+        working.last = seq;
+        working.dirty = true;
+    }
+
+    /// Marks the rows appended since `first` as one transaction.
+    pub(crate) fn seal(&mut self, first: usize) -> Result<()> {
+        let sealed = &mut self.rows[first..];
+        let dotted: Vec<usize> = (0..sealed.len()).filter(|index| sealed[*index].kind != Kind::Local).collect();
+        let bytes: usize = dotted.iter().map(|index| sealed[*index].bytes.len()).sum();
+        let changes = dotted.len();
+        if changes > 1 && (changes > crate::MAX_TRANSACTION_CHANGES || bytes > crate::MAX_TRANSACTION_BYTES) {
+            return Err(StoreError::TransactionTooLarge { changes, bytes });
+        }
+        for (place, index) in dotted.iter().enumerate() {
+            sealed[*index].txn = (changes - place - 1) as u16;
+        }
+        Ok(())
+    }
+
+    /// Number of rows appended so far and not yet written.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The unwritten rows of a record, newest first.
+    pub(crate) fn unwritten_of(&self, record: i64) -> impl Iterator<Item = &log::Entry> {
+        self.rows.iter().rev().filter(move |row| row.record == record)
+    }
+
+    /// Writes everything that the transaction did.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.flush()?;
+        for row in std::mem::take(&mut self.rows) {
+            log::append(self.db, &row)?;
+            if row.replica != 0 {
+                log::mark(self.db, row.replica, row.counter, row.seq)?;
+            }
+        }
+        self.names.flush(self.db)
+    }
+
+    /// Writes records and projections, so that queries inside the transaction see them. Log rows stay in
+    /// memory until the end: only then is it known how many make up a transaction.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        for (_, mut working) in std::mem::take(&mut self.working) {
+            if working.dirty {
+                self.write_record(&mut working)?;
+            }
+            if let Some(mut live) = working.live.take() {
+                live.bytes = live.bytes.max(DOCUMENT_BYTES + live.changes * CHANGE_BYTES);
+                self.documents.put(working.row, live);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_record(&mut self, working: &mut Working) -> Result<()> {
+        let mut bytes = Vec::with_capacity(256);
+        if working.judged {
+            working.state.encode(self.names.actors(), &mut bytes);
+        }
+        let state = working.judged.then_some(bytes);
+        if working.stored {
+            records::update(self.db, working.row, working.last, state.as_deref())?;
+        } else {
+            let row =
+                records::Row { record: working.row, id: working.id, model: working.model, last: working.last, state };
+            records::insert(self.db, &row)?;
+        }
+        if working.judged
+            && let Some(model) = self.model_of(working.model)
+        {
+            self.project(model, working)?;
+        }
+        Ok(())
+    }
+
+    fn project(&mut self, model: &'a Model, working: &mut Working) -> Result<()> {
+        let db = self.db;
+        let projection = &self.projections[&model.name];
+        let alive = is_alive(&working.state);
+        if alive {
+            let row = working.row;
+            projection.write(db, row, &self.view(model, working)?)?;
+        } else if working.was_alive {
+            projection.remove(db, working.row)?;
+        }
+        if let Some(live) = &mut working.live
+            && live.wants_snapshot()
+            && let Ok(bytes) = live.document.save()
+        {
+            records::set_snapshot(db, working.row, working.last, &bytes)?;
+            live.tail = 0;
+        }
+        let kind = match (working.was_alive, alive) {
+            (false, true) => Some(ChangeKind::Inserted),
+            (true, true) => Some(ChangeKind::Updated),
+            (true, false) => Some(ChangeKind::Deleted),
+            (false, false) => None,
+        };
+        if let Some(kind) = kind {
+            let (record, row, origin) = (working.id, working.row, working.origin);
+            self.commits.push(RecordChange { model: model.name.clone(), record, row, kind, origin });
+        }
+        Ok(())
+    }
+
+    /// A genesis of this namespace's models, remembered so that peers with another schema can be told.
+    pub(crate) fn remember_genesis(&mut self, genesis: &Genesis) -> Result<()> {
+        let row = (genesis.model.clone(), genesis.key.clone(), genesis.kind as u8);
+        records::add_genesis(self.db, &genesis.hash(), &row)
+    }
+
+    /// The replica id that own changes are written under.
+    pub fn replica(&self) -> Option<ReplicaId> {
+        self.writer.as_ref().map(|writer| writer.replica)
+    }
+}
+
+impl Working {
+    fn fresh(row: i64, id: RecordId, model: i64, origin: Origin) -> Self {
+        Self {
+            row,
+            id,
+            model,
+            last: 0,
+            state: RecordState::default(),
+            judged: true,
+            live: None,
+            stored: false,
+            was_alive: false,
+            dirty: false,
+            origin,
+        }
+    }
+
+    /// Applies an accepted change to the state. A live document must have it already, or be dropped.
+    pub(crate) fn apply(&mut self, change: &Change) {
+        self.state.apply(change);
+        self.dirty = true;
+    }
+
+    /// How the record reads, with its document if one is live.
+    pub(crate) fn view<'w>(&'w self, schema: &'w Schema, model: &'w Model) -> RecordView<'w> {
+        RecordView {
+            schema,
+            model,
+            record: self.id,
+            state: &self.state,
+            document: self.live.as_ref().map(|live| &live.document),
+        }
+    }
+
+    /// Whether the record exists.
+    pub(crate) fn is_alive(&self) -> bool {
+        is_alive(&self.state)
+    }
+
+    /// Marks the record as changed.
+    pub(crate) fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// A copy to return to.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            row: self.row,
+            id: self.id,
+            model: self.model,
+            last: self.last,
+            state: self.state.clone(),
+            judged: self.judged,
+            live: self.live.clone(),
+            stored: self.stored,
+            was_alive: self.was_alive,
+            dirty: self.dirty,
+            origin: self.origin,
+        }
+    }
+
+    /// Whether any change of the record is held.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.last != 0
+    }
+}
+
+impl Live {
+    /// The document of a record without changes.
+    pub(crate) fn empty() -> Self {
+        Self { document: Document::default(), changes: 0, tail: 0, bytes: DOCUMENT_BYTES }
+    }
+}
+
+fn is_alive(state: &RecordState) -> bool {
+    state.keys.get(record::LIVE).is_some_and(|ops| !ops.is_empty())
+}

@@ -1,0 +1,230 @@
+//! One store by itself: saves, edits, transactions, reopening, identity.
+
+use serde_json::{Map, Value, json};
+use syncline_engine::{Create, Durability, OnDisk, Options, Source, Store, StoreError};
+
+const SDL: &str = r#"
+type Todo @model {
+  id: ID!
+  title: String!
+  done: Boolean
+  priority: Int
+  votes: Int @counter
+  tags: [String] @set
+  steps: [String]
+  body: String @text
+}
+type Place @model { name: String! @primaryKey note: String @text rank: Int }
+"#;
+
+struct Bed {
+    folder: tempfile::TempDir,
+    opened: u8,
+    now: i64,
+}
+
+impl Bed {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), opened: 0, now: 1_800_000_000_000 }
+    }
+
+    fn open(&mut self) -> Store {
+        self.opened += 1;
+        let parsed = syncline_schema::parse("schema.graphql", SDL).unwrap();
+        let options = Options {
+            schema: Some((parsed.schema, SDL.to_owned())),
+            namespace: None,
+            create: Create::IfMissing,
+            durability: Durability::Normal,
+            seed: [self.opened; 32],
+        };
+        Store::open(Box::new(OnDisk::new(self.folder.path().join("app.db"))), options).unwrap()
+    }
+
+    fn tick(&mut self) -> i64 {
+        self.now += 1;
+        self.now
+    }
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn save(store: &mut Store, now: i64, model: &str, record: Value) -> Map<String, Value> {
+    store.write(now, |tx| tx.single(|tx| tx.save(model, &map(record), Source::App))).unwrap().record
+}
+
+fn get(store: &mut Store, now: i64, model: &str, id: &str) -> Option<Map<String, Value>> {
+    store.write(now, |tx| tx.get(model, id)).unwrap()
+}
+
+fn id(record: &Map<String, Value>) -> String {
+    record["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_saved_record_reads_back_the_same_after_reopening() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    let record = save(
+        &mut store,
+        bed.tick(),
+        "Todo",
+        json!({"title": "milk", "done": false, "priority": 3, "votes": 2, "tags": ["b", "a"],
+               "steps": ["x", "y"], "body": "hello"}),
+    );
+    assert_eq!(record["title"], "milk");
+    assert_eq!(record["votes"], 2);
+    assert_eq!(record["tags"], json!(["a", "b"]));
+    assert_eq!(record["steps"], json!(["x", "y"]));
+    assert_eq!(record["body"], "hello");
+    store.close().unwrap();
+    drop(store);
+    let mut store = bed.open();
+    assert_eq!(get(&mut store, bed.tick(), "Todo", &id(&record)), Some(record));
+}
+
+#[test]
+fn edits_of_every_kind_show_at_once_and_after_reopening() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    let record = save(&mut store, bed.tick(), "Todo", json!({"title": "milk", "body": "hello world"}));
+    let id = id(&record);
+    for round in 0..3 {
+        let now = bed.tick();
+        store
+            .write(now, |tx| {
+                tx.update("Todo", &id, &map(json!({"done": true, "priority": round})))?;
+                tx.increment("Todo", &id, "votes", 5)?;
+                tx.add("Todo", &id, "tags", &json!("red"))?;
+                tx.splice("Todo", &id, "body", 0, 1, "J")?;
+                tx.update("Todo", &id, &map(json!({"steps": ["a", "b", round.to_string()]})))
+            })
+            .unwrap();
+        let now = bed.tick();
+        let shown = get(&mut store, now, "Todo", &id).unwrap();
+        assert_eq!(shown["votes"], 5 * (round + 1));
+        assert_eq!(shown["tags"], json!(["red"]));
+        assert_eq!(shown["body"], "Jello world");
+        assert_eq!(shown["steps"], json!(["a", "b", round.to_string()]));
+        if round == 1 {
+            drop(store);
+            store = bed.open();
+        }
+    }
+}
+
+#[test]
+fn a_deleted_record_is_gone_until_it_is_undeleted() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    let record = save(&mut store, bed.tick(), "Todo", json!({"title": "milk", "body": "text"}));
+    let id = id(&record);
+    store.write(bed.tick(), |tx| tx.delete("Todo", &id)).unwrap();
+    assert_eq!(get(&mut store, bed.tick(), "Todo", &id), None);
+    let refused = store.write(bed.tick(), |tx| tx.update("Todo", &id, &map(json!({"done": true}))));
+    assert!(matches!(refused, Err(StoreError::NotFound { deleted: true, .. })), "{refused:?}");
+    let back = store.write(bed.tick(), |tx| tx.undelete("Todo", &id)).unwrap().record;
+    assert_eq!(back["title"], "milk");
+    assert_eq!(back["body"], "text");
+}
+
+#[test]
+fn a_record_with_a_custom_key_is_one_record_and_updates_when_saved_again() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    save(&mut store, bed.tick(), "Place", json!({"name": "here", "note": "a", "rank": 1}));
+    let again = save(&mut store, bed.tick(), "Place", json!({"name": "here", "rank": 2}));
+    assert_eq!(again["rank"], 2);
+    assert_eq!(again["note"], "a");
+    store.write(bed.tick(), |tx| tx.splice("Place", "here", "note", 1, 0, "b")).unwrap();
+    assert_eq!(get(&mut store, bed.tick(), "Place", "here").unwrap()["note"], "ab");
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_nothing() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    let record = save(&mut store, bed.tick(), "Todo", json!({"title": "milk", "body": "x"}));
+    let id = id(&record);
+    let before = store.committed();
+    let failed: Result<(), StoreError> = store.write(bed.tick(), |tx| {
+        tx.together(|tx| {
+            tx.update("Todo", &id, &map(json!({"title": "gone"})))?;
+            tx.splice("Todo", &id, "body", 0, 0, "gone")?;
+            Err(StoreError::Aborted("changed my mind".to_owned()))
+        })
+    });
+    assert!(failed.is_err());
+    assert_eq!(store.committed(), before);
+    assert_eq!(get(&mut store, bed.tick(), "Todo", &id), Some(record));
+    save(&mut store, bed.tick(), "Todo", json!({"title": "next"}));
+}
+
+#[test]
+fn a_clean_close_keeps_the_replica_id_and_an_unclean_one_does_not() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    save(&mut store, bed.tick(), "Todo", json!({"title": "one"}));
+    let first = store.replica().unwrap();
+    store.close().unwrap();
+    drop(store);
+    let mut store = bed.open();
+    save(&mut store, bed.tick(), "Todo", json!({"title": "two"}));
+    assert_eq!(store.replica(), Some(first));
+    // The process ends without a chance to close.
+    std::mem::forget(store);
+    std::fs::remove_file(bed.folder.path().join("app.db-lock")).unwrap();
+    let mut store = bed.open();
+    save(&mut store, bed.tick(), "Todo", json!({"title": "three"}));
+    assert_ne!(store.replica(), Some(first));
+    assert_eq!(store.renewals().unwrap().len(), 1);
+}
+
+#[test]
+fn a_copied_file_writes_under_another_replica_id() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    save(&mut store, bed.tick(), "Todo", json!({"title": "one"}));
+    let first = store.replica().unwrap();
+    store.close().unwrap();
+    drop(store);
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["app.db", "app.db-replica"] {
+        std::fs::copy(bed.folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let mut other = Bed { folder: copy, opened: 100, now: bed.now };
+    let mut store = other.open();
+    save(&mut store, other.tick(), "Todo", json!({"title": "copy"}));
+    assert_ne!(store.replica(), Some(first));
+}
+
+#[test]
+fn two_processes_on_one_file_share_the_replica_id_and_see_each_other() {
+    let mut bed = Bed::new();
+    let mut one = bed.open();
+    let mut two = bed.open();
+    let a = save(&mut one, bed.tick(), "Todo", json!({"title": "from one", "body": "a"}));
+    let b = save(&mut two, bed.tick(), "Todo", json!({"title": "from two"}));
+    assert_eq!(one.replica(), two.replica());
+    let id_a = id(&a);
+    two.write(bed.tick(), |tx| tx.splice("Todo", &id_a, "body", 1, 0, "b")).unwrap();
+    one.write(bed.tick(), |tx| tx.splice("Todo", &id_a, "body", 2, 0, "c")).unwrap();
+    assert_eq!(get(&mut two, bed.tick(), "Todo", &id_a).unwrap()["body"], "abc");
+    assert!(get(&mut one, bed.tick(), "Todo", &id(&b)).is_some());
+}
+
+#[test]
+fn an_invalid_record_is_refused_and_names_every_bad_field() {
+    let mut bed = Bed::new();
+    let mut store = bed.open();
+    let refused = store.write(bed.tick(), |tx| {
+        tx.save("Todo", &map(json!({"title": 7, "done": "yes", "nope": 1})), Source::App)
+    });
+    let message = refused.unwrap_err().to_string();
+    for field in ["title", "done", "nope"] {
+        assert!(message.contains(field), "{message}");
+    }
+    assert_eq!(store.committed(), 0);
+}

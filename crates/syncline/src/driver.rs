@@ -1,0 +1,402 @@
+//! The only event loop: one thread owns the engine, and everything reaches it as a message.
+//!
+//! Writes that arrive together share one transaction, and each is answered after the commit. A second
+//! thread makes commits durable; what waits for that leaves once it reports. Connections are tasks that
+//! hand frames over in both directions.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use syncline_core::vector::Token;
+use syncline_engine::{ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::status::{LinkState, Status};
+
+/// Writes that share a transaction at most.
+const GROUP_MAX: usize = 256;
+
+/// Rows that share a transaction at most, so that nobody waits long behind a group.
+const IDLE_POLL: Duration = Duration::from_millis(250);
+
+/// Commits and events that a slow follower may lag behind before it is told of a gap.
+const FOLLOWERS_LAG_MAX: usize = 4096;
+
+/// What a write does after its transaction was committed, or failed to.
+pub(crate) type Answer = Box<dyn FnOnce(std::result::Result<(), Arc<StoreError>>) + Send>;
+
+/// Something for the engine's thread to do.
+pub(crate) enum Message {
+    /// A write that is whole by itself: it may share a transaction with others.
+    Write(Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>),
+    /// Work that needs the store for itself: the app's transactions, status, exports.
+    Exclusive(Box<dyn FnOnce(&mut Engine, Now) + Send>),
+    /// A fact for the engine.
+    Input(Input),
+    /// The syncer has ended a sync that began at this position.
+    Synced(u64, std::io::Result<()>),
+    /// Somebody waits for a token.
+    Wait(Wait),
+    /// Somebody waits until everything committed is durable.
+    Durable(oneshot::Sender<std::result::Result<(), StoreError>>),
+    /// A connection wants to hear what the engine sends on it.
+    Attach(ConnectionId, tokio::sync::mpsc::UnboundedSender<Output>),
+    /// A connection is over.
+    Detach(ConnectionId),
+    /// Close the store and end.
+    Close(oneshot::Sender<std::result::Result<(), StoreError>>),
+}
+
+/// Somebody who waits until the store holds what a token names.
+pub(crate) struct Wait {
+    pub(crate) token: Token,
+    pub(crate) answer: oneshot::Sender<()>,
+}
+
+/// The way to the engine's thread. Cloning shares it.
+#[derive(Clone)]
+pub(crate) struct Driver {
+    messages: Sender<Message>,
+    shared: Arc<Shared>,
+}
+
+/// What followers and links look at.
+pub(crate) struct Shared {
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) synced: watch::Sender<bool>,
+    pub(crate) links: Mutex<BTreeMap<ConnectionId, LinkState>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Shared {
+    /// What is known of a connection.
+    #[cfg(feature = "net")]
+    pub(crate) fn link(&self, connection: ConnectionId) -> LinkState {
+        self.links.lock().expect("nobody panics while holding it").get(&connection).cloned().unwrap_or_default()
+    }
+
+    fn forget(&self, connection: ConnectionId) {
+        let mut links = self.links.lock().expect("nobody panics while holding it");
+        links.remove(&connection);
+        let (up, synced) = (!links.is_empty(), links.values().any(|link| link.is_synced));
+        drop(links);
+        self.synced.send_if_modified(|held| std::mem::replace(held, synced) != synced);
+        if !up {
+            let _ = self.events.send(Event::NetworkStatus { active: false });
+        }
+    }
+}
+
+impl Driver {
+    /// Starts the threads of an open store.
+    pub(crate) fn start(store: Store) -> Self {
+        let (messages, inbox) = channel();
+        let (events, _) = broadcast::channel(FOLLOWERS_LAG_MAX);
+        let (synced, _) = watch::channel(false);
+        let shared =
+            Arc::new(Shared { events, synced, links: Mutex::default(), threads: Mutex::default() });
+        let syncer = Syncer::start(store.syncer(), messages.clone());
+        let thread = EngineThread {
+            engine: Engine::new(store, syncline_core::wire::Role::Peer),
+            inbox,
+            syncer,
+            shared: Arc::clone(&shared),
+            connections: BTreeMap::new(),
+            waits: Vec::new(),
+            durable_waits: Vec::new(),
+            started: Instant::now(),
+        };
+        let handle = std::thread::Builder::new()
+            .name("syncline-engine".to_owned())
+            .spawn(move || thread.run())
+            .expect("the system has a thread to give");
+        shared.threads.lock().expect("nobody panics while holding it").push(handle);
+        Self { messages, shared }
+    }
+
+    /// What followers look at.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Hands a message over; lost only if the store is closed.
+    pub(crate) fn send(&self, message: Message) {
+        // After the end nobody is there to answer, and whoever asked sees its channel closed.
+        let _ = self.messages.send(message);
+    }
+
+    /// Runs one write and answers after its commit. Dropping the future does not undo the write.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, outcome) = oneshot::channel();
+        self.send(Message::Write(Box::new(move |tx| {
+            let value = tx.single(act);
+            Box::new(move |committed| {
+                let value = match (value, committed) {
+                    (Ok(value), Ok(())) => Ok(value),
+                    (Err(error), _) => Err(Error::from(error)),
+                    (Ok(_), Err(error)) => Err(Error::Commit(error)),
+                };
+                let _ = answer.send(value);
+            })
+        })));
+        outcome.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Runs work that needs the engine for itself.
+    pub(crate) async fn exclusive<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Engine, Now) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, outcome) = oneshot::channel();
+        self.send(Message::Exclusive(Box::new(move |engine, now| {
+            let _ = answer.send(act(engine, now));
+        })));
+        outcome.await.map_err(|_| Error::Closed)?
+    }
+
+    /// The store's state, for people and programs.
+    pub(crate) async fn status(&self) -> Result<Status> {
+        let links = self.shared.links.lock().expect("nobody panics while holding it").clone();
+        self.exclusive(move |engine, _| Status::of(engine, &links)).await
+    }
+
+    /// Closes the store: everything is durable and the files are free when this returns.
+    pub(crate) async fn close(&self) -> Result<()> {
+        let (answer, outcome) = oneshot::channel();
+        self.send(Message::Close(answer));
+        let outcome = outcome.await;
+        let threads: Vec<_> =
+            self.shared.threads.lock().expect("nobody panics while holding it").drain(..).collect();
+        for thread in threads {
+            let _ = thread.join();
+        }
+        match outcome {
+            Ok(outcome) => outcome.map_err(Error::from),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The thread that owns the engine.
+struct EngineThread {
+    engine: Engine,
+    inbox: Receiver<Message>,
+    syncer: Syncer,
+    shared: Arc<Shared>,
+    connections: BTreeMap<ConnectionId, tokio::sync::mpsc::UnboundedSender<Output>>,
+    waits: Vec<Wait>,
+    durable_waits: Vec<(u64, oneshot::Sender<std::result::Result<(), StoreError>>)>,
+    started: Instant,
+}
+
+impl EngineThread {
+    fn run(mut self) {
+        loop {
+            let message = match self.inbox.recv_timeout(self.patience()) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let now = self.now();
+            match message {
+                Some(Message::Close(answer)) => {
+                    let outcome = self.engine.close(now);
+                    self.deliver();
+                    drop(self.syncer);
+                    let _ = answer.send(outcome);
+                    return;
+                }
+                Some(message) => self.take(message, now),
+                None => self.engine.handle(now, Input::Tick),
+            }
+            self.deliver();
+        }
+        // Every handle is gone: the store is closed as well as can be.
+        let now = self.now();
+        if let Err(error) = self.engine.close(now) {
+            tracing::warn!(%error, "the store was not closed cleanly");
+        }
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { mono_ms: self.started.elapsed().as_millis() as u64, wall_ms: wall.as_millis() as u64 }
+    }
+
+    fn patience(&self) -> Duration {
+        let now = self.started.elapsed().as_millis() as u64;
+        let deadline = self.engine.next_deadline().map(|at| Duration::from_millis(at.saturating_sub(now)));
+        deadline.map_or(IDLE_POLL, |wait| wait.min(IDLE_POLL))
+    }
+
+    fn take(&mut self, message: Message, now: Now) {
+        match message {
+            Message::Write(first) => self.write_group(first, now),
+            Message::Exclusive(act) => act(&mut self.engine, now),
+            Message::Input(input) => self.engine.handle(now, input),
+            Message::Synced(seq, outcome) => {
+                self.syncer.busy = false;
+                self.engine.handle(now, Input::Synced(seq, outcome));
+            }
+            Message::Wait(wait) => self.waits.push(wait),
+            Message::Durable(answer) => {
+                self.durable_waits.push((self.engine.store().committed(), answer));
+                self.engine.want_durable(now);
+            }
+            Message::Attach(connection, sender) => {
+                self.connections.insert(connection, sender);
+            }
+            Message::Detach(connection) => {
+                self.connections.remove(&connection);
+                self.engine.handle(now, Input::Closed(connection));
+                self.deliver();
+                self.shared.forget(connection);
+            }
+            Message::Close(answer) => {
+                let _ = answer.send(self.engine.close(now));
+            }
+        }
+    }
+
+    /// Runs the write and all that wait behind it in one transaction.
+    fn write_group(&mut self, first: Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>, now: Now) {
+        let mut group = vec![first];
+        let mut next = None;
+        while group.len() < GROUP_MAX && next.is_none() {
+            match self.inbox.try_recv() {
+                Ok(Message::Write(write)) => group.push(write),
+                Ok(other) => next = Some(other),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        let mut answers = Vec::with_capacity(group.len());
+        let outcome = self.engine.write(now, |tx| {
+            answers.extend(group.into_iter().map(|write| write(tx)));
+            Ok(())
+        });
+        let outcome = outcome.map_err(Arc::new);
+        for answer in answers {
+            answer(outcome.clone());
+        }
+        if let Some(next) = next {
+            self.deliver();
+            let now = self.now();
+            if let Message::Close(answer) = next {
+                let _ = answer.send(self.engine.close(now));
+            } else {
+                self.take(next, now);
+            }
+        }
+    }
+
+    /// Passes on everything the engine has decided.
+    fn deliver(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Sync(seq) => self.syncer.begin(seq),
+                Output::Commit(commit) => {
+                    let _ = self.shared.events.send(Event::Commit(Arc::new(commit)));
+                }
+                Output::Session(connection, event) => self.note(connection, &event),
+                Output::Send { connection, .. } | Output::Close { connection, .. } => {
+                    if let Some(sender) = self.connections.get(&connection) {
+                        let _ = sender.send(output);
+                    }
+                }
+            }
+        }
+        self.wake_waiting();
+    }
+
+    fn note(&mut self, connection: ConnectionId, event: &syncline_core::session::Event) {
+        let mut links = self.shared.links.lock().expect("nobody panics while holding it");
+        if links.is_empty() {
+            let _ = self.shared.events.send(Event::NetworkStatus { active: true });
+        }
+        let link = links.entry(connection).or_default();
+        for event in link.take(event) {
+            let _ = self.shared.events.send(event);
+        }
+        let synced = !links.is_empty() && links.values().any(|link| link.is_synced);
+        drop(links);
+        self.shared.synced.send_if_modified(|held| std::mem::replace(held, synced) != synced);
+    }
+
+    fn wake_waiting(&mut self) {
+        let durable = self.engine.store().durable();
+        let failed = self.engine.health().is_err();
+        let (ready, waiting) = std::mem::take(&mut self.durable_waits)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(seq, _)| failed || *seq <= durable);
+        self.durable_waits = waiting;
+        for (_, answer) in ready {
+            let _ = answer.send(self.engine.health());
+        }
+        if self.waits.is_empty() {
+            return;
+        }
+        let version = self.engine.store().version();
+        let (ready, waiting) = std::mem::take(&mut self.waits)
+            .into_iter()
+            .partition::<Vec<_>, _>(|wait| version.covers(&wait.token.version()));
+        self.waits = waiting;
+        self.waits.retain(|wait| !wait.answer.is_closed());
+        for wait in ready {
+            let _ = wait.answer.send(());
+        }
+    }
+}
+
+/// The thread that makes commits durable.
+struct Syncer {
+    orders: Option<Sender<u64>>,
+    busy: bool,
+    wanted: Option<u64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Syncer {
+    fn start(mut disk: Box<dyn WalSync>, reports: Sender<Message>) -> Self {
+        let (orders, inbox) = channel::<u64>();
+        let thread = std::thread::Builder::new()
+            .name("syncline-syncer".to_owned())
+            .spawn(move || {
+                while let Ok(seq) = inbox.recv() {
+                    let outcome = disk.sync();
+                    if reports.send(Message::Synced(seq, outcome)).is_err() {
+                        break;
+                    }
+                }
+            })
+            .expect("the system has a thread to give");
+        Self { orders: Some(orders), busy: false, wanted: None, thread: Some(thread) }
+    }
+
+    /// Orders a sync of everything committed so far; the engine asks again when one has ended.
+    fn begin(&mut self, seq: u64) {
+        self.wanted = Some(seq);
+        if self.busy {
+            return;
+        }
+        if let (Some(orders), Some(seq)) = (&self.orders, self.wanted.take()) {
+            self.busy = orders.send(seq).is_ok();
+        }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The store as an app holds it, with its JSON face: JSON in, JSON out, no generics.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use syncline_core::ids::Dot;
+use syncline_core::vector::{Token, TokenEntry};
+use syncline_engine::query::{Page, Query};
+use syncline_engine::{HistoryEntry, Reader, Source, StoreError, Tx, VerifyReport};
+use syncline_schema::Schema;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::driver::{Driver, Message, Wait};
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::options::Options;
+use crate::status::Status;
+use crate::transaction::Transaction;
+
+/// A record in JSON.
+pub type Record = Map<String, Value>;
+
+/// Connections that read at the same time, at most.
+const READERS_MAX: usize = 4;
+
+/// An open store. Cloning shares it. Made and used inside a tokio runtime.
+///
+/// Writes are in the file when their call returns, so they survive the end of the process; they leave the
+/// device only once they are safe against a power cut too. Dropping a future does not undo its write.
+/// The store closes when [`Store::close`] is called or the last clone is dropped.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) driver: Driver,
+    readers: Mutex<Vec<Reader>>,
+    permits: Semaphore,
+    schema: Option<Arc<Schema>>,
+    namespace: String,
+    pub(crate) path: PathBuf,
+    warnings: Vec<String>,
+    #[cfg(feature = "net")]
+    pub(crate) net: crate::link::Net,
+}
+
+/// What a write left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved<T> {
+    /// The record as it stands.
+    pub record: T,
+    /// Names the write, to wait for it elsewhere; `None` if nothing changed, or the model is `@local`.
+    pub token: Option<Token>,
+}
+
+impl<T> Saved<T> {
+    /// The same write of a record seen otherwise.
+    pub fn map<U>(self, see: impl FnOnce(T) -> U) -> Saved<U> {
+        Saved { record: see(self.record), token: self.token }
+    }
+}
+
+impl Store {
+    /// Opens the store at `path`, making it if the options allow it.
+    ///
+    /// Plain SDL text can stand for the options: `Store::open("app.db", models::SDL)`.
+    pub async fn open(path: impl AsRef<Path>, options: impl Into<Options>) -> Result<Self> {
+        let (path, options) = (path.as_ref().to_owned(), options.into());
+        let opened = path.clone();
+        let (store, warnings) = tokio::task::spawn_blocking(move || options.open(&opened))
+            .await
+            .map_err(|_| Error::Closed)??;
+        let inner = Inner {
+            schema: store.schema().cloned(),
+            namespace: store.namespace().to_owned(),
+            driver: Driver::start(store),
+            readers: Mutex::default(),
+            permits: Semaphore::new(READERS_MAX),
+            path,
+            warnings,
+            #[cfg(feature = "net")]
+            net: crate::link::Net::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The schema; `None` only in a relay's store.
+    pub fn schema(&self) -> Option<&Arc<Schema>> {
+        self.inner.schema.as_ref()
+    }
+
+    /// What the schema holds that is not carried over, one sentence each.
+    pub fn schema_warnings(&self) -> &[String] {
+        &self.inner.warnings
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Saves a record: creates it, updates the one that has its key, or revives a deleted one.
+    pub async fn save_json(&self, model: &str, record: Record) -> Result<Saved<Record>> {
+        let model = model.to_owned();
+        self.write(move |tx| tx.save(&model, &record, Source::App)).await
+    }
+
+    /// Changes the fields named in the patch.
+    pub async fn update_json(&self, model: &str, id: &str, patch: Record) -> Result<Saved<Record>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.write(move |tx| tx.update(&model, &id, &patch)).await
+    }
+
+    /// The record of that id; `None` if there is none or it is deleted.
+    pub async fn get_json(&self, model: &str, id: &str) -> Result<Option<Record>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.read(move |reader| Ok(reader.get(&model, &id)?)).await
+    }
+
+    /// Deletes a record; returns what it held.
+    pub async fn delete_json(&self, model: &str, id: &str) -> Result<Saved<Record>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.write(move |tx| tx.delete(&model, &id)).await
+    }
+
+    /// Brings a deleted record back as it was.
+    pub async fn undelete_json(&self, model: &str, id: &str) -> Result<Saved<Record>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.write(move |tx| tx.undelete(&model, &id)).await
+    }
+
+    /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points.
+    pub async fn splice(
+        &self,
+        model: &str,
+        id: &str,
+        field: &str,
+        at: usize,
+        delete: usize,
+        insert: &str,
+    ) -> Result<Saved<Record>> {
+        let (model, id, field, insert) = (model.to_owned(), id.to_owned(), field.to_owned(), insert.to_owned());
+        self.write(move |tx| tx.splice(&model, &id, &field, at, delete, &insert)).await
+    }
+
+    /// Adds to a counter.
+    pub async fn increment_json(&self, model: &str, id: &str, field: &str, by: i64) -> Result<Saved<Record>> {
+        let (model, id, field) = (model.to_owned(), id.to_owned(), field.to_owned());
+        self.write(move |tx| tx.increment(&model, &id, &field, by)).await
+    }
+
+    /// Adds an element to a set; it stays against a concurrent removal.
+    pub async fn add_json(&self, model: &str, id: &str, field: &str, element: &Value) -> Result<Saved<Record>> {
+        let (model, id, field, element) = (model.to_owned(), id.to_owned(), field.to_owned(), element.clone());
+        self.write(move |tx| tx.add(&model, &id, &field, &element)).await
+    }
+
+    /// Removes an element from a set.
+    pub async fn remove_json(&self, model: &str, id: &str, field: &str, element: &Value) -> Result<Saved<Record>> {
+        let (model, id, field, element) = (model.to_owned(), id.to_owned(), field.to_owned(), element.clone());
+        self.write(move |tx| tx.remove(&model, &id, &field, &element)).await
+    }
+
+    /// Saves many records in one commit. Each stands by itself: an invalid one stops no other, and peers may
+    /// see them one after the other. Times that the records carry are kept.
+    pub async fn import_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Result<Saved<Record>>>> {
+        let model = model.to_owned();
+        let namespace = self.inner.namespace.clone();
+        self.inner
+            .driver
+            .exclusive(move |engine, now| {
+                let saved = engine.write(now, |tx| {
+                    let save = |record: &Record| tx.single(|tx| tx.save(&model, record, Source::Import));
+                    Ok(records.iter().map(save).collect::<Vec<_>>())
+                })?;
+                Ok(saved.into_iter().map(|one| Ok(with_token(&namespace, one?))).collect())
+            })
+            .await
+    }
+
+    /// The records that the query finds, and where to go on.
+    pub async fn query_json(&self, query: Query) -> Result<Page> {
+        self.read(move |reader| Ok(reader.query(&query)?)).await
+    }
+
+    /// How many records the query finds.
+    pub async fn count_json(&self, query: Query) -> Result<u64> {
+        self.read(move |reader| Ok(reader.count(&query)?)).await
+    }
+
+    /// How SQLite runs the query, for people.
+    pub async fn explain(&self, query: Query) -> Result<String> {
+        self.read(move |reader| Ok(reader.explain(&query)?)).await
+    }
+
+    /// One page of a model's records in the order of the key, for an export: everything it shows is safe
+    /// against a power cut, so that nothing leaves that may yet be lost.
+    pub async fn export_page(&self, model: &str, after: Option<String>, limit: u64) -> Result<Page> {
+        self.durable().await?;
+        self.query_json(Query { after, limit: Some(limit), ..Query::new(model) }).await
+    }
+
+    /// A record as a file that any Automerge loads.
+    pub async fn document(&self, model: &str, id: &str) -> Result<Vec<u8>> {
+        self.durable().await?;
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.inner.driver.exclusive(move |engine, _| Ok(engine.store().document(&model, &id)?)).await
+    }
+
+    /// A record's changes, oldest first.
+    pub async fn history(&self, model: &str, id: &str) -> Result<Vec<HistoryEntry>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.inner.driver.exclusive(move |engine, _| Ok(engine.store().history(&model, &id)?)).await
+    }
+
+    /// Runs several writes as one: all or nothing here, and visible at once on every peer.
+    ///
+    /// At most 500 changes and 256 KiB. An error from `act` undoes everything it did.
+    pub async fn transaction<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let namespace = self.inner.namespace.clone();
+        self.inner
+            .driver
+            .exclusive(move |engine, now| {
+                let mut failed = None;
+                let outcome = engine.write(now, |tx| {
+                    tx.together(|tx| {
+                        act(&mut Transaction::new(tx, &namespace)).map_err(|error| match error {
+                            Error::Store(error) => error,
+                            other => {
+                                failed = Some(other);
+                                StoreError::Aborted(String::new())
+                            }
+                        })
+                    })
+                });
+                match (outcome, failed) {
+                    (Err(_), Some(error)) => Err(error),
+                    (outcome, _) => Ok(outcome?),
+                }
+            })
+            .await
+    }
+
+    /// Returns once everything saved so far is safe against a power cut.
+    pub async fn durable(&self) -> Result<()> {
+        let (answer, outcome) = oneshot::channel();
+        self.inner.driver.send(Message::Durable(answer));
+        outcome.await.map_err(|_| Error::Closed)??;
+        Ok(())
+    }
+
+    /// All that the store holds, as a token.
+    pub async fn version(&self) -> Result<Token> {
+        self.durable().await?;
+        self.inner.driver.exclusive(move |engine, _| Ok(engine.store().token())).await
+    }
+
+    /// The changes of one record, as a token.
+    pub async fn record_version(&self, model: &str, id: &str) -> Result<Token> {
+        self.durable().await?;
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.inner.driver.exclusive(move |engine, _| Ok(engine.store().record_token(&model, &id)?)).await
+    }
+
+    /// Waits until the store holds everything that the token names: own writes at once, others' once they
+    /// have arrived.
+    pub async fn wait_for(&self, token: &Token, within: Duration) -> Result<()> {
+        if !token.is_of(&self.inner.namespace) {
+            return Err(Error::OtherNamespace);
+        }
+        let (answer, outcome) = oneshot::channel();
+        self.inner.driver.send(Message::Wait(Wait { token: token.clone(), answer }));
+        match tokio::time::timeout(within, outcome).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Error::Closed),
+            Err(_) => Err(Error::Timeout { what: "the arrival of the token's changes".to_owned(), within }),
+        }
+    }
+
+    /// Whom a write has reached: how many of its changes are still pending at relays, or at one peer.
+    pub async fn ack_state(&self, token: &Token, audience: Audience) -> Result<AckState> {
+        if !token.is_of(&self.inner.namespace) {
+            return Err(Error::OtherNamespace);
+        }
+        let token = token.clone();
+        self.inner
+            .driver
+            .exclusive(move |engine, _| {
+                let dots: Vec<Dot> = token.entries().map(|(replica, e)| Dot { replica, counter: e.counter }).collect();
+                let pending = engine.store().unacknowledged(&dots, audience.filter())?;
+                Ok(if pending == 0 { AckState::Acknowledged } else { AckState::Pending(pending) })
+            })
+            .await
+    }
+
+    /// What the store holds, and what its peers do.
+    pub async fn status(&self) -> Result<Status> {
+        self.inner.driver.status().await
+    }
+
+    /// Checks pages, hashes, chains, states and tables.
+    pub async fn verify(&self) -> Result<VerifyReport> {
+        self.inner.driver.exclusive(|engine, _| Ok(engine.store().verify()?)).await
+    }
+
+    /// Every event from now on.
+    pub fn events(&self) -> Events {
+        Events::new(self.inner.driver.shared().events.subscribe())
+    }
+
+    /// Closes links and store. Everything is durable and the file is free when this returns; other clones get
+    /// [`Error::Closed`] from then on.
+    pub async fn close(&self) -> Result<()> {
+        #[cfg(feature = "net")]
+        self.inner.net.close().await;
+        self.inner.readers.lock().expect("nobody panics while holding it").clear();
+        self.inner.driver.close().await
+    }
+
+    async fn write(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>) -> Result<syncline_engine::Saved, StoreError> + Send + 'static,
+    ) -> Result<Saved<Record>> {
+        let saved = self.inner.driver.write(act).await?;
+        Ok(with_token(&self.inner.namespace, saved))
+    }
+
+    /// Runs `act` on a reader, on a thread for blocking work.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Reader) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _permit = self.inner.permits.acquire().await.map_err(|_| Error::Closed)?;
+        let reader = self.inner.readers.lock().expect("nobody panics while holding it").pop();
+        let reader = match reader {
+            Some(reader) => reader,
+            None => self.inner.driver.exclusive(|engine, _| Ok(engine.store().reader()?)).await?,
+        };
+        let (value, reader) = tokio::task::spawn_blocking(move || (act(&reader), reader))
+            .await
+            .map_err(|_| Error::Closed)?;
+        self.inner.readers.lock().expect("nobody panics while holding it").push(reader);
+        value
+    }
+}
+
+/// Who shall have a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Any relay.
+    Relay,
+    /// The peer of this store id.
+    Peer(syncline_core::ids::StoreId),
+    /// Every peer ever met.
+    AllKnown,
+}
+
+impl Audience {
+    fn filter(self) -> syncline_engine::AckedBy {
+        match self {
+            Self::Relay => syncline_engine::AckedBy::AnyRelay,
+            Self::Peer(store) => syncline_engine::AckedBy::Peer(store),
+            Self::AllKnown => syncline_engine::AckedBy::All,
+        }
+    }
+}
+
+/// Whether a write has arrived, durably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckState {
+    /// All of it.
+    Acknowledged,
+    /// So many of its replicas' entries are still on their way.
+    Pending(u64),
+}
+
+pub(crate) fn with_token(namespace: &str, saved: syncline_engine::Saved) -> Saved<Record> {
+    let token = saved.dot.map(|(dot, chain)| {
+        Token::new(namespace, [(dot.replica, TokenEntry { counter: dot.counter, chain })])
+    });
+    Saved { record: saved.record, token }
+}
+
+impl From<&str> for Options {
+    fn from(sdl: &str) -> Self {
+        Self::new(sdl)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! Several writes as one.
+
+use syncline_engine::query::{Page, Query};
+use syncline_engine::{Source, Tx};
+
+use crate::error::Result;
+use crate::store::{Record, Saved, with_token};
+
+/// The inside of [`Store::transaction`](crate::Store::transaction). Reads see what was written before.
+pub struct Transaction<'t, 's> {
+    tx: &'t mut Tx<'s>,
+    namespace: &'t str,
+}
+
+impl<'t, 's> Transaction<'t, 's> {
+    pub(crate) fn new(tx: &'t mut Tx<'s>, namespace: &'t str) -> Self {
+        Self { tx, namespace }
+    }
+
+    /// As [`Store::save_json`](crate::Store::save_json).
+    pub fn save_json(&mut self, model: &str, record: &Record) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.save(model, record, Source::App)?))
+    }
+
+    /// As [`Store::update_json`](crate::Store::update_json).
+    pub fn update_json(&mut self, model: &str, id: &str, patch: &Record) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.update(model, id, patch)?))
+    }
+
+    /// As [`Store::delete_json`](crate::Store::delete_json).
+    pub fn delete_json(&mut self, model: &str, id: &str) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.delete(model, id)?))
+    }
+
+    /// As [`Store::undelete_json`](crate::Store::undelete_json).
+    pub fn undelete_json(&mut self, model: &str, id: &str) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.undelete(model, id)?))
+    }
+
+    /// As [`Store::splice`](crate::Store::splice).
+    pub fn splice(
+        &mut self,
+        model: &str,
+        id: &str,
+        field: &str,
+        at: usize,
+        delete: usize,
+        insert: &str,
+    ) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.splice(model, id, field, at, delete, insert)?))
+    }
+
+    /// As [`Store::increment_json`](crate::Store::increment_json).
+    pub fn increment_json(&mut self, model: &str, id: &str, field: &str, by: i64) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.increment(model, id, field, by)?))
+    }
+
+    /// The record of that id; `None` if there is none or it is deleted.
+    pub fn get_json(&mut self, model: &str, id: &str) -> Result<Option<Record>> {
+        Ok(self.tx.get(model, id)?)
+    }
+
+    /// The records that the query finds.
+    pub fn query_json(&mut self, query: &Query) -> Result<Page> {
+        Ok(self.tx.query(query)?)
+    }
+}
+
+impl std::fmt::Debug for Transaction<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transaction")
+    }
+}

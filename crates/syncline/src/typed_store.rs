@@ -1,0 +1,245 @@
+//! The typed face of the store: the structs that `models!` makes, over the JSON face.
+
+use std::marker::PhantomData;
+
+use serde_json::Value;
+use syncline_core::filter::Order;
+use syncline_engine::query::Query;
+
+use crate::error::{Error, Result};
+use crate::observe::{Diff, LiveQuery};
+use crate::store::{Record, Saved, Store};
+use crate::transaction::Transaction;
+use crate::typed::{Comparable, Condition, CounterField, Mismatch, Model, OrderBy, SetField, TextField, changed, from_json, to_json};
+
+impl From<Mismatch> for Error {
+    fn from(mismatch: Mismatch) -> Self {
+        match mismatch {
+            Mismatch::Record { model, place, message } => {
+                Self::Type { model: model.to_owned(), reason: format!("{place}{message}") }
+            }
+            Mismatch::Struct { model, message } => Self::Type { model: model.to_owned(), reason: message },
+        }
+    }
+}
+
+impl Store {
+    /// Saves a record: creates it, or updates the one that has its key. Only fields whose value differs from
+    /// the stored one are written; to change some fields of a record others edit too, use [`Store::update`].
+    pub async fn save<M: Model>(&self, record: &M) -> Result<Saved<M>> {
+        typed(self.save_json(M::NAME, to_save(record)?).await?)
+    }
+
+    /// Changes a record: `act` gets it as it stands, and only what it changed is written.
+    pub async fn update<M: Model>(&self, id: &str, act: impl Fn(&mut M) + Send + 'static) -> Result<Saved<M>> {
+        let id = id.to_owned();
+        self.transaction(move |tx| tx.update(&id, act)).await
+    }
+
+    /// The record of that id; `None` if there is none or it is deleted.
+    pub async fn get<M: Model>(&self, id: &str) -> Result<Option<M>> {
+        self.get_json(M::NAME, id).await?.map(from_json).transpose().map_err(Error::from)
+    }
+
+    /// Deletes a record.
+    pub async fn delete<M: Model>(&self, id: &str) -> Result<Saved<M>> {
+        typed(self.delete_json(M::NAME, id).await?)
+    }
+
+    /// Brings a deleted record back as it was.
+    pub async fn undelete<M: Model>(&self, id: &str) -> Result<Saved<M>> {
+        typed(self.undelete_json(M::NAME, id).await?)
+    }
+
+    /// Asks for records: narrow it down, then [`TypedQuery::all`], [`TypedQuery::count`] or [`TypedQuery::observe`].
+    pub fn query<M: Model>(&self) -> TypedQuery<M> {
+        TypedQuery { store: self.clone(), query: Query::new(M::NAME), model: PhantomData }
+    }
+
+    /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points. Concurrent edits of
+    /// the same text merge character by character.
+    pub async fn edit_text<M: Model>(
+        &self,
+        id: &str,
+        field: TextField<M>,
+        at: usize,
+        delete: usize,
+        insert: &str,
+    ) -> Result<Saved<M>> {
+        typed(self.splice(M::NAME, id, field.name(), at, delete, insert).await?)
+    }
+
+    /// Turns a text into this one with few edits, so that concurrent edits elsewhere in it survive.
+    pub async fn set_text<M: Model>(&self, id: &str, field: TextField<M>, text: &str) -> Result<Saved<M>> {
+        let patch = Record::from_iter([(field.name().to_owned(), Value::from(text))]);
+        typed(self.update_json(M::NAME, id, patch).await?)
+    }
+
+    /// Adds to a counter; concurrent additions add up.
+    pub async fn increment<M: Model>(&self, id: &str, field: CounterField<M>, by: i64) -> Result<Saved<M>> {
+        typed(self.increment_json(M::NAME, id, field.name(), by).await?)
+    }
+
+    /// Adds an element to a set; it stays against a concurrent removal.
+    pub async fn add<M: Model, E: Comparable>(
+        &self,
+        id: &str,
+        field: SetField<M, E>,
+        element: impl Into<E> + Send,
+    ) -> Result<Saved<M>> {
+        let element = element.into().into_value();
+        typed(self.add_json(M::NAME, id, field.name(), &element).await?)
+    }
+
+    /// Removes an element from a set.
+    pub async fn remove<M: Model, E: Comparable>(
+        &self,
+        id: &str,
+        field: SetField<M, E>,
+        element: impl Into<E> + Send,
+    ) -> Result<Saved<M>> {
+        let element = element.into().into_value();
+        typed(self.remove_json(M::NAME, id, field.name(), &element).await?)
+    }
+
+    /// Follows every change of a model from now on.
+    pub fn observe<M: Model>(&self) -> crate::observe::Observer {
+        self.observe_json(Some(M::NAME.to_owned()))
+    }
+}
+
+impl Transaction<'_, '_> {
+    /// As [`Store::save`].
+    pub fn save<M: Model>(&mut self, record: &M) -> Result<Saved<M>> {
+        typed(self.save_json(M::NAME, &to_save(record)?)?)
+    }
+
+    /// As [`Store::update`].
+    pub fn update<M: Model>(&mut self, id: &str, act: impl FnOnce(&mut M)) -> Result<Saved<M>> {
+        let Some(before) = self.get::<M>(id)? else {
+            // The engine knows whether it is deleted or never was.
+            return typed(self.update_json(M::NAME, id, &Record::new())?);
+        };
+        let mut after = before.clone();
+        act(&mut after);
+        typed(self.update_json(M::NAME, id, &changed(&before, &after)?)?)
+    }
+
+    /// As [`Store::get`].
+    pub fn get<M: Model>(&mut self, id: &str) -> Result<Option<M>> {
+        self.get_json(M::NAME, id)?.map(from_json).transpose().map_err(Error::from)
+    }
+
+    /// As [`Store::delete`].
+    pub fn delete<M: Model>(&mut self, id: &str) -> Result<Saved<M>> {
+        typed(self.delete_json(M::NAME, id)?)
+    }
+}
+
+/// A query of one model in the making.
+#[derive(Clone)]
+#[must_use = "a query does nothing until `all`, `first`, `count` or `observe` is called"]
+pub struct TypedQuery<M> {
+    store: Store,
+    query: Query,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> TypedQuery<M> {
+    /// Only records that match; several filters must all match.
+    pub fn filter(mut self, condition: Condition<M>) -> Self {
+        let filter: syncline_core::filter::Filter = condition.into();
+        self.query.condition = match self.query.condition {
+            syncline_engine::query::Condition::Filter(syncline_core::filter::Filter::All) => filter.into(),
+            syncline_engine::query::Condition::Filter(before) => (before & filter).into(),
+            syncline_engine::query::Condition::Where(_) => filter.into(),
+        };
+        self
+    }
+
+    /// Ordered by this next; the key decides among equals.
+    pub fn order(mut self, by: OrderBy<M>) -> Self {
+        self.query.order.push(Order::from(by));
+        self
+    }
+
+    /// At most so many.
+    pub fn limit(mut self, limit: u64) -> Self {
+        self.query.limit = Some(limit);
+        self
+    }
+
+    /// Without so many of the first.
+    pub fn offset(mut self, offset: u64) -> Self {
+        self.query.offset = offset;
+        self
+    }
+
+    /// The records.
+    pub async fn all(self) -> Result<Vec<M>> {
+        let page = self.store.query_json(self.query).await?;
+        page.records.into_iter().map(|record| Ok(from_json(record)?)).collect()
+    }
+
+    /// The first record.
+    pub async fn first(self) -> Result<Option<M>> {
+        Ok(self.limit(1).all().await?.pop())
+    }
+
+    /// How many there are.
+    pub async fn count(self) -> Result<u64> {
+        self.store.count_json(self.query).await
+    }
+
+    /// The result, and then each change of it.
+    pub fn observe(self) -> Live<M> {
+        Live { live: self.store.observe_query_json(self.query), model: PhantomData }
+    }
+}
+
+impl<M> std::fmt::Debug for TypedQuery<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.query.fmt(f)
+    }
+}
+
+/// A typed query that stays up to date.
+#[derive(Debug)]
+pub struct Live<M> {
+    live: LiveQuery,
+    model: PhantomData<fn() -> M>,
+}
+
+/// Result of a typed live query.
+#[derive(Clone, Debug)]
+pub struct LiveSnapshot<M> {
+    /// The records in the query's order, within its limit.
+    pub items: Vec<M>,
+    /// What changed since the snapshot before.
+    pub changes: Vec<Diff>,
+    /// Whether a peer has said that everything it had is here.
+    pub is_synced: bool,
+}
+
+impl<M: Model> Live<M> {
+    /// As [`LiveQuery::next`].
+    pub async fn next(&mut self) -> Option<Result<LiveSnapshot<M>>> {
+        Some(self.live.next().await?.and_then(|snapshot| {
+            let items: Result<Vec<M>, Mismatch> = snapshot.items.into_iter().map(from_json).collect();
+            Ok(LiveSnapshot { items: items?, changes: snapshot.changes, is_synced: snapshot.is_synced })
+        }))
+    }
+}
+
+/// The record as it is saved: an id that is still empty is to be generated.
+fn to_save<M: Model>(record: &M) -> Result<Record> {
+    let mut json = to_json(record)?;
+    if record.key().is_none() {
+        json.remove("id");
+    }
+    Ok(json)
+}
+
+fn typed<M: Model>(saved: Saved<Record>) -> Result<Saved<M>> {
+    Ok(Saved { record: from_json(saved.record)?, token: saved.token })
+}

@@ -1,0 +1,55 @@
+//! Two stores in one process meet over loopback QUIC.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use syncline::{Options, Query, Record, Store};
+
+const SDL: &str = r#"
+type Todo @model {
+  id: ID!
+  title: String!
+  done: Boolean
+  votes: Int @counter
+  steps: [String]
+  body: String @text
+}
+"#;
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn map(value: Value) -> Record {
+    value.as_object().unwrap().clone()
+}
+
+async fn all(store: &Store) -> Vec<Record> {
+    store.query_json(Query::new("Todo")).await.unwrap().records
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_stores_that_edited_apart_are_equal_after_they_met() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = Store::open(folder.path().join("a.db"), Options::new(SDL)).await.unwrap();
+    let b = Store::open(folder.path().join("b.db"), Options::new(SDL)).await.unwrap();
+    for n in 0..20 {
+        a.save_json("Todo", map(json!({"title": format!("a{n}"), "body": "hello", "votes": n}))).await.unwrap();
+        b.save_json("Todo", map(json!({"title": format!("b{n}")}))).await.unwrap();
+    }
+    let listener = a.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let report = b.sync_once(listener.url(), LONG).await.unwrap();
+    assert_eq!((report.sent_changes, report.received_changes), (20, 20));
+    assert_eq!(all(&a).await, all(&b).await);
+    assert_eq!(all(&a).await.len(), 40);
+    let idle = b.sync_once(listener.url(), LONG).await.unwrap();
+    assert_eq!((idle.sent_changes, idle.received_changes, idle.round_trips), (0, 0, 1));
+    assert!(idle.bytes_sent + idle.bytes_received <= 500, "{idle:?}");
+    let id = all(&b).await[0]["id"].as_str().unwrap().to_owned();
+    let _link = b.connect(listener.url()).unwrap();
+    let saved = a.splice("Todo", &id, "body", 0, 1, "J").await.unwrap();
+    b.wait_for(&saved.token.unwrap(), LONG).await.unwrap();
+    assert_eq!(all(&a).await, all(&b).await);
+    assert!(a.verify().await.unwrap().is_ok());
+    assert!(b.verify().await.unwrap().is_ok());
+    b.close().await.unwrap();
+    a.close().await.unwrap();
+}
