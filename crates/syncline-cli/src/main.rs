@@ -1,2 +1,99 @@
-//! The syncline program.
-fn main() {}
+//! The `syncline` program: stores, relays and sync from the terminal.
+//!
+//! `args` says what can be asked for; each other module does one kind of work with the library and says how
+//! it went. Data goes to stdout, messages and progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong
+//! usage, 3 timed out.
+
+mod args;
+mod demo;
+mod export;
+mod failure;
+mod import;
+mod init;
+mod json;
+mod output;
+mod query;
+mod records;
+mod relay;
+mod schema;
+mod status;
+mod store;
+mod sync;
+mod versions;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command, RelayCommand, SchemaCommand};
+use failure::{Failure, Outcome};
+use output::Out;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = start_logging().and_then(|()| run(cli.command));
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    if let Some(message) = failure.message() {
+        let label = output::styled("error:", "1;31", output::stderr_is_colored());
+        output::say(format_args!("{label} {}", message.trim_end()));
+    }
+    ExitCode::from(failure.code())
+}
+
+fn run(command: Command) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the system has no threads to give: {error}")))?;
+    runtime.block_on(async {
+        let mut out = Out::new();
+        dispatch(command, &mut out).await?;
+        out.flush()
+    })
+}
+
+async fn dispatch(command: Command, out: &mut Out) -> Outcome {
+    match command {
+        Command::Demo => demo::run(out).await,
+        Command::Init(args) => init::run(args).await,
+        Command::Save(args) => records::save(args, out).await,
+        Command::Update(args) => records::update(args, out).await,
+        Command::Get(args) => records::get(args, out).await,
+        Command::Delete(args) => records::delete(args, out).await,
+        Command::Undelete(args) => records::undelete(args, out).await,
+        Command::Edit(args) => records::edit(args, out).await,
+        Command::Increment(args) => records::increment(args, out).await,
+        Command::Document(args) => records::document(args, out).await,
+        Command::Query(args) => query::run(args, out).await,
+        Command::Watch(args) => watch::run(args, out).await,
+        Command::Import(args) => import::run(args, out).await,
+        Command::Export(args) => export::run(args, out).await,
+        Command::Relay(RelayCommand::Run(args)) => relay::run(args, out).await,
+        Command::Serve(args) => relay::serve(args, out).await,
+        Command::Sync(args) => sync::run(args, out).await,
+        Command::Status(args) => status::run(args, out).await,
+        Command::Vector(args) => versions::vector(args, out).await,
+        Command::Compare(args) => versions::compare(&args, out),
+        Command::History(args) => versions::history(args, out).await,
+        Command::Verify(args) => status::verify(args, out).await,
+        Command::Schema(SchemaCommand::Check(args)) => schema::check(&args, out),
+        Command::Schema(SchemaCommand::Diff(args)) => schema::diff(&args, out),
+    }
+}
+
+fn start_logging() -> Outcome {
+    let wanted = std::env::var("SYNCLINE_LOG").unwrap_or_default();
+    let filter = if wanted.is_empty() { "warn" } else { &wanted };
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        Failure::usage(format!("SYNCLINE_LOG=`{wanted}` cannot be used ({error}); a good value is `info` or `syncline_net=debug`"))
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::stderr_is_colored())
+        .init();
+    Ok(())
+}

@@ -1,0 +1,489 @@
+//! What the program understands on its command line, and what `--help` says about it.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+ID is a record's id, or a JSON object of its key fields. JSON is one object, or `-` to read it from stdin.
+Data goes to stdout, messages and progress to stderr.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 timed out.
+SYNCLINE_LOG sets what is logged to stderr: error, warn (default), info, debug, trace, or per module.
+
+First steps:
+  syncline demo
+  syncline init app.db --schema schema.graphql
+  syncline save app.db Todo '{\"title\":\"Buy milk\"}'
+  syncline relay run --data relay/ --listen 127.0.0.1:4433 --dev
+  syncline sync app.db 'syncline://127.0.0.1:4433?pin=…'";
+
+/// Records in a local SQLite file, saved at once and offline; replicas exchange changes over QUIC and converge.
+#[derive(Debug, Parser)]
+#[command(name = "syncline", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show two replicas and a relay part and meet again, narrated; needs nothing and leaves nothing behind
+    Demo,
+    /// Make a store from a schema, or give an existing one a newer schema
+    ///
+    /// A new schema may add and rename models, fields and enum values; nothing is lost. A change that
+    /// existing records cannot follow is refused, and the store stays as it was.
+    Init(InitArgs),
+    /// Save a record and print it; a key that exists updates that record
+    ///
+    /// Fields that are left out get their default, or null. With the key of an existing record in the
+    /// JSON only the named fields change. Saving over a deleted record brings it back.
+    Save(SaveArgs),
+    /// Change some fields of a record and print it
+    ///
+    /// Texts and lists are changed by their difference, so concurrent edits elsewhere in them survive.
+    Update(UpdateArgs),
+    /// Print a record
+    Get(RecordArgs),
+    /// Delete a record and print what it held; `undelete` brings it back
+    Delete(RecordArgs),
+    /// Bring a deleted record back, with the edits that were made meanwhile, and print it
+    Undelete(RecordArgs),
+    /// Edit a collaborative text (`@text`) in place and print the record
+    Edit(EditArgs),
+    /// Add to a counter (`@counter`) and print the record; increments of all replicas add up
+    Increment(IncrementArgs),
+    /// Write a record's Automerge document to stdout, loadable by any Automerge
+    Document(RecordArgs),
+    /// Print the records that match, one JSON object per line, in primary-key order unless ordered otherwise
+    Query(QueryArgs),
+    /// Print the records that match, then every difference as it happens, until interrupted
+    ///
+    /// NDJSON. First the result, a line `{"change":"result","index":N,"record":{…}}` for each record in
+    /// order, closed by `{"change":"ready","records":N,"is_synced":BOOL}`. Then the differences, to be applied
+    /// in order: `{"change":"inserted"|"updated","index":N,"record":{…}}`,
+    /// `{"change":"moved","from":N,"to":N,"record":{…}}`, `{"change":"removed","index":N,"record":{…}}`, and
+    /// `{"change":"synced"}` once a peer's changes have all arrived. Writes of other processes on the
+    /// same file show as well.
+    Watch(WatchArgs),
+    /// Import records from NDJSON, JSON (an array) or CSV
+    ///
+    /// Columns find their field by name, exactly first, then without regard to case, spaces, `_` and `-`:
+    /// "US Gross" fills usGross. Values are converted where the field's type leaves no doubt: cells of a
+    /// CSV to numbers and booleans (an empty cell is null, lists and objects are JSON), whole numbers written
+    /// as 7.0, and dates such as "Jun 12 1998" or "12-Jun-1998" to 1998-06-12. A number never becomes a
+    /// text. Every row is a whole record.
+    ///
+    /// Every row that does not fit is named with its row, line, field and reason. Without --skip-invalid
+    /// the whole file is checked first, and nothing is imported if a row does not fit.
+    ///
+    /// An import that was interrupted is simply run again: rows that bring their key update the record that
+    /// has it; --key FIELD names another field that tells records apart; all other rows get an id made from
+    /// the model, the row's number and its content, so the same file always means the same records, on every
+    /// replica. (A row that is changed or moved is another record then: use --key for files that change.)
+    ///
+    /// createdAt is kept where given, and updatedAt becomes the time of the change, so an export imported
+    /// into a new store exports the same bytes. Rows of other models, marked by `__typename`, are passed over.
+    Import(ImportArgs),
+    /// Print every record of a model, or of all, one JSON object per line, in primary-key order
+    ///
+    /// Prints only what is safe on disk. Without MODEL, a store of several models marks each line with
+    /// "__typename", which `import` understands.
+    Export(ExportArgs),
+    /// Run a relay
+    #[command(subcommand)]
+    Relay(RelayCommand),
+    /// Serve a store to peers directly, without a relay, until interrupted
+    ///
+    /// Prints `listening syncline://HOST:PORT?pin=HEX` when it is ready; peers sync with that URL.
+    Serve(ServeArgs),
+    /// Exchange changes with a relay or a peer; ends when both have what the other had
+    Sync(SyncArgs),
+    /// Show what a store holds, what waits to be sent, and who was met
+    Status(StoreArgs),
+    /// Print a store's causal position, or one record's, as a token
+    Vector(VectorArgs),
+    /// Compare two tokens: prints equal, before, after or concurrent
+    Compare(CompareArgs),
+    /// Show the changes of a record, oldest first: NDJSON, and a table on a terminal
+    History(HistoryArgs),
+    /// Check a store: SQLite's own check, every change against its hash, every table against its changes
+    Verify(StoreArgs),
+    /// Work on schema files
+    #[command(subcommand)]
+    Schema(SchemaCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The schema, in GraphQL SDL
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: PathBuf,
+    /// The namespace that replicas share; `default` unless named
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SaveArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model
+    pub(crate) model: String,
+    /// The record, or `-` to read it from stdin
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) json: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// The fields to change, or `-` to read them from stdin
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) json: String,
+}
+
+/// One record of a store.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model
+    pub(crate) model: String,
+    /// The record's id, or a JSON object of its key fields
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EditArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// The text field
+    pub(crate) field: String,
+    /// Where, in code points from 0
+    #[arg(long, value_name = "POS")]
+    pub(crate) at: usize,
+    /// How many code points to take out
+    #[arg(long, value_name = "N", default_value_t = 0, required_unless_present = "insert")]
+    pub(crate) delete: usize,
+    /// What to put in
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub(crate) insert: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IncrementArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// The counter field
+    pub(crate) field: String,
+    /// How much to add; negative to subtract
+    #[arg(value_name = "N", allow_negative_numbers = true)]
+    pub(crate) by: i64,
+}
+
+/// Which records, in which order.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model
+    pub(crate) model: String,
+    /// Which records, as an SQL condition: "done = false AND priority >= 3"
+    #[arg(long = "where", value_name = "EXPR", conflicts_with = "filter", allow_hyphen_values = true)]
+    pub(crate) where_text: Option<String>,
+    /// Which records, as AppSync filter JSON: '{"done":{"eq":false}}'
+    #[arg(long, value_name = "JSON")]
+    pub(crate) filter: Option<String>,
+    /// In which order: priority:desc,title
+    #[arg(long, value_name = "FIELD[:desc],…")]
+    pub(crate) order: Option<String>,
+    /// At most so many records
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Leave out so many of the first
+    #[arg(long, value_name = "N", conflicts_with = "after")]
+    pub(crate) offset: Option<u64>,
+    /// Go on behind the page that ended with this token (a limited query names it on stderr)
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) after: Option<String>,
+    /// Print the number of records instead
+    #[arg(long, conflicts_with_all = ["order", "explain", "after"])]
+    pub(crate) count: bool,
+    /// Print the SQL and SQLite's plan instead
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Leave out so many of the first
+    #[arg(long, value_name = "N")]
+    pub(crate) offset: Option<u64>,
+}
+
+/// What an imported file looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One JSON object per line
+    Ndjson,
+    /// An array of JSON objects, or objects one after the other
+    Json,
+    /// A line of column names, then one record per line
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model
+    pub(crate) model: String,
+    /// The file to import, or `-` for stdin
+    pub(crate) file: PathBuf,
+    /// The file's format; told by its name and first character unless given
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// The field that tells records apart: a row updates the record that has its value
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) key: Option<String>,
+    /// Import the rows that fit, name and count the others
+    #[arg(long)]
+    pub(crate) skip_invalid: bool,
+    /// Print the counts as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model; all unless given
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RelayCommand {
+    /// Keep and forward changes for any number of replicas and namespaces, until interrupted
+    ///
+    /// Prints `listening syncline://HOST:PORT?pin=HEX` when it is ready; replicas sync with that URL. Port 0
+    /// picks a free one. A relay needs no schema. A --dev relay opens a namespace on first contact, for
+    /// whoever can reach it.
+    Run(RelayRunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RelayRunArgs {
+    /// The folder for the relay's files; made if missing
+    #[arg(long, value_name = "DIR", required_unless_present = "config")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where to listen, as HOST:PORT
+    #[arg(long, value_name = "ADDR", value_parser = listen_address, required_unless_present = "config")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Settings and limits in TOML; what stands on the command line goes before it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Run without authentication, for development: everybody who reaches the relay may read and write
+    #[arg(long)]
+    pub(crate) dev: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// Where to listen, as HOST:PORT; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The other end: syncline://HOST:PORT?pin=HEX
+    pub(crate) url: String,
+    /// Trust the certificates in this PEM file instead of a pin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The login token for the relay
+    #[arg(long, value_name = "JWT")]
+    pub(crate) token: Option<String>,
+    /// Stay connected and exchange changes live, until interrupted
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Give up after this time (500ms, 30s, 2m); the store keeps what has arrived
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Print what was exchanged as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A store, shown to people or programs.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VectorArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model
+    #[arg(requires = "id")]
+    pub(crate) model: Option<String>,
+    /// The record's id, or a JSON object of its key fields
+    pub(crate) id: Option<String>,
+    /// Print the token with its entries as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// One token
+    pub(crate) left: String,
+    /// Another token
+    pub(crate) right: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// Print NDJSON on a terminal, too
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemaCommand {
+    /// Check schema files: errors and warnings with line, column, excerpt and suggestion
+    Check(SchemaCheckArgs),
+    /// Say what opening a store with another schema means for its records
+    Diff(SchemaDiffArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaCheckArgs {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Refuse what would be a warning
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaDiffArgs {
+    /// The schema that stores have now
+    pub(crate) old: PathBuf,
+    /// The schema that shall replace it
+    pub(crate) new: PathBuf,
+    /// Print the differences as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let unreadable = || format!("`{text}` is no HOST:PORT; a good one is 127.0.0.1:4433, or [::]:4433 for all addresses");
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(unreadable)?;
+    let port: u16 = port.parse().map_err(|_| unreadable())?;
+    if host.is_empty() || host.contains([':', '/']) {
+        return Err(unreadable());
+    }
+    let mut found = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| format!("the name `{host}` cannot be resolved: {error}"))?;
+    found.next().ok_or_else(|| format!("the name `{host}` has no address"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unreadable = || format!("`{text}` is no time; good ones are 500ms, 30s and 2m");
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..digits].parse().map_err(|_| unreadable())?;
+    let seconds = match &text[digits..] {
+        "ms" => number / 1000.0,
+        "s" | "" => number,
+        "m" | "min" => number * 60.0,
+        "h" => number * 3600.0,
+        _ => return Err(unreadable()),
+    };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) | Err(_) => Err(unreadable()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        for bad in ["", "s", "-1s", "0s", "5 days", "1e400s", "1.2.3s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn listening_takes_addresses_and_names_and_says_what_a_good_one_is() {
+        assert_eq!(listen_address("[::1]:0"), Ok(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))));
+        assert!(listen_address("localhost:4433").is_ok_and(|address| address.port() == 4433));
+        for bad in ["4433", ":4433", "127.0.0.1", "127.0.0.1:99999", "http://localhost:80"] {
+            let said = listen_address(bad).unwrap_err();
+            assert!(said.contains("127.0.0.1:4433"), "{bad}: {said}");
+        }
+    }
+
+    #[test]
+    fn text_to_insert_and_numbers_to_add_may_begin_with_a_minus() {
+        let parsed = Cli::try_parse_from(["syncline", "edit", "a.db", "Todo", "1", "body", "--at", "0", "--insert", "-x"]);
+        assert!(parsed.is_ok(), "{parsed:?}");
+        let parsed = Cli::try_parse_from(["syncline", "increment", "a.db", "Todo", "1", "votes", "-3"]).unwrap();
+        assert!(matches!(parsed.command, Command::Increment(IncrementArgs { by: -3, .. })));
+        assert!(Cli::try_parse_from(["syncline", "edit", "a.db", "Todo", "1", "body", "--at", "0"]).is_err());
+    }
+}

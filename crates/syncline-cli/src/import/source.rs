@@ -1,0 +1,463 @@
+//! Rows of a file, one after the other, whatever its format; a file is never in memory as a whole.
+
+use std::cell::Cell;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
+
+use crate::args::Format;
+use crate::failure::{Failure, Outcome};
+
+/// Longest line of an NDJSON file. A record holds less than 8 MiB.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+
+/// One row of a file.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// From 1.
+    pub(super) number: u64,
+    /// The line of the file on which it starts, from 1.
+    pub(super) line: u64,
+    /// Its columns; or why it cannot be read.
+    pub(super) columns: Result<Map<String, Value>, String>,
+    /// Where in the file the reader stands behind it, in bytes.
+    pub(super) read_bytes: u64,
+}
+
+/// Takes rows, and says when it has enough.
+pub(super) type Emit<'a> = dyn FnMut(Row) -> ControlFlow<()> + 'a;
+
+/// A file to import.
+pub(super) struct Source {
+    /// As the user named it.
+    name: String,
+    path: PathBuf,
+    format: Format,
+    bytes: u64,
+    /// What came from stdin, kept until the end.
+    _spooled: Option<NamedTempFile>,
+}
+
+impl Source {
+    /// Looks at the file and decides on its format.
+    pub(super) fn open(path: &Path, format: Option<Format>) -> Outcome<Self> {
+        let spooled = if path == Path::new("-") { Some(spool(io::stdin().lock())?) } else { None };
+        let name = match spooled {
+            Some(_) => "stdin".to_owned(),
+            None => path.display().to_string(),
+        };
+        let path = spooled.as_ref().map_or(path, |file| file.path()).to_owned();
+        let unreadable = |error: io::Error| Failure::unreadable(&path, &error);
+        let metadata = std::fs::metadata(&path).map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+        }
+        let first = first_byte(&path).map_err(unreadable)?;
+        let format = match format.or_else(|| told_by_name(&path)).or_else(|| told_by_content(first)) {
+            Some(format) => format,
+            None => {
+                return Err(Failure::usage(format!(
+                    "neither its name nor its first character tells the format of {name}: add --format ndjson, json or csv"
+                )));
+            }
+        };
+        let bytes = metadata.len();
+        Ok(Self { name, path, format, bytes, _spooled: spooled })
+    }
+
+    /// The file's name, for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file's length.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether every value is text that its field must give a type.
+    pub(super) fn is_untyped(&self) -> bool {
+        self.format == Format::Csv
+    }
+
+    /// Emits every row. Fails where the file cannot be read any further.
+    pub(super) fn read(&self, emit: &mut Emit<'_>) -> Outcome {
+        let file = File::open(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
+        let mut reader = BufReader::with_capacity(256 << 10, file);
+        skip_byte_order_mark(&mut reader).map_err(|error| self.cut_off(&error))?;
+        match self.format {
+            Format::Ndjson => self.read_lines(reader, emit),
+            Format::Json => self.read_json(reader, emit),
+            Format::Csv => self.read_csv(reader, emit),
+        }
+    }
+
+    fn cut_off(&self, error: &dyn fmt::Display) -> Failure {
+        Failure::failed(format!("{} cannot be read: {error}", self.name))
+    }
+
+    fn read_lines(&self, mut reader: BufReader<File>, emit: &mut Emit<'_>) -> Outcome {
+        let mut line = Vec::new();
+        let (mut number, mut at, mut read_bytes) = (0, 0, 0);
+        loop {
+            line.clear();
+            let taken = reader
+                .by_ref()
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line)
+                .map_err(|error| self.cut_off(&error))?;
+            if taken == 0 {
+                return Ok(());
+            }
+            at += 1;
+            read_bytes += taken as u64;
+            if taken as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+                let message = format!("line {at} is longer than {LINE_BYTES_MAX} bytes; is it NDJSON?");
+                return Err(self.cut_off(&message));
+            }
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            number += 1;
+            let columns = serde_json::from_slice(&line).map_err(|error| in_line(&error)).and_then(object);
+            if emit(Row { number, line: at, columns, read_bytes }).is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_json(&self, reader: BufReader<File>, emit: &mut Emit<'_>) -> Outcome {
+        let position = Rc::new(Position::default());
+        let mut reader = Counted { inner: reader, position: Rc::clone(&position) };
+        let first = reader.inner.fill_buf().map_err(|error| self.cut_off(&error))?;
+        let is_array = first.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        let mut stopped = false;
+        let mut json = serde_json::Deserializer::from_reader(reader);
+        let rows = Rows { position: &position, emit, stopped: &mut stopped };
+        let outcome = if is_array {
+            json.deserialize_seq(rows).and_then(|()| json.end())
+        } else {
+            rows.one_by_one(&mut json)
+        };
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(_) if stopped => Ok(()),
+            Err(error) => Err(Failure::failed(format!("{} is not valid JSON: {error}", self.name))),
+        }
+    }
+
+    fn read_csv(&self, reader: BufReader<File>, emit: &mut Emit<'_>) -> Outcome {
+        let mut csv = csv::ReaderBuilder::new().from_reader(reader);
+        let headers = csv.headers().map_err(|error| self.cut_off(&csv_fault(&error)))?.clone();
+        let mut record = csv::StringRecord::new();
+        let mut number = 0;
+        loop {
+            let line = csv.position().line();
+            let columns = match csv.read_record(&mut record) {
+                Ok(false) => return Ok(()),
+                Ok(true) => Ok(headers
+                    .iter()
+                    .zip(record.iter())
+                    .map(|(header, cell)| (header.to_owned(), Value::String(cell.to_owned())))
+                    .collect()),
+                Err(error) if error.is_io_error() => return Err(self.cut_off(&error)),
+                Err(error) => Err(csv_fault(&error)),
+            };
+            number += 1;
+            // Blank lines before a row count for the reader, not for its place.
+            let line = record.position().map_or(line, |position| position.line().max(line));
+            if emit(Row { number, line, columns, read_bytes: csv.position().byte() }).is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Names of the columns, where they stand at the head of the file.
+    pub(super) fn headers(&self) -> Outcome<Vec<String>> {
+        if self.format != Format::Csv {
+            return Ok(Vec::new());
+        }
+        let file = File::open(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
+        let mut csv = csv::ReaderBuilder::new().from_reader(BufReader::new(file));
+        let headers = csv.headers().map_err(|error| self.cut_off(&csv_fault(&error)))?;
+        Ok(headers.iter().map(str::to_owned).collect())
+    }
+}
+
+fn spool(mut input: impl Read) -> Outcome<NamedTempFile> {
+    let failed = |error: io::Error| Failure::failed(format!("stdin cannot be kept in a temporary file: {error}"));
+    let mut file = NamedTempFile::new().map_err(failed)?;
+    io::copy(&mut input, &mut file).map_err(failed)?;
+    file.flush().map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    Ok(file)
+}
+
+fn told_by_name(path: &Path) -> Option<Format> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
+        "json" => Some(Format::Json),
+        "csv" => Some(Format::Csv),
+        _ => None,
+    }
+}
+
+fn told_by_content(first: Option<u8>) -> Option<Format> {
+    match first {
+        Some(b'[') => Some(Format::Json),
+        // An empty file has no rows in any format.
+        Some(b'{') | None => Some(Format::Ndjson),
+        Some(_) => None,
+    }
+}
+
+fn first_byte(path: &Path) -> io::Result<Option<u8>> {
+    let mut reader = BufReader::new(File::open(path)?);
+    skip_byte_order_mark(&mut reader)?;
+    for byte in reader.bytes() {
+        let byte = byte?;
+        if !byte.is_ascii_whitespace() {
+            return Ok(Some(byte));
+        }
+    }
+    Ok(None)
+}
+
+fn skip_byte_order_mark(reader: &mut impl BufRead) -> io::Result<()> {
+    if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        reader.consume(3);
+    }
+    Ok(())
+}
+
+fn object(value: Value) -> Result<Map<String, Value>, String> {
+    let found = match value {
+        Value::Object(columns) => return Ok(columns),
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+    };
+    Err(format!("a row is an object like {{\"title\":\"Big\"}}, found {found}"))
+}
+
+/// A syntax error within one line: the row says which.
+fn in_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    format!("not valid JSON: {what} at column {}", error.column())
+}
+
+fn csv_fault(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("it has {len} cells, and the first line names {expected_len} columns")
+        }
+        csv::ErrorKind::Utf8 { err, .. } => format!("cell {} is not text in UTF-8", err.field() + 1),
+        _ => error.to_string(),
+    }
+}
+
+/// Where a reader stands.
+#[derive(Default)]
+struct Position {
+    bytes: Cell<u64>,
+    newlines: Cell<u64>,
+}
+
+/// Counts what passes, exactly: the JSON parser reads byte by byte.
+struct Counted<R> {
+    inner: R,
+    position: Rc<Position>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let newlines = buffer[..count].iter().filter(|byte| **byte == b'\n').count();
+        self.position.bytes.set(self.position.bytes.get() + count as u64);
+        self.position.newlines.set(self.position.newlines.get() + newlines as u64);
+        Ok(count)
+    }
+}
+
+/// Emits the elements of an array while it is parsed.
+struct Rows<'a, 'e> {
+    position: &'a Position,
+    emit: &'a mut Emit<'e>,
+    stopped: &'a mut bool,
+}
+
+impl Rows<'_, '_> {
+    /// Values that follow each other without an array around them.
+    fn one_by_one<'de, R: serde_json::de::Read<'de>>(
+        mut self,
+        json: &mut serde_json::Deserializer<R>,
+    ) -> serde_json::Result<()> {
+        let mut number = 0;
+        // `end` succeeds where only blanks are left; elsewhere it stops at the next value, unread.
+        while json.end().is_err() {
+            let element = Element { position: self.position }.deserialize(&mut *json)?;
+            number += 1;
+            if self.pass_on(number, element).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, number: u64, (line, value): (u64, Value)) -> ControlFlow<()> {
+        let read_bytes = self.position.bytes.get();
+        (self.emit)(Row { number, line, columns: object(value), read_bytes })
+    }
+}
+
+impl<'de> Visitor<'de> for Rows<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        let mut number = 0;
+        while let Some(element) = elements.next_element_seed(Element { position: self.position })? {
+            number += 1;
+            if self.pass_on(number, element).is_break() {
+                *self.stopped = true;
+                return Err(serde::de::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One element, with the line on which it starts.
+struct Element<'a> {
+    position: &'a Position,
+}
+
+impl<'de> DeserializeSeed<'de> for Element<'_> {
+    type Value = (u64, Value);
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(u64, Value), D::Error> {
+        let line = self.position.newlines.get() + 1;
+        Ok((line, Value::deserialize(json)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source(name: &str, content: &str) -> (tempfile::TempDir, Outcome<Source>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let source = Source::open(&path, None);
+        (folder, source)
+    }
+
+    /// Every row as (number, line, columns), and how the file ended.
+    fn rows(name: &str, content: &str) -> (Vec<(u64, u64, Result<Value, String>)>, Outcome) {
+        let (_folder, source) = source(name, content);
+        let mut rows = Vec::new();
+        let outcome = source.unwrap().read(&mut |row: Row| {
+            rows.push((row.number, row.line, row.columns.map(Value::Object)));
+            ControlFlow::Continue(())
+        });
+        (rows, outcome)
+    }
+
+    #[test]
+    fn a_json_array_is_read_element_by_element_with_lines() {
+        let (rows, outcome) = rows("a.json", "[\n {\"a\": 1}, {\"a\": 2},\n\n {\n\"a\": 3},\n 4]\n");
+        outcome.unwrap();
+        assert_eq!(rows[..3], [
+            (1, 2, Ok(json!({"a": 1}))),
+            (2, 2, Ok(json!({"a": 2}))),
+            (3, 4, Ok(json!({"a": 3}))),
+        ]);
+        let (number, line, fault) = &rows[3];
+        assert_eq!((*number, *line), (4, 6));
+        assert!(fault.as_ref().unwrap_err().contains("found a number"));
+    }
+
+    #[test]
+    fn an_array_that_breaks_off_says_where() {
+        let (rows, outcome) = rows("a.json", "[{\"a\": 1},\n {\"a\": ]");
+        assert_eq!(rows.len(), 1);
+        let said = outcome.unwrap_err();
+        let said = said.message().unwrap();
+        assert!(said.contains("a.json is not valid JSON") && said.contains("line 2 column 8"), "{said}");
+    }
+
+    #[test]
+    fn objects_may_follow_each_other_without_an_array() {
+        let (rows, outcome) = rows("a.json", "{\"a\":\n1}\n{\"a\":2}\n");
+        outcome.unwrap();
+        assert_eq!(rows, [(1, 1, Ok(json!({"a": 1}))), (2, 3, Ok(json!({"a": 2})))]);
+    }
+
+    #[test]
+    fn a_broken_line_does_not_hide_the_next() {
+        let (rows, outcome) = rows("a.ndjson", "\u{feff}{\"a\":1}\n\n{\"a\":\n{\"a\":3}");
+        outcome.unwrap();
+        assert_eq!(rows[0], (1, 1, Ok(json!({"a": 1}))));
+        assert_eq!((rows[1].0, rows[1].1), (2, 3));
+        assert!(rows[1].2.as_ref().unwrap_err().contains("column 5"), "{:?}", rows[1].2);
+        assert_eq!(rows[2], (3, 4, Ok(json!({"a": 3}))));
+    }
+
+    #[test]
+    fn a_csv_row_with_too_few_cells_does_not_hide_the_next() {
+        let (rows, outcome) = rows("a.csv", "a,b\n1,\"two\nlines\"\n3\n4,5\n");
+        outcome.unwrap();
+        assert_eq!(rows[0], (1, 2, Ok(json!({"a": "1", "b": "two\nlines"}))));
+        assert_eq!((rows[1].0, rows[1].1), (2, 4));
+        assert!(rows[1].2.as_ref().unwrap_err().contains("1 cells"), "{:?}", rows[1].2);
+        assert_eq!(rows[2], (3, 5, Ok(json!({"a": "4", "b": "5"}))));
+    }
+
+    #[test]
+    fn reading_stops_when_enough_was_read() {
+        for (name, content) in [("a.json", "[{},{},{}]"), ("a.ndjson", "{}\n{}\n{}"), ("a.csv", "a\n1\n2\n3\n")] {
+            let (_folder, source) = source(name, content);
+            let mut count = 0;
+            let outcome = source.unwrap().read(&mut |_| {
+                count += 1;
+                if count == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            outcome.unwrap();
+            assert_eq!(count, 2, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_format_is_told_by_the_name_or_the_first_character() {
+        for (name, content, format) in [
+            ("a.CSV", "x", Format::Csv),
+            ("a.jsonl", "x", Format::Ndjson),
+            ("a.txt", "  [", Format::Json),
+            ("a", "{}", Format::Ndjson),
+        ] {
+            let (_folder, source) = source(name, content);
+            assert_eq!(source.unwrap().format, format, "{name}");
+        }
+        let (_folder, unknown) = source("a.txt", "title,year\n");
+        let said = unknown.err().unwrap();
+        assert_eq!(said.code(), 2);
+        assert!(said.message().unwrap().contains("--format"));
+    }
+}

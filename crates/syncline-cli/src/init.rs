@@ -1,0 +1,56 @@
+//! `init`: a new store, or a newer schema for an old one.
+
+use std::path::Path;
+
+use syncline::schema::{self, Schema};
+use syncline::{Create, Options, Store};
+
+use crate::args::InitArgs;
+use crate::failure::{Failure, Outcome};
+use crate::output::{counted, say, stderr_is_colored};
+use crate::store;
+
+pub(crate) async fn run(args: InitArgs) -> Outcome {
+    let sdl = std::fs::read_to_string(&args.schema).map_err(|error| Failure::unreadable(&args.schema, &error))?;
+    let file = args.schema.display().to_string();
+    let parsed = schema::parse(&file, &sdl)
+        .map_err(|found| Failure::failed(format!("the schema was refused\n\n{}", found.render(stderr_is_colored()))))?;
+    if !parsed.warnings.is_empty() {
+        say(parsed.warnings.render(stderr_is_colored()));
+    }
+    let mut options = Options::new(sdl).file_name(file);
+    if let Some(namespace) = &args.namespace {
+        options = options.namespace(namespace);
+    }
+    if args.db.exists() {
+        return update(&args.db, options.create(Create::Never), &parsed.schema).await;
+    }
+    let store = Store::open(&args.db, options.create(Create::New)).await?;
+    let namespace = store.namespace().to_owned();
+    store.close().await?;
+    say(format_args!("made {} with {}, namespace `{namespace}`", args.db.display(), models(&parsed.schema)));
+    Ok(())
+}
+
+/// Gives an existing store the schema, unless its records cannot follow.
+async fn update(db: &Path, options: Options, new: &Schema) -> Outcome {
+    let old = store::with(db, async |store| Ok(store.schema().cloned())).await?;
+    let store = Store::open(db, options).await?;
+    store.close().await?;
+    let changes = old.map(|old| schema::changes(&old, new)).unwrap_or_default();
+    if changes.is_empty() {
+        say(format_args!("{} is a store already and has this schema; nothing changed", db.display()));
+        return Ok(());
+    }
+    say(format_args!("{} has the new schema now:", db.display()));
+    for change in changes {
+        say(format_args!("  {change}"));
+    }
+    Ok(())
+}
+
+fn models(schema: &Schema) -> String {
+    let names: Vec<&str> = schema.models.iter().map(|model| model.name.as_str()).collect();
+    let count = counted(names.len() as u64, "model");
+    if names.len() > 8 { count } else { format!("{count} ({})", names.join(", ")) }
+}

@@ -1,0 +1,66 @@
+//! Commands that work on one record: save, update, get, delete, undelete, edit, increment, document.
+
+use std::io::IsTerminal;
+
+use crate::args::{EditArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
+use crate::failure::{Failure, Outcome};
+use crate::output::Out;
+use crate::{json, store};
+
+pub(crate) async fn save(args: SaveArgs, out: &mut Out) -> Outcome {
+    let record = json::object(&args.json, "the record")?;
+    let saved = store::with(&args.db, async |store| Ok(store.save_json(&args.model, record).await?)).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn update(args: UpdateArgs, out: &mut Out) -> Outcome {
+    let patch = json::object(&args.json, "the patch")?;
+    let RecordArgs { db, model, id } = args.record;
+    let saved = store::with(&db, async |store| Ok(store.update_json(&model, &id, patch).await?)).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn get(args: RecordArgs, out: &mut Out) -> Outcome {
+    let RecordArgs { db, model, id } = args;
+    match store::with(&db, async |store| Ok(store.get_json(&model, &id).await?)).await? {
+        Some(record) => out.json(&record),
+        None => Err(Failure::failed(format!(
+            "there is no {model} {id}; if it was deleted, `undelete` brings it back"
+        ))),
+    }
+}
+
+pub(crate) async fn delete(args: RecordArgs, out: &mut Out) -> Outcome {
+    let RecordArgs { db, model, id } = args;
+    let saved = store::with(&db, async |store| Ok(store.delete_json(&model, &id).await?)).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn undelete(args: RecordArgs, out: &mut Out) -> Outcome {
+    let RecordArgs { db, model, id } = args;
+    let saved = store::with(&db, async |store| Ok(store.undelete_json(&model, &id).await?)).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn edit(args: EditArgs, out: &mut Out) -> Outcome {
+    let EditArgs { record: RecordArgs { db, model, id }, field, at, delete, insert } = args;
+    let splice = async |store: &syncline::Store| Ok(store.splice(&model, &id, &field, at, delete, &insert).await?);
+    let saved = store::with(&db, splice).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn increment(args: IncrementArgs, out: &mut Out) -> Outcome {
+    let IncrementArgs { record: RecordArgs { db, model, id }, field, by } = args;
+    let increment = async |store: &syncline::Store| Ok(store.increment_json(&model, &id, &field, by).await?);
+    let saved = store::with(&db, increment).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn document(args: RecordArgs, out: &mut Out) -> Outcome {
+    if std::io::stdout().is_terminal() {
+        return Err(Failure::usage("the document is binary: redirect it to a file, as in `… > record.automerge`"));
+    }
+    let RecordArgs { db, model, id } = args;
+    let bytes = store::with(&db, async |store| Ok(store.document(&model, &id).await?)).await?;
+    out.bytes(&bytes)
+}
