@@ -483,7 +483,7 @@ impl std::fmt::Display for Action<'_> {
             OpType::Delete => f.write_str("delete"),
             OpType::Increment(by) => write!(f, "increment {by}"),
             OpType::Make(kind) => write!(f, "make {kind}"),
-            other => write!(f, "{other:?}"),
+            OpType::MarkBegin(_) | OpType::MarkEnd(_) => f.write_str("mark"),
         }
     }
 }

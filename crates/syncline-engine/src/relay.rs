@@ -152,7 +152,9 @@ impl Relay {
                 session::Output::Event(Event::Asked { namespace, token, .. }) => {
                     self.answer(now, connection, &namespace, token.as_deref());
                 }
-                other => self.outputs.push_back(RelayOutput::Engine(on(connection, other))),
+                output @ (session::Output::Send { .. } | session::Output::Close { .. } | session::Output::Event(_)) => {
+                    self.outputs.push_back(RelayOutput::Engine(on(connection, output)));
+                }
             }
         }
     }
@@ -192,7 +194,9 @@ impl Relay {
         while let Some(output) = engine.poll_output() {
             self.outputs.push_back(match output {
                 Output::Sync(seq) => RelayOutput::Sync { namespace: namespace.to_owned(), seq },
-                other => RelayOutput::Engine(other),
+                output @ (Output::Send { .. } | Output::Close { .. } | Output::Commit(_) | Output::Session(..)) => {
+                    RelayOutput::Engine(output)
+                }
             });
         }
         if let Err(error) = engine.health() {

@@ -1,5 +1,7 @@
 //! One store by itself: saves, edits, transactions, reopening, identity.
 
+#![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
+
 use serde_json::{Map, Value, json};
 use syncline_engine::{Create, Durability, OnDisk, Options, Source, Store, StoreError};
 

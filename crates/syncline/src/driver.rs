@@ -30,12 +30,18 @@ const FOLLOWERS_LAG_MAX: usize = 4096;
 /// What a write does after its transaction was committed, or failed to.
 pub(crate) type Answer = Box<dyn FnOnce(std::result::Result<(), Arc<StoreError>>) + Send>;
 
+/// A write that is whole by itself.
+pub(crate) type Write = Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>;
+
+/// Work that needs the engine for itself.
+pub(crate) type Exclusive = Box<dyn FnOnce(&mut Engine, Now) + Send>;
+
 /// Something for the engine's thread to do.
 pub(crate) enum Message {
     /// A write that is whole by itself: it may share a transaction with others.
-    Write(Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>),
+    Write(Write),
     /// Work that needs the store for itself: the app's transactions, status, exports.
-    Exclusive(Box<dyn FnOnce(&mut Engine, Now) + Send>),
+    Exclusive(Exclusive),
     /// A fact for the engine.
     Input(Input),
     /// The syncer has ended a sync that began at this position.
@@ -267,7 +273,7 @@ impl EngineThread {
     }
 
     /// Runs the write and all that wait behind it in one transaction.
-    fn write_group(&mut self, first: Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>, now: Now) {
+    fn write_group(&mut self, first: Write, now: Now) {
         let mut group = vec![first];
         let mut next = None;
         while group.len() < GROUP_MAX && next.is_none() {

@@ -259,7 +259,7 @@ impl Store {
                 endpoint.dial(&address, trust).await.map_err(|error| Error::Connect(error.to_string()))?;
             let config = config(&options, true);
             let run = Running::start(&self.inner.driver, connection, true, config).await?;
-            let outcome = run.to_the_end(&mut progress).await;
+            let outcome = run.until_over(&mut progress).await;
             add(&mut total, &outcome.counters);
             if outcome.finished {
                 return Ok(report(&total));
@@ -348,7 +348,7 @@ impl LinkTask {
                     () = self.ended.wait() => running.finish(),
                     () = running.over() => {}
                 }
-                let outcome = running.to_the_end(&mut |_| {}).await;
+                let outcome = running.until_over(&mut |_| {}).await;
                 (outcome.reason, outcome.again)
             }
         }
@@ -377,7 +377,7 @@ async fn accept_all(driver: Driver, endpoint: Endpoint, mut ended: Ended) {
                                 () = ended.wait() => running.finish(),
                                 () = running.over() => {}
                             }
-                            running.to_the_end(&mut |_| {}).await;
+                            running.until_over(&mut |_| {}).await;
                         }
                     }
                 });
@@ -438,7 +438,7 @@ impl Running {
     }
 
     /// Waits until the connection is over and what arrived was handed over; tells progress meanwhile.
-    async fn to_the_end(self, progress: &mut (impl FnMut(Progress) + Send)) -> Outcome {
+    async fn until_over(self, progress: &mut (impl FnMut(Progress) + Send)) -> Outcome {
         let mut events = self.driver.shared().events.subscribe();
         let closed = self.connection.closed();
         tokio::pin!(closed);

@@ -230,10 +230,8 @@ impl LiveQuery {
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        match event {
-            Event::Commit(commit) => commit.changes.iter().any(|change| change.model == self.query.model),
-            _ => false,
-        }
+        let Event::Commit(commit) = event else { return false };
+        commit.changes.iter().any(|change| change.model == self.query.model)
     }
 }
 

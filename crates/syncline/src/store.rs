@@ -235,12 +235,9 @@ impl Store {
                 let mut failed = None;
                 let outcome = engine.write(now, |tx| {
                     tx.together(|tx| {
-                        act(&mut Transaction::new(tx, &namespace)).map_err(|error| match error {
-                            Error::Store(error) => error,
-                            other => {
-                                failed = Some(other);
-                                StoreError::Aborted(String::new())
-                            }
+                        act(&mut Transaction::new(tx, &namespace)).map_err(|error| {
+                            failed = Some(error);
+                            StoreError::Aborted("by the app".to_owned())
                         })
                     })
                 });

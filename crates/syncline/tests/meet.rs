@@ -1,5 +1,7 @@
 //! Two stores in one process meet over loopback QUIC.
 
+#![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -164,7 +164,7 @@ const MARK_EVERY: u64 = 256;
 
 /// Marks a row of a replica if one is due, so that walks along the replica stay short.
 pub(crate) fn mark(db: &Connection, replica: i64, counter: u64, seq: u64) -> Result<()> {
-    if counter % MARK_EVERY == 0 {
+    if counter.is_multiple_of(MARK_EVERY) {
         db.prepare_cached("INSERT OR REPLACE INTO syncline_marks(replica, counter, seq) VALUES(?1, ?2, ?3)")
             .and_then(|mut s| s.execute(params![replica, counter as i64, seq as i64]))
             .doing("marking a row of the log")?;
