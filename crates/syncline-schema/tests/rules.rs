@@ -205,7 +205,6 @@ fn synclines_own_directives_reach_the_representation() {
     assert_eq!(field(task, "priority").merge, Merge::Max);
     assert_eq!(field(task, "due").merge, Merge::Min);
     assert_eq!(field(task, "mood").merge, Merge::Latest);
-    assert!(field(task, "collapsed").local);
     assert_eq!(field(task, "done").default, Some(false.into()));
     assert!(schema.model("Draft").unwrap().local);
     assert_eq!(

@@ -96,7 +96,7 @@ const KNOWN: &[Known] = &[
     known("belongsTo", &[Place::Field], &["fields"]),
     known("manyToMany", &[Place::Field], &["relationName", "limit"]),
     known("auth", &[Place::Model, Place::Field], &["rules"]),
-    known("local", &[Place::Model, Place::Field], &[]),
+    known("local", &[Place::Model], &[]),
     known("text", &[Place::Field], &["rich"]),
     known("counter", &[Place::Field], &[]),
     known("set", &[Place::Field], &[]),
