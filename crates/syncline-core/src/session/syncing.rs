@@ -391,9 +391,13 @@ impl Syncing {
             return Err(Stop::Renewed);
         }
         if now.replica != self.me.replica && self.held.is_none() {
-            self.me = now;
+            let old = std::mem::replace(&mut self.me, now).replica;
             self.renewals += 1;
             self.frontier = 0;
+            let is_forked = store.tip(old).map_err(Stop::store)?.is_some_and(|tip| tip.forked);
+            if is_forked && self.filter.forget(old) {
+                io.send(Lane::Control, Forked { replicas: vec![old] });
+            }
             io.send(Lane::Control, Renewed { replica: self.me.replica });
         }
         Ok(())
