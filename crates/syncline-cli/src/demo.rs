@@ -104,6 +104,8 @@ async fn relay_killed(stage: &mut Stage, scene: &mut Scene<'_>, note: &str, old:
     phone.undelete_json("Note", old).await?;
     let pending = |status: syncline::Status| status.store.outbox.pending;
     let (of_laptop, of_phone) = (pending(laptop.status().await?), pending(phone.status().await?));
+    scene.say("The laptop turns Buy into Get and adds 10 likes. The phone renames the note, adds 1 like, and brings")?;
+    scene.say("the old list back.")?;
     scene.say(&format!("No relay, no error: {of_laptop} changes of the laptop and {of_phone} of the phone wait in their outboxes."))?;
     scene.say("The relay starts again on the same port; both dial it by themselves.")?;
     stage.restart_relay().await?;

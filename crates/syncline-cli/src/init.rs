@@ -1,8 +1,6 @@
 //! `init`: a new store, or a newer schema for an old one.
 
-use std::path::Path;
-
-use syncline::schema::{self, Schema};
+use syncline::schema::{self, ChangeKind, Schema};
 use syncline::{Create, Options, Store};
 
 use crate::args::InitArgs;
@@ -23,7 +21,7 @@ pub(crate) async fn run(args: InitArgs) -> Outcome {
         options = options.namespace(namespace);
     }
     if args.db.exists() {
-        return update(&args.db, options.create(Create::Never), &parsed.schema).await;
+        return update(&args, options.create(Create::Never), &parsed.schema).await;
     }
     let store = Store::open(&args.db, options.create(Create::New)).await?;
     let namespace = store.namespace().to_owned();
@@ -33,16 +31,25 @@ pub(crate) async fn run(args: InitArgs) -> Outcome {
 }
 
 /// Gives an existing store the schema, unless its records cannot follow.
-async fn update(db: &Path, options: Options, new: &Schema) -> Outcome {
-    let old = store::with(db, async |store| Ok(store.schema().cloned())).await?;
-    let store = Store::open(db, options).await?;
-    store.close().await?;
+async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
+    let db = args.db.display();
+    let old = store::with(&args.db, async |store| Ok(store.schema().cloned())).await?;
     let changes = old.map(|old| schema::changes(&old, new)).unwrap_or_default();
+    let removed: Vec<String> =
+        changes.iter().filter(|change| change.kind == ChangeKind::Removed).map(|change| format!("\n  {change}")).collect();
+    if !removed.is_empty() && !args.accept_removals {
+        return Err(Failure::failed(format!(
+            "{db} is a store already, and this schema lacks what it has; it was left as it was:{}\n\
+             if that is meant, add --accept-removals: nothing is lost, and it comes back with its schema",
+            removed.concat()
+        )));
+    }
+    Store::open(&args.db, options).await?.close().await?;
     if changes.is_empty() {
-        say(format_args!("{} is a store already and has this schema; nothing changed", db.display()));
+        say(format_args!("{db} is a store already and has this schema; nothing changed"));
         return Ok(());
     }
-    say(format_args!("{} has the new schema now:", db.display()));
+    say(format_args!("{db} has the new schema now:"));
     for change in changes {
         say(format_args!("  {change}"));
     }

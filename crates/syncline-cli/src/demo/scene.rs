@@ -102,7 +102,8 @@ impl<'o> Scene<'o> {
         let differs = left != right;
         let mark = if differs { "≠" } else { " " };
         let line = format!("     {field:<6} {left}{padding} {mark} {right}");
-        let line = if differs { styled(line, YELLOW, self.colored) } else { line };
+        let line = line.trim_end();
+        let line = if differs { styled(line, YELLOW, self.colored) } else { line.to_owned() };
         self.line(&line)
     }
 
