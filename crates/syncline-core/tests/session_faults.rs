@@ -208,6 +208,31 @@ fn copies_of_one_store_part_when_they_meet() {
     assert_eq!(phone.rows(), 15);
 }
 
+/// Two copies of a log agree on its id and may agree on a position. A batch sent on a guess from there was once
+/// counted, and the cursor then covered rows that had never been sent.
+#[test]
+fn a_guess_that_fits_only_a_copy_of_the_log_does_not_count() {
+    let (mut phone, mut copy) = (MemStore::new("phone"), MemStore::new("copy"));
+    let (mut relay, mut laptop) = (MemStore::new("relay"), MemStore::new("laptop"));
+    write_many(&mut phone, 2);
+    copy.become_copy_of(&phone);
+    write_many(&mut phone, 2);
+    write_many(&mut copy, 2);
+    meet_well(&mut copy, &mut laptop, Role::Peer, 1);
+    // The relay was once at the laptop's address.
+    let mut link = Link::new(dialing("laptop"), Config::new(Role::Relay), 2);
+    link.connect(&mut phone, &mut relay);
+    link.run(&mut phone, &mut relay);
+    write_many(&mut phone, 2);
+    let mut link = Link::new(dialing("laptop"), Config::new(Role::Peer), 3);
+    link.connect(&mut phone, &mut laptop);
+    link.run(&mut phone, &mut laptop);
+    check_cursor(&laptop, &phone);
+    meet_well(&mut phone, &mut laptop, Role::Peer, 4);
+    assert_eq!(phone.names(), laptop.names());
+    assert_eq!(phone.rows(), 8);
+}
+
 #[test]
 fn a_fork_found_between_others_is_told_to_those_who_sync_later() {
     let mut phone = MemStore::new("phone");

@@ -72,6 +72,7 @@ impl Introducing {
             head: committed,
             cursor: known.cursor,
             base,
+            base_chain: chain_of_log(base, store)?,
             complete,
             delta,
             staged: staged(store)?,
@@ -132,7 +133,7 @@ impl Introducing {
             chain: cursor.map_or(Chain::EMPTY, |cursor| cursor.chain),
             ..Held::default()
         };
-        let receiving = Receiving::new(cursor, welcome.head, config.credit, true, said);
+        let receiving = Receiving::new(cursor, welcome.head, config.credit, None, said);
         let owes_vector = owes_vector(&hello, welcome.cursor.as_ref());
         let waits = Waits {
             vector: welcome.more,
@@ -240,7 +241,10 @@ pub(super) fn welcome<S: SessionStore>(
     };
     let mut sending = Sending::new(position, committed, hello.credit.into());
     sending.peer_holds_parts(&hello.staged);
-    let receiving = Receiving::new(known.cursor, hello.head, config.credit, false, said);
+    // A dialer that guesses begins at its base. Positions alone may agree by chance, in a copy of its log.
+    let guess_fits = known.cursor.is_some_and(|cursor| (cursor.seq, cursor.chain) == (hello.base, hello.base_chain));
+    let wrong_guess = (!guess_fits && hello.base > 0).then_some(hello.base);
+    let receiving = Receiving::new(known.cursor, hello.head, config.credit, wrong_guess, said);
     let owed_vector = owes_vector(&hello, known.cursor.as_ref());
     let waits = Waits { vector: owed_vector, verified: owed_vector };
     let mut syncing = Syncing::new(config, false, me.clone(), peer, sending, receiving, waits);

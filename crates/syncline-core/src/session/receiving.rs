@@ -47,8 +47,8 @@ pub(super) struct Receiving {
     credit: u64,
     received: u64,
     consumed: u64,
-    /// Whether the peer knows our position; before that it may have guessed.
-    position_known: bool,
+    /// A batch that was sent from here before the peer knew our position is of no use.
+    wrong_guess: Option<u64>,
     /// A part of another session's payload was ignored.
     interrupted: bool,
     /// What may be acknowledged once the disk has it.
@@ -87,7 +87,7 @@ pub(super) struct Incoming {
 }
 
 impl Receiving {
-    pub(super) fn new(cursor: Option<Cursor>, head: u64, credit: u32, position_known: bool, said: Held) -> Self {
+    pub(super) fn new(cursor: Option<Cursor>, head: u64, credit: u32, wrong_guess: Option<u64>, said: Held) -> Self {
         let position = cursor.map_or(0, |cursor| cursor.seq);
         Self {
             position,
@@ -99,7 +99,7 @@ impl Receiving {
             credit: credit.into(),
             received: 0,
             consumed: 0,
-            position_known,
+            wrong_guess,
             interrupted: false,
             pending: VecDeque::new(),
             ready: said,
@@ -191,16 +191,13 @@ impl Receiving {
 
     /// Whether the batch carries on from our position. One that was sent on a guess need not.
     fn continues(&self, batch: &Batch) -> Result<bool, PeerMisbehaved> {
-        let misplaced = PeerMisbehaved::Position { after: batch.after, position: self.position };
-        if batch.upto < batch.after || batch.upto > NUMBER_MAX || batch.head > NUMBER_MAX {
-            return Err(misplaced);
+        if batch.number == 1 && self.wrong_guess == Some(batch.after) {
+            return Ok(false);
         }
-        if batch.after <= self.position {
-            return Ok(true);
-        }
-        match !self.position_known && batch.number == 1 {
-            true => Ok(false),
-            false => Err(misplaced),
+        let in_range = batch.upto >= batch.after && batch.upto <= NUMBER_MAX && batch.head <= NUMBER_MAX;
+        match in_range && batch.after == self.position {
+            true => Ok(true),
+            false => Err(PeerMisbehaved::Position { after: batch.after, position: self.position }),
         }
     }
 

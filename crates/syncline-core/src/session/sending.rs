@@ -103,16 +103,12 @@ impl Sending {
         self.peer_staged = staged.iter().map(|part| (part.payload, part.bytes)).collect();
     }
 
-    /// The peer has said where it stands. What was sent on a guess counts if it continues that.
+    /// The peer has said where it stands. What was sent on a guess counts if it begins there.
     pub(super) fn resume(&mut self, position: u64, credit: u64) {
         self.credit = credit;
         self.acked = position;
         self.start = position;
-        let guessed_right = self.optimistic_after.is_some_and(|after| after <= position);
-        if guessed_right {
-            self.sent = self.sent.max(position);
-            self.told = self.told.max(position);
-        } else {
+        if self.optimistic_after != Some(position) {
             self.sent = position;
             self.told = position;
             self.last_row = 0;

@@ -118,6 +118,9 @@ pub struct Hello {
     pub cursor: Option<Cursor>,
     /// `delta` lists what grew after this position of the dialer's log.
     pub base: u64,
+    /// The log's chain there. A batch that follows the hello begins there, and counts only if the
+    /// acceptor's cursor says the same.
+    pub base_chain: Chain,
     /// Whether `delta` is all of that. Otherwise the rest follows the welcome as [`VectorPart`]s.
     pub complete: bool,
     /// Vector entries that grew; the dialer's own stands in `intro`.
