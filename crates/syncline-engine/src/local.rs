@@ -8,7 +8,7 @@ use syncline_core::change::Change;
 use syncline_core::edit::{Edits, ObjectEdit, ObjectKind};
 use syncline_core::genesis::{self, Content, Genesis};
 use syncline_core::ids::{Chain, Dot, RecordId};
-use syncline_core::record::{self, NewRecord, RecordKey, RecordView};
+use syncline_core::record::{self, NewRecord, RecordKey, RecordView, Splice};
 use syncline_core::state::{EditError, Writer};
 use syncline_schema::{Model, Schema};
 
@@ -154,6 +154,32 @@ impl<'a> Tx<'a> {
         self.edit(model, id, |view| Ok(view.splice(field, at, delete, insert)?))
     }
 
+    /// Several splices of one text as one change, each on what the one before left. Returns the change's
+    /// position without reading the record: what a keystroke costs must not grow with the text.
+    pub fn splices(&mut self, model: &str, id: &str, field: &str, splices: &[Splice]) -> Result<Option<(Dot, Chain)>> {
+        let (schema, model) = (self.schema()?, self.model(model)?);
+        let mut working = self.existing(schema, model, id)?;
+        let outcome = self.splice_existing(model, id, &mut working, field, splices);
+        self.give_back(working);
+        outcome
+    }
+
+    fn splice_existing(
+        &mut self,
+        model: &'a Model,
+        id: &str,
+        working: &mut Working,
+        field: &str,
+        splices: &[Splice],
+    ) -> Result<Option<(Dot, Chain)>> {
+        if !working.is_alive() {
+            return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true });
+        }
+        let edits = self.view(model, working)?.splices(field, splices)?;
+        let changed = self.append_edits(model, working, &edits, self.now_ms)?;
+        Ok(self.last_dot().filter(|_| changed && !model.local))
+    }
+
     /// Adds to a counter.
     pub fn increment(&mut self, model: &str, id: &str, field: &str, by: i64) -> Result<Saved> {
         self.edit(model, id, |view| Ok(view.increment(field, by)?))
@@ -252,6 +278,14 @@ impl<'a> Tx<'a> {
         edits: &Edits,
         time: i64,
     ) -> Result<Saved> {
+        let changed = self.append_edits(model, working, edits, time)?;
+        let mut saved = self.saved(schema, model, working);
+        saved.dot = self.last_dot().filter(|_| changed && !model.local);
+        Ok(saved)
+    }
+
+    /// Makes the changes that do the edits. Whether there are any.
+    fn append_edits(&mut self, model: &Model, working: &mut Working, edits: &Edits, time: i64) -> Result<bool> {
         let changes = if edits.objects.is_empty() {
             self.build(model, working, edits, time)?.into_iter().collect()
         } else {
@@ -260,9 +294,7 @@ impl<'a> Tx<'a> {
         for change in &changes {
             self.append_own(working, change, model.local)?;
         }
-        let mut saved = self.saved(schema, model, working);
-        saved.dot = self.last_dot().filter(|_| !model.local && !changes.is_empty());
-        Ok(saved)
+        Ok(!changes.is_empty())
     }
 
     fn build(&mut self, model: &Model, working: &mut Working, edits: &Edits, time: i64) -> Result<Option<Change>> {

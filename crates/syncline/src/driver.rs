@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use syncline_core::ids::{Chain, Dot};
+use syncline_core::record::Splice;
 use syncline_core::vector::Token;
 use syncline_engine::{ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -40,6 +42,8 @@ pub(crate) type Exclusive = Box<dyn FnOnce(&mut Engine, Now) + Send>;
 pub(crate) enum Message {
     /// A write that is whole by itself: it may share a transaction with others.
     Write(Write),
+    /// An edit of a text; those of one text that wait together become one change.
+    Splice(TextEdit),
     /// Work that needs the store for itself: the app's transactions, status, exports.
     Exclusive(Exclusive),
     /// A fact for the engine.
@@ -56,6 +60,27 @@ pub(crate) enum Message {
     Detach(ConnectionId),
     /// Close the store and end.
     Close(oneshot::Sender<std::result::Result<(), StoreError>>),
+}
+
+/// An edit of a text.
+pub(crate) struct TextEdit {
+    pub(crate) text: Arc<TextName>,
+    pub(crate) splice: Splice,
+    pub(crate) answer: Option<oneshot::Sender<Result<Option<(Dot, Chain)>>>>,
+}
+
+/// Which text.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TextName {
+    pub(crate) model: String,
+    pub(crate) id: String,
+    pub(crate) field: String,
+}
+
+/// What shares a transaction.
+enum Grouped {
+    Write(Write),
+    Splices(Arc<TextName>, Vec<TextEdit>),
 }
 
 /// Somebody who waits until the store holds what a token names.
@@ -245,7 +270,8 @@ impl EngineThread {
 
     fn take(&mut self, message: Message, now: Now) {
         match message {
-            Message::Write(first) => self.write_group(first, now),
+            Message::Write(first) => self.write_group(Grouped::Write(first), now),
+            Message::Splice(edit) => self.write_group(Grouped::Splices(Arc::clone(&edit.text), vec![edit]), now),
             Message::Exclusive(act) => act(&mut self.engine, now),
             Message::Input(input) => self.engine.handle(now, input),
             Message::Synced(seq, outcome) => {
@@ -273,19 +299,27 @@ impl EngineThread {
     }
 
     /// Runs the write and all that wait behind it in one transaction.
-    fn write_group(&mut self, first: Write, now: Now) {
+    fn write_group(&mut self, first: Grouped, now: Now) {
         let mut group = vec![first];
         let mut next = None;
-        while group.len() < GROUP_MAX && next.is_none() {
+        let mut count = 1;
+        while count < GROUP_MAX && next.is_none() {
             match self.inbox.try_recv() {
-                Ok(Message::Write(write)) => group.push(write),
+                Ok(Message::Write(write)) => group.push(Grouped::Write(write)),
+                Ok(Message::Splice(edit)) => join(&mut group, edit),
                 Ok(other) => next = Some(other),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
+            count += 1;
         }
         let mut answers = Vec::with_capacity(group.len());
         let outcome = self.engine.write(now, |tx| {
-            answers.extend(group.into_iter().map(|write| write(tx)));
+            for grouped in group {
+                match grouped {
+                    Grouped::Write(write) => answers.push(write(tx)),
+                    Grouped::Splices(text, edits) => answers.push(splice(tx, &text, edits)),
+                }
+            }
             Ok(())
         });
         let outcome = outcome.map_err(Arc::new);
@@ -295,11 +329,7 @@ impl EngineThread {
         if let Some(next) = next {
             self.deliver();
             let now = self.now();
-            if let Message::Close(answer) = next {
-                let _ = answer.send(self.engine.close(now));
-            } else {
-                self.take(next, now);
-            }
+            self.take(next, now);
         }
     }
 
@@ -359,6 +389,39 @@ impl EngineThread {
             let _ = wait.answer.send(());
         }
     }
+}
+
+/// Puts an edit beside the one before it if both are of one text.
+fn join(group: &mut Vec<Grouped>, edit: TextEdit) {
+    match group.last_mut() {
+        Some(Grouped::Splices(text, edits)) if *text == edit.text => edits.push(edit),
+        Some(_) | None => group.push(Grouped::Splices(Arc::clone(&edit.text), vec![edit])),
+    }
+}
+
+/// Does the edits of one text, as one change if all of them fit, each alone otherwise.
+fn splice(tx: &mut Tx<'_>, text: &TextName, edits: Vec<TextEdit>) -> Answer {
+    let (splices, answers): (Vec<Splice>, Vec<_>) = edits.into_iter().map(|edit| (edit.splice, edit.answer)).unzip();
+    let together = tx.single(|tx| tx.splices(&text.model, &text.id, &text.field, &splices));
+    let outcomes: Vec<_> = match together {
+        Ok(dot) => splices.iter().map(|_| Ok(dot)).collect(),
+        Err(_) => splices
+            .iter()
+            .map(|one| tx.single(|tx| tx.splices(&text.model, &text.id, &text.field, std::slice::from_ref(one))))
+            .collect(),
+    };
+    Box::new(move |committed| {
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            let outcome = match (outcome, &committed) {
+                (Ok(dot), Ok(())) => Ok(dot),
+                (Err(error), _) => Err(Error::from(error)),
+                (Ok(_), Err(error)) => Err(Error::Commit(Arc::clone(error))),
+            };
+            if let Some(answer) = answer {
+                let _ = answer.send(outcome);
+            }
+        }
+    })
 }
 
 /// The thread that makes commits durable.

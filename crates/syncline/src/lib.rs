@@ -23,6 +23,7 @@ mod observe;
 mod options;
 mod status;
 mod store;
+mod text;
 mod transaction;
 pub mod typed;
 mod typed_store;
@@ -35,6 +36,7 @@ pub use observe::{Diff, LiveQuery, Observed, Observer, Snapshot};
 pub use options::Options;
 pub use status::{LinkStatus, Status};
 pub use store::{AckState, Audience, Record, Saved, Store};
+pub use text::Text;
 pub use transaction::Transaction;
 pub use typed_store::{Live, LiveSnapshot, TypedQuery};
 

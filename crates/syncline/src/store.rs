@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use syncline_core::ids::Dot;
+use syncline_core::ids::{Chain, Dot};
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_engine::query::{Page, Query};
 use syncline_engine::{HistoryEntry, Reader, Source, StoreError, Tx, VerifyReport};
@@ -383,10 +383,11 @@ pub enum AckState {
 }
 
 pub(crate) fn with_token(namespace: &str, saved: syncline_engine::Saved) -> Saved<Record> {
-    let token = saved.dot.map(|(dot, chain)| {
-        Token::new(namespace, [(dot.replica, TokenEntry { counter: dot.counter, chain })])
-    });
-    Saved { record: saved.record, token }
+    Saved { record: saved.record, token: saved.dot.map(|dot| token_of(namespace, dot)) }
+}
+
+pub(crate) fn token_of(namespace: &str, (dot, chain): (Dot, Chain)) -> Token {
+    Token::new(namespace, [(dot.replica, TokenEntry { counter: dot.counter, chain })])
 }
 
 impl From<&str> for Options {

@@ -55,3 +55,25 @@ async fn two_stores_that_edited_apart_are_equal_after_they_met() {
     b.close().await.unwrap();
     a.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fast_typing_is_saved_whole_and_says_what_did_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("a.db"), Options::new(SDL)).await.unwrap();
+    let saved = store.save_json("Todo", map(json!({"title": "t"}))).await.unwrap();
+    let id = saved.record["id"].as_str().unwrap().to_owned();
+    let mut text = store.text_json("Todo", &id, "body");
+    let typed: String = ('a'..='z').cycle().take(500).collect();
+    for (at, letter) in typed.chars().enumerate() {
+        text.splice(at, 0, &letter.to_string());
+    }
+    assert!(text.flush().await.unwrap().is_some());
+    assert_eq!(text.read().await.unwrap(), Some(typed.clone()));
+    text.splice(9_999, 0, "beyond");
+    text.splice(0, 1, "A");
+    assert!(text.flush().await.unwrap_err().to_string().contains("500 characters"));
+    assert_eq!(text.read().await.unwrap(), Some(format!("A{}", &typed[1..])));
+    let changes = store.history("Todo", &id).await.unwrap().len();
+    assert!(changes < 400, "{changes} changes for 500 keystrokes that waited together");
+    assert!(store.verify().await.unwrap().is_ok());
+}

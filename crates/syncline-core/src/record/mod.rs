@@ -39,6 +39,7 @@ pub use create::create_edits;
 pub use encode::{decode_scalar, encode_scalar};
 pub use foreign::{ForeignChange, check_foreign};
 pub use key::RecordKey;
+pub use patch::Splice;
 pub use time::rfc3339;
 pub use view::RecordView;
 

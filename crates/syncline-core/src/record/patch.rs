@@ -13,6 +13,17 @@ use super::{LIVE, element_key, encode, nested_key, null_key, some_key};
 use crate::change::MAX_COUNTER;
 use crate::edit::{Edits, ObjectEdit, RootEdit};
 
+/// One edit of a text. Positions in code points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splice {
+    /// First character concerned.
+    pub at: usize,
+    /// How many characters go.
+    pub delete: usize,
+    /// What comes.
+    pub insert: String,
+}
+
 impl RecordView<'_> {
     /// The edits that give the fields named in `patch` their new values; empty if nothing changes.
     ///
@@ -72,24 +83,32 @@ impl RecordView<'_> {
 
     /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points.
     pub fn splice(&self, field: &str, at: usize, delete: usize, insert: &str) -> Result<Edits, InvalidRecord> {
+        self.splices(field, &[Splice { at, delete, insert: insert.to_owned() }])
+    }
+
+    /// Several splices of one text, each on what the one before left.
+    pub fn splices(&self, field: &str, splices: &[Splice]) -> Result<Edits, InvalidRecord> {
         let mut edit = Patch::new(*self);
         let Some(FieldKind::Text { .. }) = self.model.field(field).map(|field| &field.kind) else {
             return Err(self.wrong_kind(field, "a text (`String @text`)"));
         };
         let key = self.document_key(field);
-        if let Some(text) = self.document.and_then(|document| document.text(key)) {
-            let length = text.chars().count();
-            if at.checked_add(delete).is_none_or(|end| end > length) {
+        let mut length = self.document.and_then(|document| document.text_len(key)).unwrap_or(0);
+        for Splice { at, delete, insert } in splices {
+            if at.checked_add(*delete).is_none_or(|end| end > length) {
                 let message = format!("it has {length} characters: {delete} cannot go at position {at}");
                 return Err(self.invalid(field, &message));
             }
+            length = length - delete + insert.chars().count();
+            if *delete > 0 || !insert.is_empty() {
+                let (key, at, delete, insert) = (key.to_owned(), *at, *delete, insert.clone());
+                edit.edits.objects.push(ObjectEdit::Splice { key, at, delete, insert });
+            }
         }
-        if delete == 0 && insert.is_empty() {
+        if edit.edits.objects.is_empty() {
             return Ok(Edits::default());
         }
         edit.delete_if_visible(null_key(key));
-        let (key, insert) = (key.to_owned(), insert.to_owned());
-        edit.edits.objects.push(ObjectEdit::Splice { key, at, delete, insert });
         Ok(edit.finish())
     }
 
