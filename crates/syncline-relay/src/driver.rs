@@ -71,7 +71,7 @@ pub(crate) fn start(shelf: FolderShelf) -> Result<(Mailbox, watch::Receiver<()>)
         syncers,
         connections: BTreeMap::new(),
         started: Instant::now(),
-        looked: Instant::now(),
+        looked: None,
         stopping: None,
     };
     std::thread::Builder::new()
@@ -94,7 +94,8 @@ struct EngineThread {
     syncers: Syncers,
     connections: BTreeMap<u64, mpsc::UnboundedSender<Order>>,
     started: Instant,
-    looked: Instant,
+    /// When deadlines were looked at, unless one has come since.
+    looked: Option<Instant>,
     stopping: Option<Stopping>,
 }
 
@@ -137,7 +138,7 @@ impl EngineThread {
         match outcome {
             Ok(message) => Ok(Some(message)),
             Err(RecvTimeoutError::Timeout) => {
-                self.looked = self.started;
+                self.looked = None;
                 Ok(None)
             }
             Err(RecvTimeoutError::Disconnected) => Err(RecvTimeoutError::Disconnected),
@@ -193,10 +194,10 @@ impl EngineThread {
     }
 
     fn tick_if_due(&mut self) {
-        if self.looked.elapsed() < DEADLINES_EVERY {
+        if self.looked.is_some_and(|at| at.elapsed() < DEADLINES_EVERY) {
             return;
         }
-        self.looked = Instant::now();
+        self.looked = Some(Instant::now());
         let now = self.now();
         if self.relay.next_deadline().is_some_and(|at| at <= now.mono_ms) {
             self.relay.handle(now, Input::Tick);
@@ -284,4 +285,4 @@ impl EngineThread {
 }
 
 /// What peers are told at the end.
-const STOPPING: &str = "the relay is stopping";
+pub(crate) const STOPPING: &str = "the relay is stopping";

@@ -21,9 +21,9 @@
 //! ```
 //!
 //! **How it works.** The rules live in the engine's relay role; this crate gives them sockets,
-//! threads and files. One thread owns all stores and sessions ([`mod@driver`]), a few threads make
-//! commits durable ([`mod@syncer`]), and every connection is one task that hands frames over in
-//! both directions ([`mod@link`]). A peer that is slow, silent or hostile holds up only itself:
+//! threads and files. One thread owns all stores and sessions (`driver`), a few threads make
+//! commits durable (`syncer`), and every connection is one task that hands frames over in
+//! both directions (`link`). A peer that is slow, silent or hostile holds up only itself:
 //! what it sends is read no faster than the engine takes it, what it does not read is bounded, and
 //! whoever reads nothing for long is closed with "too slow".
 //!

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::driver::{Mailbox, Message};
+use crate::driver::{Mailbox, Message, STOPPING};
 
 /// Bytes of one connection that wait for the engine; the rest waits with the peer.
 const UNHANDLED_BYTES_MAX: usize = 2 << 20;
@@ -95,7 +95,7 @@ impl<'a> Outbox<'a> {
                 order = orders.recv() => match order {
                     Some(Order::Send(lane, frame)) => self.send(lane, frame),
                     Some(Order::Close(code, reason)) => return self.close(code, &reason).await,
-                    None => return self.close(CloseCode::GOING_AWAY, "the relay is stopping").await,
+                    None => return self.close(CloseCode::GOING_AWAY, STOPPING).await,
                 },
                 room = self.room(), if is_waiting => room.and_then(|()| self.advance()),
                 () = tokio::time::sleep_until(stalled), if is_waiting => self.give_up(),

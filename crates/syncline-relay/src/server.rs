@@ -1,7 +1,7 @@
 //! A running relay, as whoever started it sees it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use syncline_net::{Address, CloseCode, Endpoint, Identity, Limits, Pin, ServerCo
 use tokio::sync::{oneshot, watch};
 
 use crate::config::RelayConfig;
-use crate::driver::{self, Mailbox, Message};
+use crate::driver::{self, Mailbox, Message, STOPPING};
 use crate::error::{StartError, StopError};
 use crate::folder::DataFolder;
 use crate::link;
@@ -18,11 +18,16 @@ use crate::shelf::FolderShelf;
 /// How long peers may take to hear of the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How often, and how many times, to look whether the port is free.
+const PORT_LOOK_EVERY: Duration = Duration::from_millis(5);
+const PORT_LOOKS_MAX: u32 = 400;
+
 /// A running relay. [`stop`](Self::stop) ends it in good order; dropping it ends it at once, and
 /// its data folder is free soon after.
 #[derive(Debug)]
 pub struct Relay {
-    endpoint: Endpoint,
+    /// Until the relay is stopped: the socket lives as long as somebody has this.
+    endpoint: Mutex<Option<Endpoint>>,
     engine: Mailbox,
     ended: watch::Receiver<()>,
     local_addr: SocketAddr,
@@ -66,6 +71,7 @@ impl Relay {
         let stall_max = Duration::from_secs(config.limits.stall_seconds_max);
         tokio::spawn(accept(endpoint.clone(), engine.clone(), stall_max));
         let drain_max = Duration::from_secs(config.limits.drain_seconds_max);
+        let endpoint = Mutex::new(Some(endpoint));
         Ok(Self { endpoint, engine, ended, local_addr, pin, drain_max })
     }
 
@@ -77,7 +83,7 @@ impl Relay {
         let ip = match self.local_addr.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            other => other,
+            ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
         };
         Address::at(SocketAddr::new(ip, self.local_addr.port()), Some(self.pin)).to_string()
     }
@@ -109,22 +115,66 @@ impl Relay {
     /// Waits until the relay has ended, by [`stop`](Self::stop) or by a failure of its own. Then
     /// its data folder is free.
     pub async fn ended(&self) {
-        let mut ended = self.ended.clone();
-        while ended.changed().await.is_ok() {}
+        has_ended(self.ended.clone()).await;
     }
 
     /// Ends the relay: takes nobody new, ends every session in good order within
-    /// `drain_seconds_max`, closes every store, and frees port and folder. A second call waits for
-    /// nothing and reports [`StopError::Crashed`] if the relay had not ended by a stop.
+    /// `drain_seconds_max`, closes every store. Folder and port are free when this returns.
+    ///
+    /// Once it was called, the relay ends even if the future is dropped. A second call does
+    /// nothing but wait.
     pub async fn stop(&self) -> Result<(), StopError> {
+        let Some(endpoint) = self.take_endpoint() else {
+            self.ended().await;
+            return Ok(());
+        };
+        let ending = Ending {
+            endpoint,
+            engine: self.engine.clone(),
+            ended: self.ended.clone(),
+            local_addr: self.local_addr,
+            drain_max: self.drain_max,
+        };
+        // In a task of its own, so that nothing is left half-ended if nobody waits any longer.
+        tokio::spawn(ending.run()).await.unwrap_or(Err(StopError::Crashed))
+    }
+
+    fn take_endpoint(&self) -> Option<Endpoint> {
+        self.endpoint.lock().expect("nothing panics while it holds the endpoint").take()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(endpoint) = self.take_endpoint() {
+            endpoint.close(CloseCode::GOING_AWAY, STOPPING);
+            let (answer, _) = oneshot::channel();
+            self.engine.send(Message::Stop(Duration::ZERO, answer));
+        }
+    }
+}
+
+/// A relay that is being stopped.
+struct Ending {
+    endpoint: Endpoint,
+    engine: Mailbox,
+    ended: watch::Receiver<()>,
+    local_addr: SocketAddr,
+    drain_max: Duration,
+}
+
+impl Ending {
+    async fn run(self) -> Result<(), StopError> {
         self.endpoint.stop_accepting();
         let (answer, outcome) = oneshot::channel();
         self.engine.send(Message::Stop(self.drain_max, answer));
         let outcome = outcome.await;
-        self.ended().await;
-        self.endpoint.close(CloseCode::GOING_AWAY, "the relay is stopping");
+        has_ended(self.ended).await;
+        self.endpoint.close(CloseCode::GOING_AWAY, STOPPING);
         // Whoever does not hear of it notices by itself.
         let _ = tokio::time::timeout(LAST_WORDS, self.endpoint.wait_idle()).await;
+        drop(self.endpoint);
+        until_free(self.local_addr).await;
         match outcome {
             Ok(outcome) => Ok(outcome?),
             Err(_) => Err(StopError::Crashed),
@@ -132,12 +182,20 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.endpoint.close(CloseCode::GOING_AWAY, "the relay is stopping");
-        let (answer, _) = oneshot::channel();
-        self.engine.send(Message::Stop(Duration::ZERO, answer));
+async fn has_ended(mut ended: watch::Receiver<()>) {
+    while ended.changed().await.is_ok() {}
+}
+
+/// Waits until the system would give the port to somebody else: a socket is closed by a task that
+/// does not say when it has done so.
+async fn until_free(address: SocketAddr) {
+    for _ in 0..PORT_LOOKS_MAX {
+        if UdpSocket::bind(address).is_ok() {
+            return;
+        }
+        tokio::time::sleep(PORT_LOOK_EVERY).await;
     }
+    tracing::warn!(%address, "the port is not free yet");
 }
 
 fn open(data: &std::path::Path, namespaces_max: usize) -> Result<(Identity, FolderShelf), StartError> {
