@@ -19,7 +19,7 @@ use syncline_schema::Schema;
 use syncline_sim::vfs::{self, Registered};
 use syncline_sim::{Disk, SimHost, Survival};
 
-const SEEDS: u64 = 240;
+const SEEDS: u64 = 200;
 const LIVES: u64 = 6;
 const STEPS_MAX: u64 = 40;
 
@@ -83,22 +83,28 @@ fn power_cuts_neither_reissue_a_dot_nor_lose_what_has_left() {
 #[test]
 fn a_store_that_sends_what_is_only_committed_is_caught() {
     let faults = Faults { sends_committed: true, ..Faults::default() };
-    let seen = violations(faults, 40);
-    assert!(seen.contains(&Violation::Lost));
-    // A store whose continuity is not proven takes a new name, so that even then no dot is used twice.
-    assert!(!seen.contains(&Violation::Reissued));
+    assert!(is_seen(Violation::Lost, faults));
+}
+
+#[test]
+fn a_store_that_sends_too_early_still_uses_no_dot_twice_because_it_takes_a_new_name() {
+    let faults = Faults { sends_committed: true, ..Faults::default() };
+    for seed in 0..20 {
+        let story = World::new(seed, faults).run();
+        assert!(!story.violations.contains(&Violation::Reissued), "seed {seed}");
+    }
 }
 
 #[test]
 fn a_store_that_also_keeps_its_name_without_proof_reissues_dots() {
     let faults = Faults { sends_committed: true, keeps_side_file: true, ..Faults::default() };
-    assert!(violations(faults, 40).contains(&Violation::Reissued));
+    assert!(is_seen(Violation::Reissued, faults));
 }
 
 #[test]
 fn a_disk_that_lies_about_syncs_is_caught() {
     let faults = Faults { disk_lies: true, ..Faults::default() };
-    assert!(violations(faults, 40).contains(&Violation::Lost));
+    assert!(is_seen(Violation::Lost, faults));
 }
 
 #[test]
@@ -109,8 +115,9 @@ fn equal_seeds_tell_equal_stories() {
     }
 }
 
-fn violations(faults: Faults, seeds: u64) -> BTreeSet<Violation> {
-    (0..seeds).flat_map(|seed| World::new(seed, faults).run().violations).collect()
+/// Whether any of the seeds shows it.
+fn is_seen(violation: Violation, faults: Faults) -> bool {
+    (0..SEEDS).any(|seed| World::new(seed, faults).run().violations.contains(&violation))
 }
 
 /// One device, and everybody who ever got a change from it.
@@ -177,7 +184,7 @@ impl World {
             self.now_ms += 1;
             match self.dice.below("step", 10) {
                 0..=5 => self.write(&mut store)?,
-                6 => syncing = syncing.or(Some(Store::committed(&store))),
+                6 => syncing = syncing.or_else(|| Some(Store::committed(&store))),
                 7 => {
                     if let Some(seq) = syncing.take() {
                         store.synced(seq, syncer.sync());
