@@ -98,7 +98,12 @@ pub fn seed_sqlite(seed: u32) {
 fn with_registry<T>(act: impl FnOnce(&mut Registry) -> T) -> T {
     let mut guard: MutexGuard<'_, Option<Registry>> =
         REGISTRY.lock().expect("nothing panics while it holds the registry");
-    act(guard.get_or_insert_with(|| Registry { disks: BTreeMap::new(), next: 1, slept_us: 0, seed: Seed::new([0; 32]) }))
+    act(guard.get_or_insert_with(|| Registry {
+        disks: BTreeMap::new(),
+        next: 1,
+        slept_us: 0,
+        seed: Seed::new([0; 32]),
+    }))
 }
 
 /// Finds the disk that a path names.
@@ -291,7 +296,8 @@ mod tests {
     fn two_connections_share_a_write_ahead_log_and_exclude_each_other() {
         let place = register(&Disk::new([1; 32]));
         let (one, other) = (connect(&place), connect(&place));
-        one.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(n); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)").unwrap();
+        one.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(n); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)")
+            .unwrap();
         other.busy_timeout(std::time::Duration::ZERO).unwrap();
         assert_eq!(numbers(&other), Vec::<i64>::new());
         assert!(other.execute_batch("BEGIN IMMEDIATE").is_err());
@@ -308,7 +314,10 @@ mod tests {
             let disk = Disk::new([2; 32]);
             let place = register(&disk);
             let db = connect(&place);
-            db.execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; CREATE TABLE t(n)")).unwrap();
+            db.execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; CREATE TABLE t(n)"
+            ))
+            .unwrap();
             disk.sync_names().unwrap();
             db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (1)").unwrap();
             disk.cut_power();

@@ -260,9 +260,7 @@ impl EngineThread {
     }
 
     fn is_done(&self) -> bool {
-        self.stopping
-            .as_ref()
-            .is_some_and(|stopping| self.connections.is_empty() || Instant::now() >= stopping.until)
+        self.stopping.as_ref().is_some_and(|stopping| self.connections.is_empty() || Instant::now() >= stopping.until)
     }
 
     /// Closes the stores, and then everything that still stands.

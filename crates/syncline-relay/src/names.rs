@@ -78,8 +78,22 @@ mod tests {
     fn names_that_differ_have_files_that_differ_in_any_letter_case() {
         let long = "x".repeat(127);
         let names = [
-            "a", "A", "%41", "%61", ".", "..", "a.db", "a/b", "a\\b", "a:b", "~", "é",
-            &format!("{long}a"), &format!("{long}b"), &"É".repeat(64), &"È".repeat(64),
+            "a",
+            "A",
+            "%41",
+            "%61",
+            ".",
+            "..",
+            "a.db",
+            "a/b",
+            "a\\b",
+            "a:b",
+            "~",
+            "é",
+            &format!("{long}a"),
+            &format!("{long}b"),
+            &"É".repeat(64),
+            &"È".repeat(64),
         ];
         let files: BTreeSet<String> = names.iter().map(|name| file_name(name).to_lowercase()).collect();
         assert_eq!(files.len(), names.len());

@@ -1,8 +1,8 @@
 //! A running relay, as whoever started it sees it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use syncline_net::{Address, CloseCode, Endpoint, Identity, Limits, Pin, ServerConfig};
@@ -105,11 +105,7 @@ impl Relay {
         let (answer, counts) = oneshot::channel();
         self.engine.send(Message::Count(answer));
         let counts = counts.await.unwrap_or_default();
-        RelayStats {
-            connections: counts.connections,
-            namespaces: counts.namespaces,
-            changes: counts.changes,
-        }
+        RelayStats { connections: counts.connections, namespaces: counts.namespaces, changes: counts.changes }
     }
 
     /// Waits until the relay has ended, by [`stop`](Self::stop) or by a failure of its own. Then

@@ -52,9 +52,8 @@ impl Syncers {
         for _ in 0..THREADS {
             let (orders, inbox) = channel();
             let report = report.clone();
-            let thread = std::thread::Builder::new()
-                .name("relay-syncer".to_owned())
-                .spawn(move || run(&inbox, report))?;
+            let thread =
+                std::thread::Builder::new().name("relay-syncer".to_owned()).spawn(move || run(&inbox, report))?;
             threads.push((orders, thread));
         }
         Ok(Self { threads, namespaces: BTreeMap::new(), openings: 0 })

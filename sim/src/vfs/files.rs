@@ -5,8 +5,8 @@ use std::ffi::{c_int, c_void};
 
 use rusqlite::ffi::{
     SQLITE_BUSY, SQLITE_IOCAP_POWERSAFE_OVERWRITE, SQLITE_IOERR_FSTAT, SQLITE_IOERR_FSYNC, SQLITE_IOERR_READ,
-    SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE, SQLITE_NOTFOUND, SQLITE_OK,
-    SQLITE_SHM_LOCK, SQLITE_SHM_SHARED, sqlite3_file, sqlite3_int64, sqlite3_io_methods,
+    SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE, SQLITE_NOTFOUND, SQLITE_OK, SQLITE_SHM_LOCK,
+    SQLITE_SHM_SHARED, sqlite3_file, sqlite3_int64, sqlite3_io_methods,
 };
 
 use super::locks::Claims;
@@ -127,9 +127,10 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, len: sqlite3_int64) -> c_
 unsafe extern "C" fn sync(file: *mut sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: see above.
     let file = unsafe { state(file) };
-    let synced = file.disk.sync(file.handle).and_then(|()| {
-        if std::mem::take(&mut file.syncs_names) { file.disk.sync_names() } else { Ok(()) }
-    });
+    let synced = file
+        .disk
+        .sync(file.handle)
+        .and_then(|()| if std::mem::take(&mut file.syncs_names) { file.disk.sync_names() } else { Ok(()) });
     match synced {
         Ok(()) => SQLITE_OK,
         Err(_) => SQLITE_IOERR_FSYNC,
