@@ -21,7 +21,7 @@ First steps:
 
 /// Records in a local SQLite file, saved at once and offline; replicas exchange changes over QUIC and converge.
 #[derive(Debug, Parser)]
-#[command(name = "syncline", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "syncline", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -417,7 +417,8 @@ pub(crate) struct SchemaDiffArgs {
 }
 
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let unreadable = || format!("`{text}` is no HOST:PORT; a good one is 127.0.0.1:4433, or [::]:4433 for all addresses");
+    let unreadable =
+        || format!("`{text}` is no HOST:PORT; a good one is 127.0.0.1:4433, or [::]:4433 for all addresses");
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -426,9 +427,8 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     if host.is_empty() || host.contains([':', '/']) {
         return Err(unreadable());
     }
-    let mut found = (host, port)
-        .to_socket_addrs()
-        .map_err(|error| format!("the name `{host}` cannot be resolved: {error}"))?;
+    let mut found =
+        (host, port).to_socket_addrs().map_err(|error| format!("the name `{host}` cannot be resolved: {error}"))?;
     found.next().ok_or_else(|| format!("the name `{host}` has no address"))
 }
 
@@ -483,7 +483,8 @@ mod tests {
 
     #[test]
     fn text_to_insert_and_numbers_to_add_may_begin_with_a_minus() {
-        let parsed = Cli::try_parse_from(["syncline", "edit", "a.db", "Todo", "1", "body", "--at", "0", "--insert", "-x"]);
+        let parsed =
+            Cli::try_parse_from(["syncline", "edit", "a.db", "Todo", "1", "body", "--at", "0", "--insert", "-x"]);
         assert!(parsed.is_ok(), "{parsed:?}");
         let parsed = Cli::try_parse_from(["syncline", "increment", "a.db", "Todo", "1", "votes", "-3"]).unwrap();
         assert!(matches!(parsed.command, Command::Increment(IncrementArgs { by: -3, .. })));

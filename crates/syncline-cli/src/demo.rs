@@ -38,7 +38,10 @@ pub(crate) async fn run(out: &mut Out) -> Outcome {
     equal(&stage, &mut scene, &old).await?;
     stage.clear().await?;
     scene.blank()?;
-    scene.say(&format!("That took {:.1} s; the folder is gone. Next, with files of your own:", began.elapsed().as_secs_f64()))?;
+    scene.say(&format!(
+        "That took {:.1} s; the folder is gone. Next, with files of your own:",
+        began.elapsed().as_secs_f64()
+    ))?;
     for command in [
         "syncline init a.db --schema schema.graphql",
         "syncline save a.db Note '{\"title\":\"Hello\",\"tags\":[\"first\"]}'",
@@ -104,9 +107,12 @@ async fn relay_killed(stage: &mut Stage, scene: &mut Scene<'_>, note: &str, old:
     phone.undelete_json("Note", old).await?;
     let pending = |status: syncline::Status| status.store.outbox.pending;
     let (of_laptop, of_phone) = (pending(laptop.status().await?), pending(phone.status().await?));
-    scene.say("The laptop turns Buy into Get and adds 10 likes. The phone renames the note, adds 1 like, and brings")?;
+    scene
+        .say("The laptop turns Buy into Get and adds 10 likes. The phone renames the note, adds 1 like, and brings")?;
     scene.say("the old list back.")?;
-    scene.say(&format!("No relay, no error: {of_laptop} changes of the laptop and {of_phone} of the phone wait in their outboxes."))?;
+    scene.say(&format!(
+        "No relay, no error: {of_laptop} changes of the laptop and {of_phone} of the phone wait in their outboxes."
+    ))?;
     scene.say("The relay starts again on the same port; both dial it by themselves.")?;
     stage.restart_relay().await?;
     stage.meet().await?;
@@ -119,7 +125,9 @@ async fn equal(stage: &Stage, scene: &mut Scene<'_>, old: &str) -> Outcome {
     scene.act(4, "Equal")?;
     let (laptop, phone) = (stage::export(&stage.laptop).await?, stage::export(&stage.phone).await?);
     if laptop != phone {
-        return Err(Failure::failed(format!("the replicas differ, which must not happen\nlaptop:\n{laptop}phone:\n{phone}")));
+        return Err(Failure::failed(format!(
+            "the replicas differ, which must not happen\nlaptop:\n{laptop}phone:\n{phone}"
+        )));
     }
     let hash = blake3::hash(laptop.as_bytes()).to_hex();
     scene.say(&format!("Both exports have the same {} bytes (blake3 {}…).", laptop.len(), &hash[..16]))?;

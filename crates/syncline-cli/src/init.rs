@@ -35,8 +35,11 @@ async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
     let db = args.db.display();
     let old = store::with(&args.db, async |store| Ok(store.schema().cloned())).await?;
     let changes = old.map(|old| schema::changes(&old, new)).unwrap_or_default();
-    let removed: Vec<String> =
-        changes.iter().filter(|change| change.kind == ChangeKind::Removed).map(|change| format!("\n  {change}")).collect();
+    let removed: Vec<String> = changes
+        .iter()
+        .filter(|change| change.kind == ChangeKind::Removed)
+        .map(|change| format!("\n  {change}"))
+        .collect();
     if !removed.is_empty() && !args.accept_removals {
         return Err(Failure::failed(format!(
             "{db} is a store already, and this schema lacks what it has; it was left as it was:{}\n\

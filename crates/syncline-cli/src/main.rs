@@ -88,7 +88,9 @@ fn start_logging() -> Outcome {
     let wanted = std::env::var("SYNCLINE_LOG").unwrap_or_default();
     let filter = if wanted.is_empty() { "warn" } else { &wanted };
     let filter = EnvFilter::try_new(filter).map_err(|error| {
-        Failure::usage(format!("SYNCLINE_LOG=`{wanted}` cannot be used ({error}); a good value is `info` or `syncline_net=debug`"))
+        Failure::usage(format!(
+            "SYNCLINE_LOG=`{wanted}` cannot be used ({error}); a good value is `info` or `syncline_net=debug`"
+        ))
     })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)

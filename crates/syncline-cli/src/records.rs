@@ -24,9 +24,7 @@ pub(crate) async fn get(args: RecordArgs, out: &mut Out) -> Outcome {
     let RecordArgs { db, model, id } = args;
     match store::with(&db, async |store| Ok(store.get_json(&model, &id).await?)).await? {
         Some(record) => out.json(&record),
-        None => Err(Failure::failed(format!(
-            "there is no {model} {id}; if it was deleted, `undelete` brings it back"
-        ))),
+        None => Err(Failure::failed(format!("there is no {model} {id}; if it was deleted, `undelete` brings it back"))),
     }
 }
 

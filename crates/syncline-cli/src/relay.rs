@@ -28,7 +28,8 @@ fn config(args: RelayRunArgs) -> Outcome<RelayConfig> {
         Some(path) => std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?,
         None => String::new(),
     };
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut config = RelayConfig::from_toml_and_env(&text, variables).map_err(Failure::usage)?;
     config.dev |= args.dev;
     if let Some(data) = args.data {

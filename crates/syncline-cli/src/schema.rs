@@ -34,7 +34,12 @@ pub(crate) fn check(args: &SchemaCheckArgs, out: &mut Out) -> Outcome {
     match refused.as_slice() {
         [] => Ok(()),
         [one] => Err(Failure::failed(format!("{one} was refused{}", strictly(args.strict)))),
-        many => Err(Failure::failed(format!("{} files were refused{}: {}", many.len(), strictly(args.strict), many.join(", ")))),
+        many => Err(Failure::failed(format!(
+            "{} files were refused{}: {}",
+            many.len(),
+            strictly(args.strict),
+            many.join(", ")
+        ))),
     }
 }
 
@@ -95,9 +100,9 @@ fn result(path: &Path, ok: bool, parsed: &Result<Parsed, Diagnostics>) -> Value 
 pub(crate) fn diff(args: &SchemaDiffArgs, out: &mut Out) -> Outcome {
     let changes = schema::changes(&accepted(&args.old)?, &accepted(&args.new)?);
     if args.json {
-        let listed = changes.iter().map(
-            |change| json!({"kind": name(change.kind), "place": change.place, "sentence": change.sentence}),
-        );
+        let listed = changes
+            .iter()
+            .map(|change| json!({"kind": name(change.kind), "place": change.place, "sentence": change.sentence}));
         out.json(&Value::Array(listed.collect()))?;
     } else if changes.is_empty() {
         out.line("no difference")?;

@@ -54,7 +54,10 @@ fn described(item: &Value) -> String {
     match item.as_object() {
         Some(members) => {
             let known = members.iter().filter(|(_, value)| !value.is_null());
-            known.map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect::<Vec<_>>().join(", ")
+            known
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value)))
+                .collect::<Vec<_>>()
+                .join(", ")
         }
         None => plain(item),
     }

@@ -87,7 +87,9 @@ async fn follow(store: &Store, options: ConnectOptions) -> Outcome {
         match &state {
             LinkUp::Up => say("connected; changes flow as they are made (Ctrl-C ends)"),
             // One line per outage, not one per try.
-            LinkUp::Down { reason, .. } if was == LinkUp::Up => say(format_args!("connection lost ({reason}); dialing again")),
+            LinkUp::Down { reason, .. } if was == LinkUp::Up => {
+                say(format_args!("connection lost ({reason}); dialing again"))
+            }
             LinkUp::Ended { reason } => return Err(Failure::failed(format!("the link has ended: {reason}"))),
             LinkUp::Down { .. } | LinkUp::Dialing => {}
         }

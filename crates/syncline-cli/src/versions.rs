@@ -69,21 +69,11 @@ fn row(entry: &HistoryEntry) -> String {
 
 /// Milliseconds since 1970 as a date and time in UTC.
 fn moment(ms: i64) -> String {
-    let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000) / 1000);
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-/// The date that lies so many days after 1970-01-01, counting years from March so that leap days come last.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let (era, in_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_in_era = (in_era - in_era / 1_460 + in_era / 36_524 - in_era / 146_096) / 365;
-    let in_year = in_era - (365 * year_in_era + year_in_era / 4 - year_in_era / 100);
-    let from_march = (5 * in_year + 2) / 153;
-    let day = in_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_in_era + i64::from(month <= 2), month, day)
+    // A clock can show anything; what is no time is shown as the number it is.
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(moment) => moment.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => ms.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +84,8 @@ mod tests {
     fn moments_are_shown_in_utc() {
         assert_eq!(moment(0), "1970-01-01 00:00:00");
         assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00");
-        assert_eq!(moment(1_795_071_599_999), "2026-11-19 02:59:59");
+        assert_eq!(moment(1_795_071_599_999), "2026-11-19 06:59:59");
         assert_eq!(moment(-1), "1969-12-31 23:59:59");
+        assert_eq!(moment(i64::MAX), i64::MAX.to_string());
     }
 }

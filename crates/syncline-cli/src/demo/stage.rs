@@ -78,7 +78,8 @@ impl Stage {
 
     /// Starts the relay again where it was.
     pub(super) async fn restart_relay(&mut self) -> Outcome {
-        let port = self.url.rsplit(':').next().and_then(|rest| rest.split('?').next()).and_then(|port| port.parse().ok());
+        let port =
+            self.url.rsplit(':').next().and_then(|rest| rest.split('?').next()).and_then(|port| port.parse().ok());
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
         let began = Instant::now();
         loop {

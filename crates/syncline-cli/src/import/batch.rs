@@ -157,7 +157,9 @@ impl<'a> Importer<'a> {
                     ([], None) => Ok(Some(identity::of_key(&self.model.name, field, value))),
                     ([id], None) => Ok(Some(id.clone())),
                     ([id], Some(given)) if given == id.as_str() => Ok(None),
-                    ([id], Some(given)) => at(format!("the record with {value} has the id \"{id}\", and the row {given}")),
+                    ([id], Some(given)) => {
+                        at(format!("the record with {value} has the id \"{id}\", and the row {given}"))
+                    }
                     (many, _) => at(format!("{} records have {value}; it does not tell them apart", many.len())),
                 }
             }
@@ -249,8 +251,12 @@ impl<'a> Importer<'a> {
     }
 
     fn key_text(&self, record: &Record) -> String {
-        let values: Vec<String> =
-            self.model.key_fields().iter().map(|name| record.get(*name).map(identity::text_of).unwrap_or_default()).collect();
+        let values: Vec<String> = self
+            .model
+            .key_fields()
+            .iter()
+            .map(|name| record.get(*name).map(identity::text_of).unwrap_or_default())
+            .collect();
         values.join("\u{0}")
     }
 }

@@ -1,7 +1,17 @@
 //! Dates as people write them, read only where one meaning is possible.
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 
@@ -30,7 +40,7 @@ fn month_named(text: &str) -> Option<u32> {
         3 => month.starts_with(&lower),
         _ => **month == lower,
     };
-    let at = MONTHS.iter().position(|month| is_named(&month));
+    let at = MONTHS.iter().position(is_named);
     // The one short form of four letters.
     let at = if lower == "sept" { Some(8) } else { at };
     u32::try_from(at? + 1).ok()

@@ -33,8 +33,8 @@ impl Columns {
     /// What to say of a column that fills none.
     pub(super) fn unknown(&self, column: &str) -> String {
         let names = || self.fields.iter().map(String::as_str);
-        let cure = did_you_mean(column, names())
-            .unwrap_or_else(|| format!("the fields are {}", self.fields.join(", ")));
+        let cure =
+            did_you_mean(column, names()).unwrap_or_else(|| format!("the fields are {}", self.fields.join(", ")));
         format!("`{column}` is no field; {cure}")
     }
 

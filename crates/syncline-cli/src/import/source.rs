@@ -61,13 +61,10 @@ impl Source {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         let first = first_byte(&path).map_err(unreadable)?;
-        let format = match format.or_else(|| told_by_name(&path)).or_else(|| told_by_content(first)) {
-            Some(format) => format,
-            None => {
-                return Err(Failure::usage(format!(
-                    "neither its name nor its first character tells the format of {name}: add --format ndjson, json or csv"
-                )));
-            }
+        let Some(format) = format.or_else(|| told_by_name(&path)).or_else(|| told_by_content(first)) else {
+            return Err(Failure::usage(format!(
+                "neither its name nor its first character tells the format of {name}: add --format ndjson, json or csv"
+            )));
         };
         let bytes = metadata.len();
         Ok(Self { name, path, format, bytes, _spooled: spooled })
@@ -127,7 +124,9 @@ impl Source {
                 continue;
             }
             number += 1;
-            let columns = serde_json::from_slice(&line).map_err(|error| in_line(&error)).and_then(object);
+            // Without its newline, so that a line that breaks off is said to do so at its own end.
+            let text = line.trim_ascii_end();
+            let columns = serde_json::from_slice(text).map_err(|error| in_line(&error)).and_then(object);
             if emit(Row { number, line: at, columns, read_bytes }).is_break() {
                 return Ok(());
             }
@@ -142,11 +141,8 @@ impl Source {
         let mut stopped = false;
         let mut json = serde_json::Deserializer::from_reader(reader);
         let rows = Rows { position: &position, emit, stopped: &mut stopped };
-        let outcome = if is_array {
-            json.deserialize_seq(rows).and_then(|()| json.end())
-        } else {
-            rows.one_by_one(&mut json)
-        };
+        let outcome =
+            if is_array { json.deserialize_seq(rows).and_then(|()| json.end()) } else { rows.one_by_one(&mut json) };
         match outcome {
             Ok(()) => Ok(()),
             Err(_) if stopped => Ok(()),
@@ -369,8 +365,11 @@ mod tests {
         (folder, source)
     }
 
-    /// Every row as (number, line, columns), and how the file ended.
-    fn rows(name: &str, content: &str) -> (Vec<(u64, u64, Result<Value, String>)>, Outcome) {
+    /// Number, line, columns.
+    type Shown = (u64, u64, Result<Value, String>);
+
+    /// Every row, and how the file ended.
+    fn rows(name: &str, content: &str) -> (Vec<Shown>, Outcome) {
         let (_folder, source) = source(name, content);
         let mut rows = Vec::new();
         let outcome = source.unwrap().read(&mut |row: Row| {
@@ -384,11 +383,7 @@ mod tests {
     fn a_json_array_is_read_element_by_element_with_lines() {
         let (rows, outcome) = rows("a.json", "[\n {\"a\": 1}, {\"a\": 2},\n\n {\n\"a\": 3},\n 4]\n");
         outcome.unwrap();
-        assert_eq!(rows[..3], [
-            (1, 2, Ok(json!({"a": 1}))),
-            (2, 2, Ok(json!({"a": 2}))),
-            (3, 4, Ok(json!({"a": 3}))),
-        ]);
+        assert_eq!(rows[..3], [(1, 2, Ok(json!({"a": 1}))), (2, 2, Ok(json!({"a": 2}))), (3, 4, Ok(json!({"a": 3}))),]);
         let (number, line, fault) = &rows[3];
         assert_eq!((*number, *line), (4, 6));
         assert!(fault.as_ref().unwrap_err().contains("found a number"));
@@ -416,7 +411,8 @@ mod tests {
         outcome.unwrap();
         assert_eq!(rows[0], (1, 1, Ok(json!({"a": 1}))));
         assert_eq!((rows[1].0, rows[1].1), (2, 3));
-        assert!(rows[1].2.as_ref().unwrap_err().contains("column 5"), "{:?}", rows[1].2);
+        let said = rows[1].2.as_ref().unwrap_err();
+        assert!(said.contains("column 5"), "{said}");
         assert_eq!(rows[2], (3, 4, Ok(json!({"a": 3}))));
     }
 
