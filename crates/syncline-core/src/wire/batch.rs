@@ -7,7 +7,7 @@ use super::message::{Batch, BatchRow, Packing};
 use super::{BATCH_ROWS_MAX, CHANGE_BYTES_MAX, CONTENT_BYTES_MAX, LARGE_BYTES, chunk};
 use crate::ids::{Chain, RecordId, ReplicaId};
 
-/// Measured over five-field creates: level 1 makes 3 % more bytes in 60 % of the time.
+/// Over five-field creates (measured), level 3 saves 1 % of the bytes, and level 7 saves 9 % in six times the time.
 const ZSTD_LEVEL: i32 = 1;
 
 /// Below this the frame around compressed bytes eats what compressing saves.
