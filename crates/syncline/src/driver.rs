@@ -23,7 +23,7 @@ use crate::status::{LinkState, Status};
 /// Writes that share a transaction at most.
 const GROUP_MAX: usize = 256;
 
-/// Rows that share a transaction at most, so that nobody waits long behind a group.
+/// How often other processes' commits are looked for.
 const IDLE_POLL: Duration = Duration::from_millis(250);
 
 /// Commits and events that a slow follower may lag behind before it is told of a gap.
@@ -141,6 +141,7 @@ impl Driver {
             waits: Vec::new(),
             durable_waits: Vec::new(),
             started: Instant::now(),
+            ticked_ms: 0,
         };
         let handle = std::thread::Builder::new()
             .name("syncline-engine".to_owned())
@@ -226,6 +227,7 @@ struct EngineThread {
     waits: Vec<Wait>,
     durable_waits: Vec<(u64, oneshot::Sender<std::result::Result<(), StoreError>>)>,
     started: Instant,
+    ticked_ms: u64,
 }
 
 impl EngineThread {
@@ -246,8 +248,9 @@ impl EngineThread {
                     return;
                 }
                 Some(message) => self.take(message, now),
-                None => self.engine.handle(now, Input::Tick),
+                None => {}
             }
+            self.keep_time();
             self.deliver();
         }
         // Every handle is gone: the store is closed as well as can be.
@@ -264,8 +267,19 @@ impl EngineThread {
 
     fn patience(&self) -> Duration {
         let now = self.started.elapsed().as_millis() as u64;
-        let deadline = self.engine.next_deadline().map(|at| Duration::from_millis(at.saturating_sub(now)));
-        deadline.map_or(IDLE_POLL, |wait| wait.min(IDLE_POLL))
+        let poll = self.ticked_ms + IDLE_POLL.as_millis() as u64;
+        let due = self.engine.next_deadline().map_or(poll, |deadline| deadline.min(poll));
+        Duration::from_millis(due.saturating_sub(now))
+    }
+
+    /// Lets the engine look at the clock when it is due, however many messages there are.
+    fn keep_time(&mut self) {
+        let now = self.now();
+        let deadline = self.engine.next_deadline().is_some_and(|at| at <= now.mono_ms);
+        if deadline || now.mono_ms >= self.ticked_ms + IDLE_POLL.as_millis() as u64 {
+            self.ticked_ms = now.mono_ms;
+            self.engine.handle(now, Input::Tick);
+        }
     }
 
     fn take(&mut self, message: Message, now: Now) {
