@@ -1,1 +1,23 @@
-//! One test binary.
+//! What Syncline promises across its crates, as tests: one binary, one module per subject.
+//!
+//! Stores, relays and the `syncline` program are the real ones, over real files and loopback QUIC. Nothing
+//! sleeps to let something happen: a test waits for the event it needs, and [`support::PATIENCE`] only turns a
+//! hang into a failure.
+#![cfg(test)]
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod support;
+
+mod architecture;
+mod convergence;
+mod fairness;
+mod hostile;
+mod identity;
+mod kill;
+mod large;
+mod program;
+mod program_refusals;
+mod real_input;
+mod sync;
+mod trace;
+mod typed;

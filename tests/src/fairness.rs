@@ -1,0 +1,101 @@
+//! What one client sends in bulk delays no other client. The wires carry a fixed number of bytes per turn, so
+//! that order and number of turns say it, whatever the machine.
+
+use syncline_core::wire::Role;
+use syncline_engine::Source;
+
+use crate::support::engines::Engines;
+use crate::support::{SDL, record};
+
+/// Bytes that a wire carries in a turn.
+const TURN_BYTES: usize = 32 << 10;
+
+/// Turns from one client through the relay to another and nothing else under way, with room for a frame that
+/// was just begun on each of the two wires.
+const HOP_TURNS_MAX: usize = 6;
+
+const RELAY: usize = 0;
+
+/// A relay and three clients, all linked, everything said.
+fn linked() -> Engines {
+    let mut engines = Engines::new(SDL, 7);
+    engines.add(Role::Relay);
+    for _ in 0..3 {
+        let client = engines.add(Role::Peer);
+        engines.connect(client, RELAY);
+    }
+    engines.settle();
+    engines
+}
+
+fn save(engines: &mut Engines, at: usize, value: serde_json::Value) -> String {
+    let saved = engines.write(at, |tx| tx.save("Todo", &record(value), Source::App)).unwrap();
+    saved.record["id"].as_str().unwrap().to_owned()
+}
+
+fn shows(engines: &Engines, at: usize, id: &str, field: &str) -> Option<serde_json::Value> {
+    let record = engines.store(at).reader().unwrap().get("Todo", id).unwrap()?;
+    Some(record[field].clone())
+}
+
+#[test]
+fn a_million_pasted_characters_delay_no_other_client() {
+    let mut engines = linked();
+    let [writer, busy, reader] = [1, 2, 3];
+    let pasted = save(&mut engines, writer, serde_json::json!({"title": "paste", "body": ""}));
+    let edited = save(&mut engines, busy, serde_json::json!({"title": "0"}));
+    engines.settle();
+    // Characters that do not compress to nothing.
+    let paste: String = (0..1_000_000_u32).map(|n| char::from(b'!' + (n.wrapping_mul(2_654_435_761) >> 25) as u8 % 90)).collect();
+    engines.write(writer, |tx| tx.splice("Todo", &pasted, "body", 0, 0, &paste)).unwrap();
+    let mut during = 0;
+    let arrived = |engines: &Engines| shows(engines, reader, &pasted, "body").is_some_and(|body| body != "");
+    while !arrived(&engines) {
+        let title = serde_json::json!(format!("{}", during + 1));
+        engines.write(busy, |tx| tx.update("Todo", &edited, &record(serde_json::json!({"title": title})))).unwrap();
+        let mut turns = 0;
+        while shows(&engines, reader, &edited, "title") != Some(title.clone()) {
+            assert!(engines.carry(TURN_BYTES), "nothing moves any more");
+            turns += 1;
+        }
+        assert!(turns <= HOP_TURNS_MAX, "an edit took {turns} turns");
+        during += 1;
+    }
+    assert!(during >= 10, "only {during} edits passed the paste: it was not under way for long enough");
+    engines.settle();
+    assert_eq!(shows(&engines, busy, &pasted, "body").unwrap().as_str().map(str::len), Some(1_000_000));
+}
+
+#[test]
+fn a_live_edit_overtakes_a_backfill() {
+    let mut engines = linked();
+    let [writer, busy, _] = [1, 2, 3];
+    for batch in 0..10 {
+        engines
+            .write_together(writer, |tx| {
+                for n in 0..100 {
+                    let filler: String = (0..40_u32).map(|k| char::from(b'a' + ((n * 31 + k * k + batch * 7) % 26) as u8)).collect();
+                    tx.save("Todo", &record(serde_json::json!({"title": filler})), Source::App)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    let edited = save(&mut engines, busy, serde_json::json!({"title": "old"}));
+    engines.settle();
+    // Somebody new joins and is behind by everything, over a wire of a modem.
+    let late = engines.add(Role::Peer);
+    engines.connect(late, RELAY);
+    let held = |engines: &Engines| engines.store(late).status().unwrap().changes;
+    while held(&engines) == 0 {
+        assert!(engines.carry(1), "nothing moves any more");
+    }
+    let fresh = save(&mut engines, busy, serde_json::json!({"title": "live"}));
+    while shows(&engines, late, &fresh, "title").is_none() {
+        assert!(engines.carry(1), "nothing moves any more");
+    }
+    assert!(held(&engines) < 1002, "the live record arrived behind the backfill");
+    engines.settle();
+    assert_eq!(held(&engines), 1002);
+    assert!(shows(&engines, late, &edited, "title").is_some());
+}
