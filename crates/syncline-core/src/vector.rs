@@ -76,10 +76,7 @@ impl VersionVector {
 
     /// Whether everything that `other` holds is held here.
     pub fn covers(&self, other: &Self) -> bool {
-        other
-            .counters
-            .iter()
-            .all(|(replica, counter)| self.counter(*replica) >= *counter)
+        other.counters.iter().all(|(replica, counter)| self.counter(*replica) >= *counter)
     }
 
     /// How this state relates to `other`.
@@ -152,12 +149,8 @@ mod tests {
     }
 
     fn vectors() -> impl Strategy<Value = VersionVector> {
-        prop::collection::vec((0u8..4, 0u64..4), 0..6).prop_map(|entries| {
-            entries
-                .into_iter()
-                .map(|(r, counter)| (replica(r), counter))
-                .collect()
-        })
+        prop::collection::vec((0u8..4, 0u64..4), 0..6)
+            .prop_map(|entries| entries.into_iter().map(|(r, counter)| (replica(r), counter)).collect())
     }
 
     fn merged(left: &VersionVector, right: &VersionVector) -> VersionVector {

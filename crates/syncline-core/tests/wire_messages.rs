@@ -2,6 +2,7 @@
 //!
 //! The golden files hold the byte layout that `docs/protocol.md` describes. After a deliberate change of
 //! the protocol, write them anew with `SYNCLINE_GOLDEN=write cargo test -p syncline-core --test wire_messages`.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a failing test says where")]
 
 use std::path::PathBuf;
 
@@ -114,8 +115,15 @@ fn examples() -> Vec<Message> {
         Batch { packing: Packing::Plain, unpacked_len: 3, content: vec![1, 2, 3], ..batch(&content()) }.into(),
         Part { payload: [0x66; 32], offset: 65_536, total: 400_000, bytes: vec![1, 2, 3, 4] }.into(),
         Covered { number: 2, upto: 12, upto_chain: Chain(0x5152), head: 12 }.into(),
-        Ack { position: 12, chain: Chain(0x6162), consumed: 100_000, renewals: 0, your_counter: 250, your_chain: Chain(3) }
-            .into(),
+        Ack {
+            position: 12,
+            chain: Chain(0x6162),
+            consumed: 100_000,
+            renewals: 0,
+            your_counter: 250,
+            your_chain: Chain(3),
+        }
+        .into(),
         Renewed { replica: ReplicaId([11; 16]) }.into(),
         Goodbye.into(),
     ]
@@ -217,7 +225,8 @@ fn a_batch_comes_back_with_the_hashes_of_its_changes() {
 }
 
 fn contents() -> impl Strategy<Value = BatchContent> {
-    let row = (0u32..3, any::<u64>(), any::<u16>(), 0u32..2, any::<[u8; 16]>(), prop::collection::vec(any::<u8>(), 1..90));
+    let row =
+        (0u32..3, any::<u64>(), any::<u16>(), 0u32..2, any::<[u8; 16]>(), prop::collection::vec(any::<u8>(), 1..90));
     prop::collection::vec(row, 0..40).prop_map(|rows| BatchContent {
         replicas: (0..3)
             .map(|n| BatchReplica { replica: ReplicaId([n; 16]), before: Chain(n.into()), forked: n == 2 })
@@ -239,6 +248,8 @@ fn contents() -> impl Strategy<Value = BatchContent> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_batch_comes_back(content in contents()) {
         let unpacked = BatchContent::unpack(&batch(&content)).unwrap();

@@ -122,9 +122,5 @@ pub(super) enum Holds {
 }
 
 fn too_many(entries: usize) -> PeerMisbehaved {
-    PeerMisbehaved::TooMuch {
-        what: "vector entries",
-        bytes: entries as u64,
-        allowed: CLAIMS_MAX as u64,
-    }
+    PeerMisbehaved::TooMuch { what: "vector entries", bytes: entries as u64, allowed: CLAIMS_MAX as u64 }
 }

@@ -9,9 +9,7 @@ use super::sending::{OPTIMISTIC_BYTES_MAX, Sending, chain_of_log};
 use super::syncing::{Syncing, Waits};
 use super::{Config, Event, Identity, PeerMisbehaved, PeerState, RenewedWhy, SessionStore};
 use crate::ids::{Chain, ReplicaId};
-use crate::wire::{
-    Cursor, Entry, Hello, Introduction, Lane, Refused, RefusedCode, Role, StagedPart, VERSION, Welcome,
-};
+use crate::wire::{Cursor, Entry, Hello, Introduction, Lane, Refused, RefusedCode, Role, StagedPart, VERSION, Welcome};
 
 /// Vector entries in a hello or a welcome; more follow in messages of their own.
 const GREETING_ENTRIES_MAX: usize = 500;
@@ -135,10 +133,7 @@ impl Introducing {
         };
         let receiving = Receiving::new(cursor, welcome.head, config.credit, None, said);
         let owes_vector = owes_vector(&hello, welcome.cursor.as_ref());
-        let waits = Waits {
-            vector: welcome.more,
-            verified: owes_vector,
-        };
+        let waits = Waits { vector: welcome.more, verified: owes_vector };
         let mut syncing = Syncing::new(config, true, me, peer, sending, receiving, waits);
         // The frontier belongs to the replica id of the hello, which may be gone by now.
         let same_replica = store.identity().map_err(Stop::store)?.replica == syncing.me.replica;
@@ -249,12 +244,8 @@ pub(super) fn welcome<S: SessionStore>(
     let waits = Waits { vector: owed_vector, verified: owed_vector };
     let mut syncing = Syncing::new(config, false, me.clone(), peer, sending, receiving, waits);
     syncing.frontier = known.frontier;
-    let own = Entry {
-        replica: hello.intro.replica,
-        counter: hello.intro.counter,
-        chain: hello.intro.chain,
-        forked: false,
-    };
+    let own =
+        Entry { replica: hello.intro.replica, counter: hello.intro.counter, chain: hello.intro.chain, forked: false };
     // Before our own vector is read, so that a fork found now travels with it.
     syncing.take_entry(&own, store)?;
     for entry in &hello.delta {
@@ -311,12 +302,7 @@ fn check_hello<S: SessionStore>(hello: &Hello, store: &mut S) -> Result<(), Stop
 
 /// A dialer that knows more of our log, or of our replica, than we do tells us that this file is older.
 /// A relay does not give up its log on anybody's word: its chains refuse what does not fit.
-fn renew_if_restored<S: SessionStore>(
-    hello: &Hello,
-    config: &Config,
-    store: &mut S,
-    io: &mut Io,
-) -> Result<(), Stop> {
+fn renew_if_restored<S: SessionStore>(hello: &Hello, config: &Config, store: &mut S, io: &mut Io) -> Result<(), Stop> {
     let me = store.identity().map_err(Stop::store)?;
     let ours = |cursor: &&Cursor| (cursor.log, cursor.epoch) == (me.log, me.epoch);
     let log_differs = match hello.cursor.as_ref().filter(ours) {

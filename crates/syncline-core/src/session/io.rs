@@ -55,11 +55,7 @@ const EARLY_MESSAGES_MAX: usize = 1_024;
 
 impl Early {
     pub(super) fn new(bytes_max: u64) -> Self {
-        Self {
-            messages: VecDeque::new(),
-            bytes: 0,
-            bytes_max,
-        }
+        Self { messages: VecDeque::new(), bytes: 0, bytes_max }
     }
 
     pub(super) fn push(&mut self, message: Message) -> Result<(), PeerMisbehaved> {

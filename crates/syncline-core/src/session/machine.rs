@@ -36,15 +36,26 @@ enum State {
     /// No connection yet.
     New,
     /// The dialer has a hello ready or sent.
-    Introducing { introducing: Box<Introducing>, until: u64 },
+    Introducing {
+        introducing: Box<Introducing>,
+        until: u64,
+    },
     /// The acceptor waits for a hello.
-    Greeting { until: u64 },
+    Greeting {
+        until: u64,
+    },
     /// The acceptor waits for leave to answer.
-    Asking { hello: Box<Hello>, early: Early, until: u64 },
+    Asking {
+        hello: Box<Hello>,
+        early: Early,
+        until: u64,
+    },
     /// Past the handshake.
     Syncing(Box<Syncing>),
     /// A dialer was turned away and is to close.
-    Refusing { until: u64 },
+    Refusing {
+        until: u64,
+    },
     Closed,
 }
 
@@ -209,12 +220,17 @@ impl Session {
     }
 
     fn admit<S: SessionStore>(&mut self, store: &mut S) -> Result<(), Stop> {
+        if !matches!(self.state, State::Asking { .. }) {
+            return Ok(());
+        }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Asking { hello, early, .. } => self.welcome(*hello, early, store),
-            other => {
-                self.state = other;
-                Ok(())
-            }
+            State::New
+            | State::Introducing { .. }
+            | State::Greeting { .. }
+            | State::Syncing(_)
+            | State::Refusing { .. }
+            | State::Closed => Ok(()),
         }
     }
 

@@ -73,19 +73,13 @@ pub struct Config {
 impl Config {
     /// A session that goes on until it is shut down.
     pub fn new(role: Role) -> Self {
-        Self {
-            role,
-            address: String::new(),
-            token: None,
-            once: false,
-            ask: false,
-            credit: CREDIT_BYTES,
-        }
+        Self { role, address: String::new(), token: None, once: false, ask: false, credit: CREDIT_BYTES }
     }
 }
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "inputs are made, taken in and dropped")]
 pub enum Input {
     /// The connection stands.
     Connected,

@@ -9,7 +9,7 @@ use super::{IncomingRow, PeerMisbehaved, SessionStore};
 use crate::ids::{Chain, Dot, LogId, ReplicaId, StoreId};
 use crate::wire::{
     Ack, BadBatch, Batch, BatchContent, BatchReplica, CHANGE_BYTES_MAX, Covered, Cursor, FRAME_BYTES_MAX, Lane,
-    LargeRow, Message, PART_BYTES, Part, Unpacked, change_hash,
+    LargeRow, PART_BYTES, Part, Unpacked, change_hash,
 };
 
 /// Numbers that may be missing before one that came.
@@ -43,7 +43,7 @@ pub(super) struct Receiving {
     pub(super) head: u64,
     /// The next number, and what came before its turn.
     next: u64,
-    waiting: BTreeMap<u64, Message>,
+    waiting: BTreeMap<u64, Numbered>,
     credit: u64,
     received: u64,
     consumed: u64,
@@ -57,6 +57,15 @@ pub(super) struct Receiving {
     said: Held,
     urgent: bool,
     looked_at: u64,
+}
+
+/// A message with a number: the lanes it may take are independent of each other.
+#[derive(Debug)]
+pub(super) enum Numbered {
+    /// Rows.
+    Batch(Batch),
+    /// A position.
+    Covered(Covered),
 }
 
 /// What an acknowledgement says.
@@ -119,19 +128,23 @@ impl Receiving {
         self.pending.is_empty()
     }
 
-    /// Takes a batch or a cover, which may come before its turn.
-    pub(super) fn enqueue(&mut self, number: u64, message: Message) -> Result<(), PeerMisbehaved> {
+    /// Takes a message that may come before its turn.
+    pub(super) fn enqueue(&mut self, message: Numbered) -> Result<(), PeerMisbehaved> {
+        let (number, bytes) = match &message {
+            Numbered::Batch(batch) => (batch.number, batch.content.len() as u64),
+            Numbered::Covered(covered) => (covered.number, 0),
+        };
         if number < self.next || number - self.next > AHEAD_MAX || self.waiting.contains_key(&number) {
             let expected = self.next;
             return Err(PeerMisbehaved::Number { found: number, expected });
         }
-        self.count(message.credit_len())?;
+        self.count(bytes)?;
         self.waiting.insert(number, message);
         Ok(())
     }
 
     /// The message whose turn it is.
-    pub(super) fn dequeue(&mut self) -> Option<Message> {
+    pub(super) fn dequeue(&mut self) -> Option<Numbered> {
         let message = self.waiting.remove(&self.next)?;
         self.next += 1;
         Some(message)
@@ -435,9 +448,10 @@ impl Incoming {
         }
         let ours = match counter {
             0 => Chain::EMPTY,
-            counter => store.chain_at(dot.replica, counter).map_err(Stop::store)?.ok_or_else(|| {
-                Stop::Store(format!("the chain of replica {} at {counter} is missing", dot.replica))
-            })?,
+            counter => store
+                .chain_at(dot.replica, counter)
+                .map_err(Stop::store)?
+                .ok_or_else(|| Stop::Store(format!("the chain of replica {} at {counter} is missing", dot.replica)))?,
         };
         Ok((ours == before).then_some(Run { counter, chain: ours, tip_counter }))
     }

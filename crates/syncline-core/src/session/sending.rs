@@ -7,11 +7,11 @@ use super::filter::{Filter, Holds};
 use super::io::Io;
 use super::{LogRow, SessionStore, Tip};
 use crate::ids::{Chain, ReplicaId};
+use crate::session::PeerMisbehaved;
 use crate::wire::{
     Ack, BATCH_BYTES, BATCH_ROWS_MAX, Batch, BatchContent, BatchReplica, BatchRow, Covered, LARGE_BYTES, Lane,
     LargeRow, PART_BYTES, Part, StagedPart,
 };
-use crate::session::PeerMisbehaved;
 
 /// A batch at the end of the log with at most this much goes on the live lane.
 const LIVE_ROWS_MAX: usize = 64;
@@ -179,12 +179,7 @@ impl Sending {
         }
         let head = store.committed().map_err(Stop::store)?;
         self.number += 1;
-        let covered = Covered {
-            number: self.number,
-            upto,
-            upto_chain: chain_of_log(upto, store)?,
-            head,
-        };
+        let covered = Covered { number: self.number, upto, upto_chain: chain_of_log(upto, store)?, head };
         self.told = upto;
         self.told_head = head;
         io.send(Lane::Control, covered);
@@ -341,16 +336,8 @@ impl Sending {
             (false, true) => Lane::Live,
             (false, false) => Lane::Bulk,
         };
-        let batch = Batch {
-            number: self.number,
-            after,
-            upto,
-            upto_chain,
-            head,
-            packing,
-            unpacked_len,
-            content: packed,
-        };
+        let batch =
+            Batch { number: self.number, after, upto, upto_chain, head, packing, unpacked_len, content: packed };
         io.send(lane, batch);
         Ok(())
     }
@@ -391,7 +378,8 @@ impl Sending {
             }
             content.rows.push(sent);
         }
-        let new: Vec<&str> = content.models.iter().map(String::as_str).filter(|model| !self.explained.contains(*model)).collect();
+        let new: Vec<&str> =
+            content.models.iter().map(String::as_str).filter(|model| !self.explained.contains(*model)).collect();
         content.genesis = store.genesis_for(&new).map_err(Stop::store)?;
         self.explained.extend(content.models.iter().cloned());
         Ok((content, bytes))
@@ -406,7 +394,9 @@ impl Chosen {
             return;
         };
         let begins = (0..first).rev().find(|index| self.rows[*index].txn == 0).map_or(0, |index| index + 1);
-        let ends = (first..self.rows.len()).find(|index| self.rows[*index].txn == 0).map_or(self.rows.len(), |index| index + 1);
+        let ends = (first..self.rows.len())
+            .find(|index| self.rows[*index].txn == 0)
+            .map_or(self.rows.len(), |index| index + 1);
         self.keep(if begins > 0 { begins } else { ends });
     }
 
@@ -436,7 +426,9 @@ fn chain_before<S: SessionStore>(row: &LogRow, store: &mut S) -> Result<Chain, S
         return Ok(Chain::EMPTY);
     }
     let chain = store.chain_at(dot.replica, dot.counter - 1).map_err(Stop::store)?;
-    chain.ok_or_else(|| Stop::Store(format!("the chain of replica {} before change {} is missing", dot.replica, dot.counter)))
+    chain.ok_or_else(|| {
+        Stop::Store(format!("the chain of replica {} before change {} is missing", dot.replica, dot.counter))
+    })
 }
 
 pub(super) fn chain_of_log<S: SessionStore>(seq: u64, store: &mut S) -> Result<Chain, Stop> {

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::error::Stop;
-use super::greeting::{Own, is_overlap, judge_own, told};
-use super::io::{Early, Io};
 use super::filter::Filter;
-use super::receiving::{Peer, Receiving};
+use super::greeting::{Own, is_overlap, judge_own, told, unexpected};
+use super::io::{Early, Io};
+use super::receiving::{Numbered, Peer, Receiving};
 use super::sending::{OPTIMISTIC_BYTES_MAX, Sending, Step, chain_of_log};
 use super::{
-    Config, Event, GOODBYE_WAIT_MS, Identity, LAZY_MS, PeerMisbehaved, Position, Progress,
-    RenewedWhy, SessionStore, WELCOME_WAIT_MS,
+    Config, Event, GOODBYE_WAIT_MS, Identity, LAZY_MS, PeerMisbehaved, Position, Progress, RenewedWhy, SessionStore,
+    WELCOME_WAIT_MS,
 };
-use crate::ids::ReplicaId;
+use crate::ids::{Chain, ReplicaId};
 use crate::wire::{
     Ack, Batch, ENTRIES_MAX, Entry, Forked, Goodbye, Lane, Message, Renewed, Role, VectorPart, Verified, Welcome,
 };
@@ -37,11 +37,17 @@ pub(super) struct Waits {
 enum Leaving {
     No,
     /// We said goodbye and wait for the answer.
-    Asked { until: u64 },
+    Asked {
+        until: u64,
+    },
     /// The peer said goodbye; what it is owed waits for the disk.
-    Asking { until: u64 },
+    Asking {
+        until: u64,
+    },
     /// We answered; the peer closes.
-    Answered { until: u64 },
+    Answered {
+        until: u64,
+    },
 }
 
 /// A replica that must be retired.
@@ -164,7 +170,12 @@ impl Syncing {
     }
 
     /// Takes a message in, or keeps it until the welcome has left.
-    pub(super) fn message<S: SessionStore>(&mut self, message: Message, store: &mut S, io: &mut Io) -> Result<(), Stop> {
+    pub(super) fn message<S: SessionStore>(
+        &mut self,
+        message: Message,
+        store: &mut S,
+        io: &mut Io,
+    ) -> Result<(), Stop> {
         match self.held {
             Some(_) => Ok(self.early.push(message)?),
             None => self.take(message, store, io),
@@ -174,8 +185,8 @@ impl Syncing {
     fn take<S: SessionStore>(&mut self, message: Message, store: &mut S, io: &mut Io) -> Result<(), Stop> {
         let name = message.name();
         match message {
-            Message::Batch(Batch { number, .. }) => self.numbered(number, message, store, io),
-            Message::Covered(covered) => self.numbered(covered.number, message, store, io),
+            Message::Batch(batch) => self.numbered(Numbered::Batch(batch), store, io),
+            Message::Covered(covered) => self.numbered(Numbered::Covered(covered), store, io),
             Message::Part(part) => self.receiving.part(&part, store),
             Message::Ack(ack) => self.acknowledged(&ack, store, io),
             Message::VectorPart(part) if self.waits.vector => self.take_vector(&part.entries, part.last, store, io),
@@ -192,7 +203,7 @@ impl Syncing {
             | Message::Welcome(_)
             | Message::Refused(_)
             | Message::VectorPart(_)
-            | Message::Verified(_) => Err(super::greeting::unexpected(name, "changes are exchanged").into()),
+            | Message::Verified(_) => Err(unexpected(name, "changes are exchanged").into()),
         }
     }
 
@@ -353,7 +364,12 @@ impl Syncing {
         Ok(())
     }
 
-    fn retire_and_tell<S: SessionStore>(&mut self, found: Vec<ReplicaId>, store: &mut S, io: &mut Io) -> Result<(), Stop> {
+    fn retire_and_tell<S: SessionStore>(
+        &mut self,
+        found: Vec<ReplicaId>,
+        store: &mut S,
+        io: &mut Io,
+    ) -> Result<(), Stop> {
         if found.is_empty() {
             return Ok(());
         }
@@ -366,7 +382,7 @@ impl Syncing {
     fn judge_own<S: SessionStore>(
         &mut self,
         counter: u64,
-        chain: crate::ids::Chain,
+        chain: Chain,
         store: &mut S,
         io: &mut Io,
     ) -> Result<u64, Stop> {
@@ -411,19 +427,12 @@ impl Syncing {
 
     // Both directions.
 
-    fn numbered<S: SessionStore>(
-        &mut self,
-        number: u64,
-        message: Message,
-        store: &mut S,
-        io: &mut Io,
-    ) -> Result<(), Stop> {
-        self.receiving.enqueue(number, message)?;
+    fn numbered<S: SessionStore>(&mut self, message: Numbered, store: &mut S, io: &mut Io) -> Result<(), Stop> {
+        self.receiving.enqueue(message)?;
         while let Some(message) = self.receiving.dequeue() {
             match message {
-                Message::Batch(batch) => self.batch(&batch, store, io)?,
-                Message::Covered(covered) => self.receiving.cover(&covered, &self.peer, store)?,
-                other => return Err(super::greeting::unexpected(other.name(), "batches are put in order").into()),
+                Numbered::Batch(batch) => self.batch(&batch, store, io)?,
+                Numbered::Covered(covered) => self.receiving.cover(&covered, &self.peer, store)?,
             }
         }
         Ok(())
@@ -471,9 +480,7 @@ impl Syncing {
         let mut state = store.peer(self.peer.store).map_err(Stop::store)?;
         state.acked = Some(position.cursor(self.me.log, self.me.epoch));
         state.frontier = frontier;
-        store
-            .save_peer(self.peer.store, self.peer.relay, &self.address, &state)
-            .map_err(Stop::store)?;
+        store.save_peer(self.peer.store, self.peer.relay, &self.address, &state).map_err(Stop::store)?;
         io.event(Event::Acknowledged { position: seq, frontier });
         Ok(())
     }
@@ -576,7 +583,7 @@ impl Syncing {
             }
             Leaving::Asked { .. } => Err(Stop::Done),
             Leaving::Asking { .. } | Leaving::Answered { .. } => {
-                Err(super::greeting::unexpected("Goodbye", "it was said already").into())
+                Err(unexpected("Goodbye", "it was said already").into())
             }
         }
     }

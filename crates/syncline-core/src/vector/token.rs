@@ -64,10 +64,7 @@ impl Token {
     /// The position `entries` in `namespace`. Entries with counter 0 say nothing and are left out.
     pub fn new(namespace: &str, entries: impl IntoIterator<Item = (ReplicaId, TokenEntry)>) -> Self {
         let entries = entries.into_iter().filter(|(_, entry)| entry.counter > 0).collect();
-        Self {
-            namespace: namespace_hash(namespace),
-            entries,
-        }
+        Self { namespace: namespace_hash(namespace), entries }
     }
 
     /// Whether the token is of `namespace`.
@@ -212,10 +209,7 @@ fn from_base64(text: &str) -> Result<Vec<u8>, TokenError> {
     let (mut bits, mut held) = (0u32, 0u32);
     for (at, character) in text.char_indices() {
         let digit = ALPHABET.iter().position(|known| char::from(*known) == character);
-        let bad = TokenError::Character {
-            at: PREFIX.len() + at,
-            character,
-        };
+        let bad = TokenError::Character { at: PREFIX.len() + at, character };
         bits = bits << 6 | digit.ok_or(bad)? as u32;
         held += 6;
         if held >= 8 {
@@ -287,7 +281,8 @@ mod tests {
         let spoiled = text.replacen('B', "!", 1);
         let at = spoiled.find('!').unwrap();
         assert_eq!(spoiled.parse::<Token>(), Err(TokenError::Character { at, character: '!' }));
-        assert_eq!(text[..text.len() - 4].parse::<Token>(), Err(TokenError::Checksum));
+        assert_eq!(text.replacen('B', "C", 1).parse::<Token>(), Err(TokenError::Checksum));
+        assert_eq!(text[..text.len() - 1].parse::<Token>(), Err(TokenError::CutOff));
     }
 
     #[test]

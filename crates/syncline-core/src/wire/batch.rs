@@ -256,9 +256,7 @@ fn differences(rows: &[BatchRow]) -> Vec<i64> {
 }
 
 fn transposed(rows: &[BatchRow]) -> Vec<u8> {
-    (0..16)
-        .flat_map(|byte| rows.iter().map(move |row| row.record.0[byte]))
-        .collect()
+    (0..16).flat_map(|byte| rows.iter().map(move |row| row.record.0[byte])).collect()
 }
 
 fn record_at(column: &[u8], index: usize, rows: usize) -> RecordId {

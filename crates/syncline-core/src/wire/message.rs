@@ -300,7 +300,6 @@ macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $kind:literal,)*) => {
         /// Everything that peers say.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "the large ones are sent once per session")]
         pub enum Message {
             $($(#[$doc])* $name($name),)*
         }

@@ -9,6 +9,9 @@ use super::{MemStore, Rng};
 
 const LANES: [Lane; 3] = [Lane::Control, Lane::Live, Lane::Bulk];
 
+/// Changes a frame's bytes.
+pub type Tamper = Box<dyn FnMut(&mut Vec<u8>, &mut Rng)>;
+
 /// One end.
 pub struct End {
     pub session: Session,
@@ -33,7 +36,7 @@ pub struct Link {
     /// Syncs are late.
     pub lazy_disks: bool,
     /// Sees every frame before it is sent.
-    pub tamper: Option<Box<dyn FnMut(&mut Vec<u8>, &mut Rng)>>,
+    pub tamper: Option<Tamper>,
     pub is_cut: bool,
     pub delivered: usize,
 }
