@@ -288,6 +288,9 @@ fn random_schedule(seed: u64) -> usize {
                 for _ in 0..=rng.below(4) {
                     stores[one].write(20);
                 }
+                if rng.chance(20) {
+                    stores[one].write_local();
+                }
                 if rng.chance(70) {
                     stores[one].sync();
                 }

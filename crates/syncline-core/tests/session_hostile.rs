@@ -421,6 +421,39 @@ fn two_histories_under_one_name_are_both_kept() {
     assert_eq!(victim.store.rows(), 5 + 4);
 }
 
+#[test]
+fn a_batch_that_continues_another_history_is_a_fork() {
+    let mut victim = Victim::greeted();
+    victim.hear(batch(1, 0, &rows(&[1, 2])));
+    let mut next = rows(&[3]);
+    next.replicas[0].before = Chain(99);
+    victim.hear(batch(2, 1, &next));
+    assert!(victim.events.contains(&Event::ForkFound(vec![ATTACKER])));
+    assert_eq!((victim.closed, victim.store.rows()), (None, 5 + 3));
+}
+
+#[test]
+fn a_batch_that_retells_the_past_differently_is_a_fork() {
+    let mut victim = Victim::greeted();
+    victim.hear(batch(1, 0, &rows(&[1, 2, 3])));
+    let mut past = rows(&[1]);
+    past.rows[0].bytes = plain_change(b"another first change");
+    victim.hear(batch(2, 1, &past));
+    assert!(victim.events.contains(&Event::ForkFound(vec![ATTACKER])));
+    assert_eq!((victim.closed, victim.store.rows()), (None, 5 + 4));
+}
+
+#[test]
+fn a_fork_that_a_batch_tells_of_is_believed() {
+    let mut victim = Victim::greeted();
+    victim.hear(batch(1, 0, &rows(&[1, 2])));
+    let mut loose = rows(&[9, 2]);
+    loose.replicas[0].forked = true;
+    victim.hear(batch(2, 1, &loose));
+    assert!(victim.events.contains(&Event::ForkFound(vec![ATTACKER])));
+    assert_eq!((victim.closed, victim.store.rows()), (None, 5 + 3));
+}
+
 /// Bits and bytes of honest sessions are changed under way.
 #[test]
 fn mutated_frames_never_panic_and_never_corrupt_a_store() {

@@ -234,6 +234,30 @@ fn what_was_sent_on_a_wrong_guess_is_sent_again() {
 }
 
 #[test]
+fn rows_that_never_leave_are_passed_over() {
+    let (mut phone, mut relay) = stores();
+    for n in 0..900 {
+        if n % 3 == 0 {
+            phone.write(40);
+        } else {
+            phone.write_local();
+        }
+    }
+    phone.write_local();
+    phone.sync();
+    meet_well(&mut phone, &mut relay, Role::Relay, 1);
+    assert_eq!(relay.rows(), 300);
+    let acked = phone.saved(relay.store_id()).acked.unwrap();
+    assert_eq!(acked.seq, phone.rows() as u64);
+    phone.write_local();
+    phone.sync();
+    let link = meet_well(&mut phone, &mut relay, Role::Relay, 2);
+    let counters = link.dialer.counters();
+    assert_eq!((counters.changes_sent, counters.round_trips()), (0, 1));
+    assert_eq!(phone.saved(relay.store_id()).acked.unwrap().seq, phone.rows() as u64);
+}
+
+#[test]
 fn transactions_arrive_whole() {
     let (mut phone, mut relay) = stores();
     for _ in 0..40 {

@@ -71,6 +71,11 @@ impl Filter {
         }
     }
 
+    /// Our log is behind us: what the peer holds of it decides nothing any more.
+    pub(super) fn pass(&mut self) {
+        self.held.clear();
+    }
+
     /// Nothing is known of a retired replica. `false` if that was so already.
     pub(super) fn forget(&mut self, replica: ReplicaId) -> bool {
         self.held.remove(&replica);

@@ -87,7 +87,12 @@ impl Session {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.io.outputs.pop_front()
+        let output = self.io.outputs.pop_front();
+        if output.is_none() {
+            // A relay has many sessions, and most are idle.
+            self.io.outputs.shrink_to(4);
+        }
+        output
     }
 
     /// When [`Input::Deadline`] is due, on the monotonic clock.

@@ -458,6 +458,9 @@ impl Syncing {
             let step = self.sending.step(&mut self.filter, &mut found, store, io)?;
             self.retire_and_tell(found, store, io)?;
             if step != Step::Moved {
+                if self.sending.sent >= store.committed().map_err(Stop::store)? {
+                    self.filter.pass();
+                }
                 return Ok(());
             }
         }

@@ -13,7 +13,8 @@ struct Row {
     chain: Chain,
     txn: u16,
     record: RecordId,
-    bytes: Vec<u8>,
+    /// `None` for a row that never leaves.
+    bytes: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -99,6 +100,15 @@ impl MemStore {
     /// A change of `size` bytes to a new record, not durable yet.
     pub fn write(&mut self, size: usize) -> Name {
         self.write_transaction(&[size])[0]
+    }
+
+    /// A row of a model that stays on the device.
+    pub fn write_local(&mut self) {
+        let dot = Dot { replica: ReplicaId::default(), counter: 0 };
+        let record = RecordId(self.fresh_id());
+        let chain = self.now.chains.last().unwrap().after_row(dot, Chain::EMPTY);
+        self.now.chains.push(chain);
+        self.now.rows.push(Row { dot, chain: Chain::EMPTY, txn: 0, record, bytes: None });
     }
 
     pub fn write_transaction(&mut self, sizes: &[usize]) -> Vec<Name> {
@@ -199,7 +209,7 @@ impl MemStore {
             return None;
         }
         let rows = self.now.rows[..seq].iter();
-        Some(rows.map(|row| (row.record, change_hash(&row.bytes).unwrap())).collect())
+        Some(rows.filter_map(|row| Some((row.record, change_hash(row.bytes.as_ref()?)?))).collect())
     }
 
     fn append(&mut self, dot: Dot, txn: u16, record: RecordId, bytes: Vec<u8>, hash: [u8; 32]) {
@@ -218,7 +228,7 @@ impl MemStore {
         let log_chain = self.now.chains.last().unwrap().after_row(dot, chain);
         self.now.chains.push(log_chain);
         self.now.held.insert((record, hash));
-        self.now.rows.push(Row { dot, chain, txn, record, bytes });
+        self.now.rows.push(Row { dot, chain, txn, record, bytes: Some(bytes) });
     }
 
     fn fresh_id(&mut self) -> [u8; 16] {
@@ -313,12 +323,13 @@ impl SessionStore for MemStore {
         let mut rows: Vec<LogRow> = Vec::new();
         let mut bytes = 0;
         for (index, row) in self.now.rows.iter().enumerate().skip(after as usize) {
+            let Some(change) = &row.bytes else { continue };
             let inside = rows.last().is_some_and(|last| last.txn > 0);
-            let full = rows.len() >= max_rows || bytes + row.bytes.len() > max_bytes;
+            let full = rows.len() >= max_rows || bytes + change.len() > max_bytes;
             if !inside && !rows.is_empty() && full {
                 break;
             }
-            bytes += row.bytes.len();
+            bytes += change.len();
             rows.push(LogRow {
                 seq: index as u64 + 1,
                 log_chain: self.now.chains[index + 1],
@@ -328,7 +339,7 @@ impl SessionStore for MemStore {
                 txn: row.txn,
                 model: "Todo".to_owned(),
                 record: row.record,
-                bytes: row.bytes.clone(),
+                bytes: change.clone(),
             });
         }
         Ok(rows)
