@@ -118,6 +118,15 @@ pub(crate) fn byte_size(bytes: u64) -> String {
     format!("{size:.1} {}", units[unit])
 }
 
+/// Milliseconds since 1970 as a date and time in UTC.
+pub(crate) fn moment(ms: i64) -> String {
+    // A clock can show anything; what is no time is shown as the number it is.
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(moment) => moment.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => ms.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +145,14 @@ mod tests {
         assert_eq!(byte_size(999), "999 bytes");
         assert_eq!(byte_size(1536), "1.5 KB");
         assert_eq!(byte_size(999_960), "1.0 MB");
+    }
+
+    #[test]
+    fn moments_are_shown_in_utc() {
+        assert_eq!(moment(0), "1970-01-01 00:00:00");
+        assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(moment(1_795_071_599_999), "2026-11-19 06:59:59");
+        assert_eq!(moment(-1), "1969-12-31 23:59:59");
+        assert_eq!(moment(i64::MAX), i64::MAX.to_string());
     }
 }

@@ -39,9 +39,9 @@ pub(crate) fn model<'a>(schema: &'a Schema, name: &str) -> Outcome<&'a Model> {
 }
 
 /// Waits until the user or the system asks the program to end.
+#[cfg(unix)]
 pub(crate) async fn interrupted() -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
-    let unheard = |error: std::io::Error| Failure::failed(format!("signals cannot be heard: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     tokio::select! {
@@ -49,6 +49,16 @@ pub(crate) async fn interrupted() -> Outcome {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+/// Waits until the user asks the program to end.
+#[cfg(not(unix))]
+pub(crate) async fn interrupted() -> Outcome {
+    tokio::signal::ctrl_c().await.map_err(unheard)
+}
+
+fn unheard(error: std::io::Error) -> Failure {
+    Failure::failed(format!("signals cannot be heard: {error}"))
 }
 
 impl From<Error> for Failure {

@@ -5,7 +5,7 @@ use syncline::{ConnectOptions, Error, LinkUp, Progress, Store, SyncReport};
 
 use crate::args::SyncArgs;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Out, bar, byte_size, counted, say};
+use crate::output::{Out, bar, byte_size, counted, grouped, say};
 use crate::store;
 
 const BAR: &str = "{msg:>10} [{bar:30.cyan}] {pos}/{len} {elapsed}";
@@ -36,8 +36,9 @@ pub(crate) async fn run(args: SyncArgs, out: &mut Out) -> Outcome {
 async fn once(store: &Store, args: &SyncArgs, out: &mut Out) -> Outcome {
     let bar = bar("connecting", 0, BAR);
     let outcome = store.sync_once_with(options(args), args.timeout, |progress| show(&bar, progress)).await;
+    let (done, total) = (bar.position(), bar.length().unwrap_or(0));
     bar.finish_and_clear();
-    let report = outcome.map_err(|error| explained(error, args))?;
+    let report = outcome.map_err(|error| explained(error, args, done, total))?;
     if args.json {
         out.json(&report)?;
         out.flush()?;
@@ -69,14 +70,17 @@ fn summary(report: &SyncReport) -> String {
     )
 }
 
-fn explained(error: Error, args: &SyncArgs) -> Failure {
-    match error {
-        Error::Timeout { what, within } => Failure::TimedOut(format!(
-            "{what} did not come within {within:?}; what arrived is kept, so go on by running it again, or give it more time with --timeout ({})",
-            args.url
-        )),
-        other => other.into(),
-    }
+fn explained(error: Error, args: &SyncArgs, done: u64, total: u64) -> Failure {
+    let Error::Timeout { within, .. } = error else { return error.into() };
+    Failure::TimedOut(match total {
+        0 => format!("{} did not answer within {within:?}; is it running there?", args.url),
+        _ => format!(
+            "the sync was not done within {within:?}: {} of {} were dealt with\n  they are kept; \
+             go on by running it again, or give it more time with --timeout",
+            grouped(done),
+            counted(total, "row")
+        ),
+    })
 }
 
 /// Stays connected, and says when the link goes and comes.

@@ -7,7 +7,7 @@ use syncline::{Causal, HistoryEntry, Token};
 
 use crate::args::{CompareArgs, HistoryArgs, RecordArgs, VectorArgs};
 use crate::failure::{Failure, Outcome};
-use crate::output::{Out, stdout_is_colored, styled};
+use crate::output::{Out, moment, stdout_is_colored, styled};
 use crate::store;
 
 pub(crate) async fn vector(args: VectorArgs, out: &mut Out) -> Outcome {
@@ -65,27 +65,4 @@ fn row(entry: &HistoryEntry) -> String {
     let kind = if entry.kind == "applied" { String::new() } else { format!(" [{}]", entry.kind) };
     let wrote = serde_json::to_string(&entry.wrote).unwrap_or_default();
     format!("{} {who}{kind} {wrote}", styled(moment(entry.time_ms), "2", colored))
-}
-
-/// Milliseconds since 1970 as a date and time in UTC.
-fn moment(ms: i64) -> String {
-    // A clock can show anything; what is no time is shown as the number it is.
-    match jiff::Timestamp::from_millisecond(ms) {
-        Ok(moment) => moment.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => ms.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_shown_in_utc() {
-        assert_eq!(moment(0), "1970-01-01 00:00:00");
-        assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00");
-        assert_eq!(moment(1_795_071_599_999), "2026-11-19 06:59:59");
-        assert_eq!(moment(-1), "1969-12-31 23:59:59");
-        assert_eq!(moment(i64::MAX), i64::MAX.to_string());
-    }
 }
