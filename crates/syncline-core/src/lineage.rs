@@ -139,6 +139,11 @@ impl Lineage {
         self.nodes.len()
     }
 
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.nodes.len() * 250 + self.ops.len() * size_of::<OpInfo>()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()

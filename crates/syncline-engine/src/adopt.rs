@@ -3,7 +3,9 @@
 //! The log is never rewritten. Tables of models that changed are made anew and filled from the records'
 //! states; records that no schema had looked at yet are judged from the log.
 
-use rusqlite::{Connection, OptionalExtension};
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
 use syncline_schema::{ChangeKind, Schema};
 
 use crate::commit::Origin;
@@ -15,7 +17,8 @@ use crate::storage::meta;
 use crate::storage::records;
 use crate::store::Store;
 
-/// Key of `syncline_meta`: names of the models whose tables are to be filled again, one a line.
+/// Key of `syncline_meta`: the models whose tables are to be filled again, one a line, each with the row of
+/// `syncline_records` up to which that is done.
 const STALE: &str = "stale";
 
 /// Records projected in one transaction.
@@ -27,7 +30,7 @@ pub(crate) fn first_schema(db: &Connection, new: &Schema, sdl: &str) -> Result<S
     in_transaction(db, || {
         make_tables(db, new, &names)?;
         write_schema(db, new, sdl)?;
-        meta::write(db, STALE, &names.join("\n"))
+        mark_stale(db, new, &names)
     })?;
     Ok(new.clone())
 }
@@ -61,7 +64,7 @@ pub(crate) fn replace_schema(db: &Connection, old: &Schema, new: &Schema, sdl: &
         }
         make_tables(db, &next, &stale)?;
         write_schema(db, &next, sdl)?;
-        meta::write(db, STALE, &stale.join("\n"))
+        mark_stale(db, &next, &stale)
     })?;
     Ok(next)
 }
@@ -83,32 +86,54 @@ fn make_tables(db: &Connection, schema: &Schema, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Fills the tables that a change of schema left empty. Goes on where an earlier process ended.
-pub(crate) fn project_again(store: &mut Store) -> Result<()> {
-    let Some(stale) = meta::read::<String>(&store.db, STALE)? else { return Ok(()) };
-    for name in stale.lines() {
-        let Some(model) = store.names.known_model(name) else { continue };
-        let mut after = done_until(&store.db, name)?;
-        loop {
-            let batch = records::of_model(&store.db, model, after, BATCH)?;
-            let Some(last) = batch.last().copied() else { break };
-            store.write_unnamed(|tx| {
-                for record in &batch {
-                    tx.judge_again(*record, Origin::Process)?;
-                }
-                Ok(())
-            })?;
-            after = last;
-        }
-    }
-    meta::remove(&store.db, STALE)?;
-    store.take_commits();
-    Ok(())
+/// Notes which tables are to be filled, besides those that an earlier change of schema left unfilled.
+fn mark_stale(db: &Connection, schema: &Schema, names: &[&str]) -> Result<()> {
+    let mut stale: Stale = read_stale(db)?.into_iter().filter(|(name, _)| schema.model(name).is_some()).collect();
+    stale.extend(names.iter().map(|name| ((*name).to_owned(), 0)));
+    write_stale(db, &stale)
 }
 
-/// The greatest row that the model's table holds already.
-fn done_until(db: &Connection, model: &str) -> Result<i64> {
-    let sql = format!("SELECT max(syncline_record) FROM {}", quoted(model));
-    let row: Option<Option<i64>> = db.query_row(&sql, [], |row| row.get(0)).optional().doing("changing the schema")?;
-    Ok(row.flatten().unwrap_or(0))
+/// Model → the row up to which its table is filled.
+type Stale = BTreeMap<String, i64>;
+
+fn read_stale(db: &Connection) -> Result<Stale> {
+    let text: String = meta::read(db, STALE)?.unwrap_or_default();
+    let entry = |line: &str| {
+        let (name, done) = line.split_once(' ').unwrap_or((line, "0"));
+        (name.to_owned(), done.parse().unwrap_or(0))
+    };
+    Ok(text.lines().map(entry).collect())
+}
+
+fn write_stale(db: &Connection, stale: &Stale) -> Result<()> {
+    if stale.is_empty() {
+        return meta::remove(db, STALE);
+    }
+    let lines: Vec<String> = stale.iter().map(|(name, done)| format!("{name} {done}")).collect();
+    meta::write(db, STALE, &lines.join("\n"))
+}
+
+/// Fills the tables that a change of schema left empty. Goes on where an earlier process ended: how far it came
+/// is written with each batch, for rows of later records may stand in the table already.
+pub(crate) fn project_again(store: &mut Store) -> Result<()> {
+    loop {
+        let mut stale = read_stale(&store.db)?;
+        let Some((name, after)) = stale.first_key_value().map(|(name, after)| (name.clone(), *after)) else {
+            break;
+        };
+        let batch = match store.names.known_model(&name) {
+            Some(model) => records::of_model(&store.db, model, after, BATCH)?,
+            None => Vec::new(),
+        };
+        match batch.last() {
+            Some(last) => stale.insert(name, *last),
+            None => stale.remove(&name),
+        };
+        store.write_unnamed(|tx| {
+            batch.iter().try_for_each(|record| tx.judge_again(*record, Origin::Process))?;
+            write_stale(tx.db, &stale)
+        })?;
+        store.take_commits();
+    }
+    Ok(())
 }

@@ -5,23 +5,24 @@
 //! exactly the refused ones end in quarantine. Every change gets its row of the log whatever the verdict:
 //! counters stay dense and chains stay checkable.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::ChangeHash;
+use automerge::{ActorId, ChangeHash};
 use rusqlite::Connection;
 use syncline_core::change::Change;
 use syncline_core::document::Budget;
 use syncline_core::edit::ObjectKind;
 use syncline_core::genesis::Genesis;
 use syncline_core::guard::{self, History, Refusal};
-use syncline_core::ids::{Dot, RecordId};
+use syncline_core::ids::{Dot, RecordId, ReplicaId};
 use syncline_core::lineage::Lineage;
 use syncline_core::record;
 use syncline_core::session::{Applied, IncomingRow};
-use syncline_schema::{FieldKind, Model};
+use syncline_schema::{FieldKind, Model, Schema};
 
 use crate::commit::Origin;
-use crate::documents::Documents;
+use crate::documents;
 use crate::error::{Result, StoreError};
 use crate::history;
 use crate::storage::log::Kind;
@@ -57,6 +58,17 @@ struct Desk {
     recent: Vec<Change>,
     /// Accepted, and not in the live document yet.
     undocumented: Vec<Change>,
+    /// The record's heads as the log has them.
+    stored_heads: BTreeSet<ChangeHash>,
+}
+
+/// When accepted changes reach the record's document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Documents {
+    /// All together at the end, if no document refuses anything: each pass costs as much as a text is long.
+    Later,
+    /// Each by itself, so that what a document refuses is refused alone.
+    AtOnce,
 }
 
 impl<'a> Tx<'a> {
@@ -64,8 +76,9 @@ impl<'a> Tx<'a> {
     pub(crate) fn apply_rows(&mut self, rows: &[IncomingRow]) -> Result<Applied> {
         let mut applied = Applied::default();
         let mut candidates = Vec::with_capacity(rows.len());
+        let mut held = BTreeMap::new();
         for row in rows {
-            if self.is_duplicate(row, &candidates)? {
+            if self.is_duplicate(row, &mut held)? {
                 applied.duplicate += 1;
                 continue;
             }
@@ -80,53 +93,82 @@ impl<'a> Tx<'a> {
     }
 
     /// Whether the change is held: its dot is covered on an unforked replica, or the record has its hash.
-    fn is_duplicate(&mut self, row: &IncomingRow, before: &[Candidate<'_>]) -> Result<bool> {
+    /// `held` are the hashes of records looked at for this batch.
+    fn is_duplicate(
+        &mut self,
+        row: &IncomingRow,
+        held: &mut BTreeMap<RecordId, BTreeSet<ChangeHash>>,
+    ) -> Result<bool> {
         match self.names.replica(row.dot.replica) {
             Some(Replica { forked: false, counter, .. }) => Ok(row.dot.counter <= *counter),
             None => Ok(false),
             Some(Replica { forked: true, .. }) => {
-                let hash = hash_of(&row.bytes);
-                let in_batch = before.iter().any(|other| other.row.record == row.record && other.hash == hash);
-                Ok(in_batch || self.holds(row.record, &hash)?)
+                let hashes = match held.entry(row.record) {
+                    Entry::Occupied(hashes) => hashes.into_mut(),
+                    Entry::Vacant(place) => place.insert(hashes_of(self.db, row.record)?),
+                };
+                Ok(!hashes.insert(hash_of(&row.bytes)))
             }
         }
-    }
-
-    /// Whether the record has a row with this hash.
-    fn holds(&mut self, record: RecordId, hash: &ChangeHash) -> Result<bool> {
-        let Some(found) = records::find(self.db, record)? else { return Ok(false) };
-        Ok(log::of_record_after(self.db, found.last, 0)?.iter().any(|entry| entry.hash == *hash))
     }
 
     /// Judges all at once. `None` if any change must be looked at alone; nothing has changed then.
     fn judge_whole(&mut self, candidates: &[Candidate<'_>]) -> Result<Option<BTreeMap<RecordId, Desk>>> {
         let mut desks = BTreeMap::new();
+        let bound = self.bound.len();
         for candidate in candidates {
             let mut desk = self.desk(&mut desks, candidate.row)?;
             let verdict = self.judge(&mut desk, candidate, true)?;
             desks.insert(candidate.row.record, desk);
             if !matches!(verdict, Verdict::Accepted) {
+                self.unbind(bound);
                 return Ok(None);
             }
         }
-        for desk in desks.values_mut() {
-            if self.put_into_document(desk)?.is_some() {
-                return Ok(None);
-            }
+        if self.documents_refuse(&mut desks)? {
+            self.unbind(bound);
+            return Ok(None);
         }
         Ok(Some(desks))
     }
 
+    fn documents_refuse(&mut self, desks: &mut BTreeMap<RecordId, Desk>) -> Result<bool> {
+        for desk in desks.values_mut() {
+            match self.put_into_document(desk) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(true),
+                Err(error) if error.is_damage() => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
     /// Judges transaction by transaction: one refused change refuses its transaction.
     fn judge_each(&mut self, candidates: &[Candidate<'_>]) -> Result<(BTreeMap<RecordId, Desk>, Vec<Verdict>)> {
+        let bound = self.bound.len();
+        let (mut desks, verdicts) = self.judge_transactions(candidates, Documents::Later)?;
+        if !self.documents_refuse(&mut desks)? {
+            return Ok((desks, verdicts));
+        }
+        self.unbind(bound);
+        self.judge_transactions(candidates, Documents::AtOnce)
+    }
+
+    fn judge_transactions(
+        &mut self,
+        candidates: &[Candidate<'_>],
+        documents: Documents,
+    ) -> Result<(BTreeMap<RecordId, Desk>, Vec<Verdict>)> {
         let mut desks: BTreeMap<RecordId, Desk> = BTreeMap::new();
         let mut verdicts = Vec::with_capacity(candidates.len());
         let mut rest = candidates;
-        while !rest.is_empty() {
-            let length = rest.iter().take_while(|c| c.row.txn > 0).count() + 1;
-            let (transaction, after) = rest.split_at(length.min(rest.len()));
+        while let Some(first) = rest.first() {
+            let of = first.transaction();
+            let length = rest.iter().take_while(|candidate| candidate.transaction() == of).count();
+            let (transaction, after) = rest.split_at(length);
             rest = after;
-            verdicts.extend(self.judge_transaction(&mut desks, transaction)?);
+            verdicts.extend(self.judge_transaction(&mut desks, transaction, documents)?);
         }
         Ok((desks, verdicts))
     }
@@ -135,15 +177,22 @@ impl<'a> Tx<'a> {
         &mut self,
         desks: &mut BTreeMap<RecordId, Desk>,
         transaction: &[Candidate<'_>],
+        documents: Documents,
     ) -> Result<Vec<Verdict>> {
         let mut verdicts = Vec::with_capacity(transaction.len());
-        let mut before: BTreeMap<RecordId, Desk> = BTreeMap::new();
+        let mut before: BTreeMap<RecordId, Before> = BTreeMap::new();
+        let bound = self.bound.len();
         for candidate in transaction {
             let mut desk = self.desk(desks, candidate.row)?;
-            before.entry(candidate.row.record).or_insert_with(|| desk.before());
+            before.entry(candidate.row.record).or_insert_with(|| desk.before(documents));
             let mut verdict = self.judge(&mut desk, candidate, false)?;
-            if let (Verdict::Accepted, Some(reason)) = (&verdict, self.put_into_document(&mut desk)?) {
-                verdict = Verdict::Refused(reason);
+            if documents == Documents::AtOnce && matches!(verdict, Verdict::Accepted) {
+                verdict = match self.put_into_document(&mut desk) {
+                    Ok(None) => Verdict::Accepted,
+                    Ok(Some(reason)) => Verdict::Refused(reason),
+                    Err(error) if error.is_damage() => self.unreadable(&error)?,
+                    Err(error) => return Err(error),
+                };
             }
             desks.insert(candidate.row.record, desk);
             verdicts.push(verdict);
@@ -151,7 +200,19 @@ impl<'a> Tx<'a> {
         let obstacle = verdicts.iter().find(|v| matches!(v, Verdict::Waits(_) | Verdict::Refused(_))).cloned();
         if let Some(obstacle) = obstacle {
             // As it was before: a transaction is visible whole or not at all.
-            desks.extend(before);
+            for (record, before) in before {
+                if let Some(desk) = desks.get_mut(&record) {
+                    before.restore(desk);
+                }
+            }
+            self.unbind(bound);
+            for (candidate, verdict) in transaction.iter().zip(&verdicts) {
+                if let (Verdict::Waits(missing), Some(desk)) = (verdict, desks.get_mut(&candidate.row.record))
+                    && missing.is_empty()
+                {
+                    desk.working.unreadable.get_or_insert_with(|| "its rows of the log are damaged".to_owned());
+                }
+            }
             let whole = if transaction.len() > 1 { with_reason_of_transaction(obstacle) } else { obstacle };
             verdicts.fill(whole);
         }
@@ -166,17 +227,45 @@ impl<'a> Tx<'a> {
         Ok(Desk::new(working))
     }
 
-    /// Judges one change against its record, and merges its root keys if it is accepted.
+    /// Judges one change against its record, and merges its root keys if it is accepted. Where the record cannot
+    /// be read, the change waits until it can: one damaged record must not stop all others.
     fn judge(&mut self, desk: &mut Desk, candidate: &Candidate<'_>, whole: bool) -> Result<Verdict> {
+        if desk.working.unreadable.is_some() {
+            return Ok(Verdict::Waits(Vec::new()));
+        }
+        match self.judge_readable(desk, candidate, whole) {
+            Err(error) if error.is_damage() => self.unreadable(&error),
+            other => other,
+        }
+    }
+
+    fn unreadable(&mut self, error: &StoreError) -> Result<Verdict> {
+        tracing::warn!(%error, "changes of a damaged record wait until it is repaired");
+        if let StoreError::DamagedRow { seq, reason } = error {
+            self.note_damage(*seq, reason)?;
+        }
+        Ok(Verdict::Waits(Vec::new()))
+    }
+
+    fn judge_readable(&mut self, desk: &mut Desk, candidate: &Candidate<'_>, whole: bool) -> Result<Verdict> {
         let change = match &candidate.change {
             Ok(change) => change,
             Err(reason) => return Ok(Verdict::Refused(reason.clone())),
         };
         let row = candidate.row;
         if self.names.model_name(desk.working.model) != Some(row.model.as_str()) {
-            return Ok(Verdict::Refused(format!("the record is no {}", row.model)));
+            if !self.is_bare(&desk.working)? {
+                return Ok(Verdict::Refused(format!("the record is no {}", row.model)));
+            }
+            // Only refused changes stood there, and they do not decide what the record is.
+            desk.working.model = self.names.model(self.db, &row.model)?;
+            desk.working.touch();
         }
-        let Some(schema) = self.schema.cloned() else { return Ok(Verdict::Accepted) };
+        let Some(schema) = self.schema.cloned() else {
+            // A relay's store: kept and passed on unread.
+            desk.working.judged = false;
+            return Ok(Verdict::Accepted);
+        };
         let Some(model) = schema.model(&row.model) else {
             // A model of a newer schema: kept, passed on, judged once the schema is known.
             desk.working.judged = false;
@@ -193,13 +282,15 @@ impl<'a> Tx<'a> {
         {
             return Ok(Verdict::Refused("its actor belongs to another replica".to_owned()));
         }
-        if record::needs_document(model) {
-            if self.is_genesis_actor(&row.model, model, change)? {
-                return Ok(Verdict::Refused("its actor is that of a genesis".to_owned()));
-            }
-            self.document(&mut desk.working)?;
+        if self.is_genesis_actor(&schema, change)? {
+            return Ok(Verdict::Refused("its actor is that of a genesis".to_owned()));
         }
-        self.bring_genesis(desk, change)?;
+        if record::needs_document(model) || change.touches_objects() {
+            self.document_of(desk)?;
+        }
+        if let Some(refused) = self.bring_genesis(&schema, model, desk, change)? {
+            return Ok(Verdict::Refused(refused));
+        }
         match self.pass_guard(desk, change)? {
             Ok(()) => {}
             Err(Refusal::MissingDeps(missing)) => return Ok(Verdict::Waits(missing)),
@@ -209,9 +300,47 @@ impl<'a> Tx<'a> {
             return Ok(Verdict::Refused(foreign.to_string()));
         }
         let replica = self.names.replica_mut(row.dot.replica).row;
-        self.names.actors().bind(change.actor(), replica);
+        if self.names.actors().bind(change.actor(), replica) {
+            self.bound.push(change.actor().clone());
+        }
         desk.accept(change);
         Ok(Verdict::Accepted)
+    }
+
+    /// Forgets to whom actors belong that were met since: the changes that said so are refused.
+    fn unbind(&mut self, since: usize) {
+        for actor in self.bound.split_off(since) {
+            self.names.actors().unbind(&actor);
+        }
+    }
+
+    /// Whether nothing that arrived of the record was accepted or may be.
+    fn is_bare(&self, working: &Working) -> Result<bool> {
+        Ok(working.judged && working.state.heads.is_empty() && records::waiting(self.db, working.row)?.is_empty())
+    }
+
+    /// Makes the record's document live; what was accepted before it was needed follows with the rest.
+    fn document_of(&mut self, desk: &mut Desk) -> Result<()> {
+        if desk.working.live.is_some() {
+            return Ok(());
+        }
+        if desk.recent.is_empty() {
+            self.document(&mut desk.working)?;
+            return Ok(());
+        }
+        let now: Vec<ChangeHash> = desk.working.state.heads.iter().copied().collect();
+        let stored: Vec<ChangeHash> = desk.stored_heads.iter().copied().collect();
+        let (row, last) = (desk.working.row, desk.working.last);
+        // Rows that are judged again stand in the log already, those of a batch do not.
+        let live = match history::document(self.db, row, last, std::iter::empty(), &now) {
+            Err(error) if error.is_damage() => {
+                desk.undocumented.clone_from(&desk.recent);
+                history::document(self.db, row, last, std::iter::empty(), &stored)?
+            }
+            other => other?,
+        };
+        desk.working.live = Some(live);
+        Ok(())
     }
 
     /// Whether the record holds the change already. Only an actor's known numbers can repeat.
@@ -223,42 +352,46 @@ impl<'a> Tx<'a> {
         Ok(self.lineage(desk)?.contains(&change.hash()))
     }
 
-    /// Whether the change claims an actor that writes geneses only: it would keep the true one out.
-    fn is_genesis_actor(&self, name: &str, model: &Model, change: &Change) -> Result<bool> {
-        if self.names.actors_ref().replica_of(change.actor()).is_some() {
-            return Ok(false);
+    /// Whether the change claims an actor that writes geneses only: it would keep the true one out. Those of
+    /// every model count, for an actor accepted in one record may write to all.
+    fn is_genesis_actor(&mut self, schema: &Schema, change: &Change) -> Result<bool> {
+        if self.documents.genesis_actors.is_none() {
+            let known = records::all_genesis(self.db)?;
+            let mut actors: BTreeSet<ActorId> =
+                known.iter().filter_map(|row| Some(history::genesis_of_row(row).ok()?.actor())).collect();
+            actors.extend(schema.models.iter().flat_map(geneses).map(|genesis| genesis.actor()));
+            self.documents.genesis_actors = Some(actors);
         }
-        let known = records::genesis_of(self.db, name)?;
-        let of_fields = model.fields.iter().filter_map(|field| {
-            let kind = match field.kind {
-                FieldKind::Text { .. } => ObjectKind::Text,
-                FieldKind::List(_) => ObjectKind::List,
-                FieldKind::Scalar(_)
-                | FieldKind::Enum(_)
-                | FieldKind::Counter
-                | FieldKind::Set(_)
-                | FieldKind::Embedded(_) => return None,
-            };
-            Some(Genesis { model: name.to_owned(), key: field.document_key.clone(), kind })
-        });
-        let rows = known.iter().map(history::genesis_of_row).collect::<Result<Vec<_>>>()?;
-        Ok(of_fields.chain(rows).any(|genesis| genesis.actor() == *change.actor()))
+        Ok(self.documents.genesis_actors.as_ref().is_some_and(|actors| actors.contains(change.actor())))
     }
 
-    /// Puts in the genesis that the change depends on.
-    fn bring_genesis(&mut self, desk: &mut Desk, change: &Change) -> Result<()> {
+    /// Puts in the genesis that the change depends on. The reason if it does not fit the schema.
+    fn bring_genesis(
+        &mut self,
+        schema: &Schema,
+        model: &Model,
+        desk: &mut Desk,
+        change: &Change,
+    ) -> Result<Option<String>> {
         for dep in change.deps() {
             if desk.working.state.heads.contains(dep) {
                 continue;
             }
             let Some(row) = records::genesis(self.db, dep)? else { continue };
+            if row.0 != model.name {
+                // Another model's: for this record there is no such change.
+                continue;
+            }
             let genesis = history::genesis_of_row(&row)?.change();
             if desk.working.state.seqs.contains_key(genesis.actor()) {
                 continue;
             }
+            if let Err(foreign) = record::check_foreign(schema, model, desk.working.id, genesis.expanded()) {
+                return Ok(Some(format!("the genesis that it builds on: {foreign}")));
+            }
             desk.accept(&genesis);
         }
-        Ok(())
+        Ok(None)
     }
 
     fn pass_guard(&mut self, desk: &mut Desk, change: &Change) -> Result<std::result::Result<(), Refusal>> {
@@ -343,27 +476,33 @@ impl<'a> Tx<'a> {
                 }
             }
         }
-        for desk in desks.values_mut() {
-            if *self.has_waiting && desk.working.judged {
-                self.retry_waiting(desk)?;
-            }
+        if *self.has_waiting {
+            self.retry_waiting(&mut desks)?;
         }
+        self.clear_away(desks);
+        Ok(())
+    }
+
+    fn clear_away(&mut self, desks: BTreeMap<RecordId, Desk>) {
         for (_, mut desk) in desks {
             if let Some(lineage) = desk.lineage.take() {
                 self.documents.keep_lineage(desk.working.row, desk.working.last, lineage);
             }
             self.give_back(desk.working);
         }
-        Ok(())
     }
 
-    /// Judges again what waited for changes of this record.
-    fn retry_waiting(&mut self, desk: &mut Desk) -> Result<()> {
+    /// Judges again what waited for changes of these records, transaction by transaction. Records that come into
+    /// it that way join the others.
+    fn retry_waiting(&mut self, desks: &mut BTreeMap<RecordId, Desk>) -> Result<()> {
+        self.write_rows()?;
         loop {
             let mut progress = false;
-            for seq in records::waiting(self.db, desk.working.row)? {
-                let Some(entry) = log::read(self.db, seq)? else { continue };
-                progress |= self.retry(desk, &entry)?;
+            let rows: Vec<i64> = desks.values().filter(|d| d.working.judged).map(|d| d.working.row).collect();
+            for row in rows {
+                for seq in records::waiting(self.db, row)? {
+                    progress |= self.retry(desks, seq)?;
+                }
             }
             if !progress {
                 return Ok(());
@@ -371,76 +510,149 @@ impl<'a> Tx<'a> {
         }
     }
 
-    fn retry(&mut self, desk: &mut Desk, entry: &log::Entry) -> Result<bool> {
-        let row = self.incoming(desk.working.id, desk.working.model, entry);
-        let candidate = Candidate::new(&row);
-        let mut verdict = self.judge(desk, &candidate, false)?;
-        if let (Verdict::Accepted, Some(reason)) = (&verdict, self.put_into_document(desk)?) {
-            verdict = Verdict::Refused(reason);
+    /// Judges the transaction of a waiting row again. Whether that settled it.
+    fn retry(&mut self, desks: &mut BTreeMap<RecordId, Desk>, seq: u64) -> Result<bool> {
+        let entries = match log::transaction_around(self.db, seq) {
+            Ok(entries) => entries,
+            Err(error) if error.is_damage() => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if entries.is_empty() {
+            return Ok(false);
         }
-        let kind = match &verdict {
-            Verdict::Waits(_) => return Ok(false),
+        let mut rows = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            if let Err(StoreError::DamagedRow { seq, reason }) = history::check(entry) {
+                self.note_damage(seq, &reason)?;
+                return Ok(false);
+            }
+            rows.push(self.incoming(desks, entry)?);
+        }
+        let candidates: Vec<Candidate<'_>> = rows.iter().map(Candidate::new).collect();
+        let verdicts = self.judge_transaction(desks, &candidates, Documents::AtOnce)?;
+        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Waits(_))) {
+            return Ok(false);
+        }
+        for ((entry, row), verdict) in entries.iter().zip(&rows).zip(&verdicts) {
+            self.settle(entry, verdict)?;
+            if let Some(desk) = desks.get_mut(&row.record) {
+                desk.working.touch();
+                if let Some(live) = &mut desk.working.live {
+                    live.tail = live.changes;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives a row of the log the kind that its verdict says. What was made of the rows after it lacks it.
+    fn settle(&mut self, entry: &log::Entry, verdict: &Verdict) -> Result<()> {
+        let kind = match verdict {
             Verdict::Accepted => Kind::Applied,
             Verdict::Repeated => Kind::Repeated,
             Verdict::Refused(reason) => {
-                records::quarantine(self.db, entry.seq, desk.working.row, reason)?;
+                records::quarantine(self.db, entry.seq, entry.record, reason)?;
                 Kind::Quarantined
+            }
+            Verdict::Waits(missing) => {
+                records::wait_for(self.db, entry.seq, entry.record, missing)?;
+                *self.has_waiting = true;
+                return log::set_kind(self.db, entry.seq, Kind::Pending);
             }
         };
         log::set_kind(self.db, entry.seq, kind)?;
         records::no_longer_waits(self.db, entry.seq)?;
-        desk.working.touch();
-        Ok(true)
+        records::drop_snapshot(self.db, entry.record)?;
+        self.documents.take_lineage(entry.record);
+        Ok(())
     }
 
-    fn incoming(&self, record: RecordId, model: i64, entry: &log::Entry) -> IncomingRow {
+    fn incoming(&self, desks: &BTreeMap<RecordId, Desk>, entry: &log::Entry) -> Result<IncomingRow> {
+        let at_desk = desks.values().find(|desk| desk.working.row == entry.record);
+        let named = match at_desk {
+            Some(desk) => Some((desk.working.id, desk.working.model)),
+            None => records::name_of(self.db, entry.record)?,
+        };
+        let (record, model) =
+            named.ok_or_else(|| StoreError::Damaged(format!("the record of row {} of the log is missing", entry.seq)))?;
         let replica = self.names.replica_at(entry.replica).map(|r| r.id).unwrap_or_default();
-        IncomingRow {
+        Ok(IncomingRow {
             dot: Dot { replica, counter: entry.counter },
-            txn: 0,
+            txn: entry.txn,
             model: self.names.model_name(model).unwrap_or_default().to_owned(),
             record,
             bytes: entry.bytes.clone(),
-        }
+        })
+    }
+
+    /// Remembers that a row of the log is damaged, so that `status` shows it.
+    pub(crate) fn note_damage(&mut self, seq: u64, reason: &str) -> Result<()> {
+        let record = log::record_of(self.db, seq)?.unwrap_or_default();
+        records::quarantine(self.db, seq, record, &format!("{}{reason}", records::DAMAGED))
     }
 
     /// Writes a record's projection anew; judges it from the log if no schema has looked at it yet.
     pub(crate) fn judge_again(&mut self, row: i64, origin: Origin) -> Result<()> {
         let Some(found) = records::at(self.db, row)? else { return Ok(()) };
         let model = self.names.model_name(found.model).unwrap_or_default().to_owned();
-        let working = self.take(found.id, &model, origin)?;
-        let mut desk = Desk::new(working);
-        if !desk.working.judged {
-            let last = desk.working.last;
-            desk.working.judged = true;
-            desk.working.last = 0;
-            let mut entries = log::of_record_after(self.db, last, 0)?;
-            entries.reverse();
-            for entry in &entries {
-                self.judge_stored(&mut desk, entry)?;
-                desk.working.last = entry.seq;
-            }
-            desk.working.last = last;
-            self.retry_waiting(&mut desk)?;
+        let mut working = self.take(found.id, &model, origin)?;
+        working.touch();
+        let unjudged = !working.judged;
+        let mut desks = BTreeMap::from([(found.id, Desk::new(working))]);
+        if unjudged {
+            self.judge_stored(&mut desks, found.id)?;
+            self.retry_waiting(&mut desks)?;
         }
-        desk.working.touch();
-        self.give_back(desk.working);
+        self.clear_away(desks);
         Ok(())
     }
 
-    fn judge_stored(&mut self, desk: &mut Desk, entry: &log::Entry) -> Result<()> {
-        match entry.kind {
-            Kind::Repeated => return Ok(()),
-            Kind::Local => {
-                desk.accept(&history::change_of(entry)?);
+    /// Judges what the log has of a record that was kept unread.
+    fn judge_stored(&mut self, desks: &mut BTreeMap<RecordId, Desk>, id: RecordId) -> Result<()> {
+        let Some(desk) = desks.get_mut(&id) else { return Ok(()) };
+        let last = std::mem::take(&mut desk.working.last);
+        desk.working.judged = true;
+        let entries = match log::of_record_after(self.db, last, 0) {
+            Ok(entries) => entries,
+            Err(error) if error.is_damage() => {
+                desk.working.last = last;
+                desk.working.unreadable = Some(error.to_string());
                 return Ok(());
             }
-            Kind::Applied | Kind::Quarantined | Kind::Pending => {}
+            Err(error) => return Err(error),
+        };
+        for entry in entries.iter().rev() {
+            if let Err(StoreError::DamagedRow { seq, reason }) = history::check(entry) {
+                self.note_damage(seq, &reason)?;
+                if let Some(desk) = desks.get_mut(&id) {
+                    desk.working.unreadable = Some(reason);
+                }
+                break;
+            }
+            match entry.kind {
+                // What no store takes, whatever its schema; and what is there already.
+                Kind::Quarantined | Kind::Repeated => {}
+                Kind::Local => {
+                    let change = history::change_of(entry)?;
+                    if let Some(desk) = desks.get_mut(&id) {
+                        desk.accept(&change);
+                    }
+                }
+                Kind::Applied | Kind::Pending => {
+                    let row = IncomingRow { txn: 0, ..self.incoming(desks, entry)? };
+                    let candidates = [Candidate::new(&row)];
+                    let verdicts = self.judge_transaction(desks, &candidates, Documents::AtOnce)?;
+                    for verdict in &verdicts {
+                        self.settle(entry, verdict)?;
+                    }
+                }
+            }
+            if let Some(desk) = desks.get_mut(&id) {
+                desk.working.last = entry.seq;
+            }
         }
-        if !self.retry(desk, entry)? {
-            log::set_kind(self.db, entry.seq, Kind::Pending)?;
-            records::wait_for(self.db, entry.seq, desk.working.row, &[])?;
-            *self.has_waiting = true;
+        if let Some(desk) = desks.get_mut(&id) {
+            desk.working.last = last;
         }
         Ok(())
     }
@@ -452,11 +664,17 @@ impl<'r> Candidate<'r> {
         let hash = change.as_ref().map_or_else(|_| hash_of(&row.bytes), Change::hash);
         Self { row, change, hash }
     }
+
+    /// Names the transaction: its writer, and the counter of its last change.
+    fn transaction(&self) -> (ReplicaId, u64) {
+        (self.row.dot.replica, self.row.dot.counter.saturating_add(u64::from(self.row.txn)))
+    }
 }
 
 impl Desk {
     fn new(working: Working) -> Self {
-        Self { working, lineage: None, undocumented: Vec::new(), recent: Vec::new() }
+        let stored_heads = working.state.heads.clone();
+        Self { working, lineage: None, undocumented: Vec::new(), recent: Vec::new(), stored_heads }
     }
 
     /// Merges an accepted change; its document gets it later, together with others.
@@ -473,14 +691,47 @@ impl Desk {
         }
     }
 
-    /// A copy to return to if the transaction is refused.
-    fn before(&self) -> Self {
-        Self {
-            working: self.working.copy(),
-            lineage: None,
-            undocumented: Vec::new(),
-            recent: self.recent.clone(),
+    /// What to return to if the transaction is refused.
+    fn before(&self, documents: Documents) -> Before {
+        Before {
+            working: match documents {
+                Documents::Later => self.working.without_document(),
+                Documents::AtOnce => self.working.copy(),
+            },
+            documents,
+            had_document: self.working.live.is_some(),
+            undocumented: self.undocumented.clone(),
+            recent: self.recent.len(),
         }
+    }
+}
+
+/// A desk as it was before a transaction.
+struct Before {
+    working: Working,
+    documents: Documents,
+    had_document: bool,
+    undocumented: Vec<Change>,
+    recent: usize,
+}
+
+impl Before {
+    fn restore(self, desk: &mut Desk) {
+        let unchanged = desk.recent.len() == self.recent
+            && desk.working.judged == self.working.judged
+            && desk.working.model == self.working.model;
+        if unchanged {
+            return;
+        }
+        let live = desk.working.live.take();
+        desk.working = self.working;
+        if self.documents == Documents::Later && self.had_document {
+            // Nothing has reached it yet.
+            desk.working.live = live;
+        }
+        desk.undocumented = self.undocumented;
+        desk.recent.truncate(self.recent);
+        desk.lineage = None;
     }
 }
 
@@ -490,7 +741,7 @@ struct Loader<'l> {
     last: u64,
     row: i64,
     recent: &'l [Change],
-    cache: &'l mut Documents,
+    cache: &'l mut documents::Documents,
     slot: &'l mut Option<Lineage>,
     failed: Option<StoreError>,
 }
@@ -518,7 +769,7 @@ impl History for Loader<'_> {
 /// A record's history: what the cache has of it, then the log, then what the batch added.
 fn load_lineage(
     db: &Connection,
-    cache: &mut Documents,
+    cache: &mut documents::Documents,
     row: i64,
     last: u64,
     recent: &[Change],
@@ -536,6 +787,28 @@ fn load_lineage(
 /// Hash of raw change bytes; the session has seen that they are one chunk.
 fn hash_of(bytes: &[u8]) -> ChangeHash {
     ChangeHash(syncline_core::wire::change_hash(bytes).unwrap_or_default())
+}
+
+/// Hashes of all rows of a record.
+fn hashes_of(db: &Connection, record: RecordId) -> Result<BTreeSet<ChangeHash>> {
+    let Some(found) = records::find(db, record)? else { return Ok(BTreeSet::new()) };
+    Ok(log::of_record_after(db, found.last, 0)?.iter().map(|entry| entry.hash).collect())
+}
+
+/// The geneses that a model's records may have.
+fn geneses(model: &Model) -> impl Iterator<Item = Genesis> {
+    model.fields.iter().filter_map(|field| {
+        let kind = match field.kind {
+            FieldKind::Text { .. } => ObjectKind::Text,
+            FieldKind::List(_) => ObjectKind::List,
+            FieldKind::Scalar(_)
+            | FieldKind::Enum(_)
+            | FieldKind::Counter
+            | FieldKind::Set(_)
+            | FieldKind::Embedded(_) => return None,
+        };
+        Some(Genesis { model: model.name.clone(), key: field.document_key.clone(), kind })
+    })
 }
 
 fn with_reason_of_transaction(verdict: Verdict) -> Verdict {

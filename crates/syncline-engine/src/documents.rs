@@ -1,7 +1,8 @@
 //! Live documents of records with texts or lists: kept while they are edited, rebuilt from the log otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use automerge::ActorId;
 use syncline_core::document::Document;
 use syncline_core::lineage::Lineage;
 
@@ -26,11 +27,13 @@ pub(crate) struct Documents {
     clock: u64,
     bytes: usize,
     lineages: BTreeMap<i64, (u64, Lineage)>,
-    lineage_changes: usize,
+    lineage_bytes: usize,
+    /// Actors that write geneses only, of the schema and of the genesis table.
+    pub(crate) genesis_actors: Option<BTreeSet<ActorId>>,
 }
 
-/// Most changes in cached histories.
-const LINEAGE_CHANGES_MAX: usize = 200_000;
+/// Most bytes of cached histories.
+const LINEAGE_BYTES_MAX: usize = 64 << 20;
 
 /// Most bytes of live documents.
 const BYTES_MAX: usize = 64 << 20;
@@ -40,6 +43,9 @@ pub(crate) const DOCUMENT_BYTES: usize = 17 << 10;
 
 /// What each of its changes adds.
 pub(crate) const CHANGE_BYTES: usize = 160;
+
+/// What each of its operations adds: a pasted megabyte is a million operations in a few changes.
+const OP_BYTES: usize = 6;
 
 impl Documents {
     /// Takes a record's document out.
@@ -66,18 +72,19 @@ impl Documents {
 
     /// Keeps a record's history, which reaches up to row `upto` of the log.
     pub(crate) fn keep_lineage(&mut self, record: i64, upto: u64, lineage: Lineage) {
-        if self.lineage_changes + lineage.len() > LINEAGE_CHANGES_MAX {
+        self.take_lineage(record);
+        if self.lineage_bytes + lineage.bytes() > LINEAGE_BYTES_MAX {
             self.lineages.clear();
-            self.lineage_changes = 0;
+            self.lineage_bytes = 0;
         }
-        self.lineage_changes += lineage.len();
+        self.lineage_bytes += lineage.bytes();
         self.lineages.insert(record, (upto, lineage));
     }
 
     /// Takes a record's history out, with the row up to which it reaches.
     pub(crate) fn take_lineage(&mut self, record: i64) -> Option<(u64, Lineage)> {
         let (upto, lineage) = self.lineages.remove(&record)?;
-        self.lineage_changes = self.lineage_changes.saturating_sub(lineage.len());
+        self.lineage_bytes = self.lineage_bytes.saturating_sub(lineage.bytes());
         Some((upto, lineage))
     }
 
@@ -88,6 +95,12 @@ impl Documents {
 }
 
 impl Live {
+    /// Estimates anew how much memory the document takes.
+    pub(crate) fn weigh(&mut self) {
+        let ops = self.document.op_count() as usize;
+        self.bytes = DOCUMENT_BYTES + self.changes * CHANGE_BYTES + ops * OP_BYTES;
+    }
+
     /// Whether the tail is long enough for a new snapshot: the cost of all snapshots stays linear in the
     /// record's history.
     pub(crate) fn wants_snapshot(&self) -> bool {

@@ -127,6 +127,8 @@ impl Engine {
     /// Begins a session on a connection that stands. Refused if another process holds the store's sessions.
     pub fn open_session(&mut self, now: Now, connection: ConnectionId, dialed: bool, mut config: Config) -> Result<()> {
         self.store.claim_sessions()?;
+        // What other processes have written until now belongs to what this session begins with.
+        self.store.refresh()?;
         config.role = self.role;
         let mut session = if dialed { Session::dial(config) } else { Session::accept(config) };
         self.store.set_time(now.wall_ms as i64);
@@ -221,7 +223,8 @@ impl Engine {
 
     fn ask_for_sync(&mut self) {
         let (committed, durable) = (self.store.committed(), self.store.durable());
-        if durable >= committed {
+        // A sync that failed is never repeated: it might succeed without what the first one lost.
+        if durable >= committed || self.store.health().is_err() {
             self.sync_wanted = false;
             return;
         }

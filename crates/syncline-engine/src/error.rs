@@ -132,6 +132,14 @@ pub enum StoreError {
     /// What was read does not match its hash or its form.
     #[error("the store is damaged: {0}; run `syncline verify` for all of it")]
     Damaged(String),
+    /// A row of the log is not what was written.
+    #[error("row {seq} of the store's log is damaged: {reason}; its record cannot be edited and no later change is sent, the rest works: restore a backup, and run `syncline verify` for all of it")]
+    DamagedRow {
+        /// Position in the log.
+        seq: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An earlier sync to disk failed; nothing more is written.
     #[error("the store is closed because the disk did not confirm a write ({0}): check the disk, then open the store again")]
     SyncFailed(String),
@@ -147,15 +155,36 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether what was read is not what was written: of one record, while the file as such works.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::DamagedRow { .. })
+    }
+
+    /// Whether SQLite may have ended the transaction in which this happened.
+    pub(crate) fn ends_transaction(&self) -> bool {
+        matches!(self, Self::Sqlite { .. } | Self::DiskFull | Self::Busy | Self::File { .. })
+    }
+
     /// Wraps SQLite's error, telling apart the causes a user can do something about.
     pub(crate) fn sqlite(doing: &'static str, source: rusqlite::Error) -> Self {
         match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Busy,
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(format!("SQLite found it malformed while {doing}")),
+            None if is_wrong_type(&source) => Self::Damaged(format!("a value of the wrong type while {doing}: {source}")),
             Some(_) | None => Self::Sqlite { doing, source },
         }
     }
+}
+
+/// Whether SQLite gave a value that the store never writes there.
+fn is_wrong_type(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    )
 }
 
 /// Names what the store was doing when SQLite failed.

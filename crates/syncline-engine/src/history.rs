@@ -11,7 +11,7 @@ use syncline_core::genesis::Genesis;
 use syncline_core::state::RecordState;
 
 use crate::commit::{ChangeKind, Origin, RecordChange};
-use crate::documents::{CHANGE_BYTES, DOCUMENT_BYTES, Live};
+use crate::documents::{DOCUMENT_BYTES, Live};
 use crate::error::{Result, StoreError};
 use crate::storage::log::{self, Entry};
 use crate::storage::records::{self, GenesisRow};
@@ -19,12 +19,17 @@ use crate::store::Store;
 
 /// The change in a row, checked against the row's hash.
 pub(crate) fn change_of(entry: &Entry) -> Result<Change> {
-    let change = Change::parse(&entry.bytes)
-        .map_err(|bad| StoreError::Damaged(format!("row {} of the log holds no change: {bad}", entry.seq)))?;
-    if change.hash() != entry.hash {
-        return Err(StoreError::Damaged(format!("row {} of the log does not match its hash", entry.seq)));
+    check(entry)?;
+    Change::parse(&entry.bytes)
+        .map_err(|bad| StoreError::DamagedRow { seq: entry.seq, reason: format!("it holds no change: {bad}") })
+}
+
+/// Whether a row's bytes are those that were written.
+pub(crate) fn check(entry: &Entry) -> Result<()> {
+    if syncline_core::wire::change_hash(&entry.bytes) == Some(entry.hash.0) {
+        return Ok(());
     }
-    Ok(change)
+    Err(StoreError::DamagedRow { seq: entry.seq, reason: "its bytes do not match its hash".to_owned() })
 }
 
 /// Changes of a record from row `last` back to row `after`, exclusive, oldest first, those that are part of
@@ -32,13 +37,12 @@ pub(crate) fn change_of(entry: &Entry) -> Result<Change> {
 pub(crate) fn changes(db: &Connection, last: u64, after: u64) -> Result<Vec<Change>> {
     let mut entries = log::of_record_after(db, last, after)?;
     entries.reverse();
-    parse_all(db, entries.iter().filter(|entry| entry.kind.in_record()), after == 0)
+    parse_all(db, entries.iter().filter(|entry| entry.kind.in_record()))
 }
 
 fn parse_all<'e>(
     db: &Connection,
     entries: impl Iterator<Item = &'e Entry>,
-    from_start: bool,
 ) -> Result<Vec<Change>> {
     let mut all = Vec::new();
     let mut seen: BTreeSet<ChangeHash> = BTreeSet::new();
@@ -54,8 +58,8 @@ fn parse_all<'e>(
         seen.insert(change.hash());
         all.push(change);
     }
-    // Changes of a row's kind `Pending` that became ready later stand before what they depend on.
-    Ok(if from_start { in_causal_order(all) } else { all })
+    // Changes that waited for others stand in the log before what they depend on.
+    Ok(in_causal_order(all))
 }
 
 /// The genesis of that hash, if it is one.
@@ -95,7 +99,7 @@ fn in_causal_order(changes: Vec<Change>) -> Vec<Change> {
 }
 
 /// A record's state, folded from the log.
-pub(crate) fn fold(db: &Connection, _record: i64, last: u64) -> Result<RecordState> {
+pub(crate) fn fold(db: &Connection, last: u64) -> Result<RecordState> {
     let mut state = RecordState::default();
     for change in changes(db, last, 0)? {
         state.apply(&change);
@@ -103,24 +107,31 @@ pub(crate) fn fold(db: &Connection, _record: i64, last: u64) -> Result<RecordSta
     Ok(state)
 }
 
-/// A record's document: from its snapshot where there is one, then from the log. `tail` are rows not written yet.
+/// A record's document: from its snapshot where there is one, then from the log. `tail` are rows not written yet;
+/// `heads` are what the document must come to.
 pub(crate) fn document<'e>(
     db: &Connection,
     record: i64,
     last: u64,
     tail: impl Iterator<Item = &'e Entry>,
+    heads: &[ChangeHash],
 ) -> Result<Live> {
     let tail: Vec<&Entry> = tail.collect();
     let stored_last = tail.first().map_or(last, |entry| entry.prev);
-    let unwritten = parse_all(db, tail.into_iter().filter(|entry| entry.kind.in_record()), false)?;
-    if let Some(live) = from_snapshot(db, record, stored_last, &unwritten)? {
+    let unwritten = parse_all(db, tail.into_iter().filter(|entry| entry.kind.in_record()))?;
+    // A snapshot is a shortcut that may be damaged; whether it led to the right place is plain to see.
+    if let Some(live) = from_snapshot(db, record, stored_last, &unwritten)?
+        && live.document.heads() == heads
+    {
         return Ok(live);
     }
     let mut all = changes(db, stored_last, 0)?;
     all.extend(unwritten);
     let document = Document::rebuild(&all).map_err(|error| StoreError::Damaged(error.to_string()))?;
-    let bytes = DOCUMENT_BYTES + all.len() * CHANGE_BYTES;
-    Ok(Live { document, changes: all.len(), tail: all.len(), bytes })
+    if document.heads() != heads {
+        return Err(StoreError::Damaged("a record's rows of the log do not lead to its state".to_owned()));
+    }
+    Ok(Live { document, changes: all.len(), tail: all.len(), bytes: DOCUMENT_BYTES })
 }
 
 fn from_snapshot(db: &Connection, record: i64, last: u64, unwritten: &[Change]) -> Result<Option<Live>> {
@@ -135,8 +146,7 @@ fn from_snapshot(db: &Connection, record: i64, last: u64, unwritten: &[Change]) 
         return Ok(None);
     }
     let changes = automerge::ReadDoc::stats(document.as_automerge()).num_changes as usize;
-    let bytes = DOCUMENT_BYTES + changes * CHANGE_BYTES;
-    Ok(Some(Live { document, changes, tail: tail.len(), bytes }))
+    Ok(Some(Live { document, changes, tail: tail.len(), bytes: DOCUMENT_BYTES }))
 }
 
 /// Hash of an actor's newest change of a record, walking back from row `last`.

@@ -26,8 +26,11 @@ pub trait Host: Send + 'static {
     fn remove_side(&self) -> io::Result<()>;
     /// Says that this process has the store open. True if no other process has.
     fn enter(&mut self) -> io::Result<bool>;
-    /// Takes back what [`Host::enter`] said. True if no other process has the store open.
+    /// Takes back what [`Host::enter`] said. True if no other process has the store open; none can enter then
+    /// until [`Host::release`].
     fn leave(&mut self) -> io::Result<bool>;
+    /// Lets others enter after [`Host::leave`].
+    fn release(&mut self) {}
     /// What the living processes agreed on: see [`Host::set_agreed`].
     fn agreed(&mut self) -> io::Result<String>;
     /// Tells the other living processes; need not be durable.
@@ -142,12 +145,19 @@ impl Host for OnDisk {
     }
 
     fn leave(&mut self) -> io::Result<bool> {
-        let Some(file) = self.lock.take() else { return Ok(false) };
+        let Some(file) = &self.lock else { return Ok(false) };
         match file.try_lock() {
             Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::WouldBlock) => {
+                self.lock = None;
+                Ok(false)
+            }
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn release(&mut self) {
+        self.lock = None;
     }
 
     fn agreed(&mut self) -> io::Result<String> {

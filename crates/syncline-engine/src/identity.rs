@@ -8,7 +8,7 @@
 use automerge::ActorId;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
-use syncline_core::ids::{LogId, ReplicaId};
+use syncline_core::ids::{LogId, ReplicaId, StoreId};
 
 use crate::error::{Result, StoreError};
 use crate::host::Host;
@@ -67,15 +67,16 @@ pub(crate) fn establish(
     db: &Connection,
     host: &mut dyn Host,
     seed: &mut Seed,
-    alone_at_open: bool,
+    (alone_at_open, is_forked): (bool, &dyn Fn(ReplicaId) -> bool),
     now_ms: i64,
 ) -> Result<Writer> {
     let stored = meta::read_id(db, key::REPLICA)?.map(ReplicaId);
-    let agreed = file(host, "read the lock file beside", |h| h.agreed())?;
-    let living: Option<String> = meta::read(db, key::LIVE)?;
+    if let Some(forked) = stored.filter(|replica| is_forked(*replica)) {
+        tracing::warn!(%forked, "the replica id of the file was retired");
+        return renew(db, host, seed, (RenewalCause::Forked, false), now_ms);
+    }
     if let Some(replica) = stored
-        && !agreed.is_empty()
-        && living.as_deref() == Some(agreed.as_str())
+        && is_continued(db, host)?
     {
         return Ok(Writer { replica, actor: ActorId::from(seed.id16("actor").to_vec()) });
     }
@@ -96,6 +97,13 @@ pub(crate) fn establish(
     Ok(writer)
 }
 
+/// Whether the name in the file is one that a living process has proven or taken.
+pub(crate) fn is_continued(db: &Connection, host: &mut dyn Host) -> Result<bool> {
+    let agreed = file(host, "read the lock file beside", |h| h.agreed())?;
+    let living: Option<String> = meta::read(db, key::LIVE)?;
+    Ok(!agreed.is_empty() && living.as_deref() == Some(agreed.as_str()))
+}
+
 /// Takes a new name, whatever was proven.
 pub(crate) fn renew(
     db: &Connection,
@@ -111,6 +119,8 @@ pub(crate) fn renew(
     }
     keep(db, &writer)?;
     if new_log {
+        // Two files of one store id would overwrite each other's positions at every peer.
+        meta::write(db, key::STORE, &StoreId(seed.id16("store")).0)?;
         meta::write(db, key::LOG, &LogId(seed.id16("log")).0)?;
     }
     agree(db, host, seed)?;

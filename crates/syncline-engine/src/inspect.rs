@@ -229,8 +229,9 @@ impl Store {
         let mut missing = 0;
         for dot in dots {
             let seq = match self.names.replica(dot.replica) {
-                Some(replica) if !replica.forked => log::seq_of(&self.db, replica.row, replica.tip, dot.counter)?,
-                Some(_) | None => None,
+                Some(replica) if replica.forked => log::newest_of(&self.db, replica.tip, dot.counter)?,
+                Some(replica) => log::seq_of(&self.db, replica.row, replica.tip, dot.counter)?,
+                None => None,
             };
             let reached = match by {
                 AckedBy::AnyRelay => all.iter().any(|peer| peer.relay && has(peer, seq, dot)),
@@ -327,12 +328,20 @@ impl Store {
         let mut log_chain = syncline_core::ids::Chain::EMPTY;
         let mut expected = 1;
         let mut tips: BTreeMap<i64, syncline_core::ids::Chain> = BTreeMap::new();
-        log::scan(&self.db, 0, |entry| {
+        log::scan_each(&self.db, 0, |seq, entry| {
             report.changes += 1;
-            if entry.seq != expected {
+            if seq != expected {
                 report.faults.push(format!("log row {expected} is missing"));
             }
-            expected = entry.seq + 1;
+            expected = seq + 1;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) if error.is_damage() => {
+                    report.faults.push(format!("log row {seq} cannot be read: {error}"));
+                    return Ok(true);
+                }
+                Err(error) => return Err(error),
+            };
             if syncline_core::wire::change_hash(&entry.bytes) != Some(entry.hash.0) {
                 report.faults.push(format!("log row {} does not match its hash", entry.seq));
             }
@@ -366,7 +375,11 @@ impl Store {
                 after = *last;
                 for row in batch {
                     report.records += 1;
-                    if let Some(fault) = self.verify_record(schema, model, row)? {
+                    let fault = match self.verify_record(schema, model, row) {
+                        Err(error) if error.is_damage() => Some(error.to_string()),
+                        other => other?,
+                    };
+                    if let Some(fault) = fault {
                         report.faults.push(format!("{} record {row}: {fault}", model.name));
                     }
                 }

@@ -52,6 +52,11 @@ impl<'a> Tx<'a> {
             return self.create(schema, model, record, source);
         }
         let mut working = self.take(id, &model.name, Origin::Local)?;
+        if working.state.heads.is_empty() {
+            // Nothing that arrived of it was accepted.
+            self.give_back(working);
+            return self.create(schema, model, record, source);
+        }
         let outcome = self.save_over(schema, model, record, &mut working);
         self.give_back(working);
         outcome
@@ -109,7 +114,7 @@ impl<'a> Tx<'a> {
         time: i64,
     ) -> Result<Saved> {
         let scalars = Edits { root: edits.root, objects: Vec::new() };
-        self.commit_edits(schema, model, working, &scalars, time)?;
+        self.append_edits(model, working, &scalars, time)?;
         for edit in edits.objects {
             let (key, kind, content) = match edit {
                 ObjectEdit::SetText(key, text) => (key, ObjectKind::Text, Content::Text(text)),
@@ -125,7 +130,9 @@ impl<'a> Tx<'a> {
                 self.append_own(working, &change, model.local)?;
             }
         }
-        Ok(self.saved(schema, model, working))
+        let mut saved = self.saved(schema, model, working);
+        saved.dot = self.last_dot().filter(|_| !model.local);
+        Ok(saved)
     }
 
     /// Changes the fields named in the patch.
@@ -214,23 +221,29 @@ impl<'a> Tx<'a> {
         Ok(query.run(self.db, self.schema()?)?)
     }
 
-    /// Runs one operation; its changes stay one transaction on every peer if they are not too many.
+    /// Runs one operation; its changes stay one transaction on every peer if they are not too many. If it
+    /// fails, nothing of it remains and the transaction can go on.
     pub fn single<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let first = self.unwritten();
-        let value = act(self)?;
-        // A pasted megabyte is several changes, each of which may travel alone.
-        if let Err(error) = self.seal(first) {
-            tracing::debug!(%error, "one operation travels as several transactions");
-        }
-        Ok(value)
+        self.attempt(|tx| {
+            let first = tx.unwritten();
+            let value = act(tx)?;
+            // A pasted megabyte is several changes, each of which may travel alone.
+            if let Err(error) = tx.seal(first) {
+                tracing::debug!(%error, "one operation travels as several transactions");
+            }
+            Ok(value)
+        })
     }
 
-    /// Runs `act` so that what it writes stays one transaction on every peer.
+    /// Runs `act` so that what it writes stays one transaction on every peer. If it fails, nothing of it
+    /// remains and the transaction can go on.
     pub fn together<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let first = self.unwritten();
-        let value = act(self)?;
-        self.seal(first)?;
-        Ok(value)
+        self.attempt(|tx| {
+            let first = tx.unwritten();
+            let value = act(tx)?;
+            tx.seal(first)?;
+            Ok(value)
+        })
     }
 
     fn edit(
@@ -350,10 +363,13 @@ impl<'a> Tx<'a> {
         if !working.state.seqs.contains_key(actor) {
             return Ok(None);
         }
-        let mine = self.writer.as_ref().and_then(|writer| self.names.replica(writer.replica)).map(|r| r.row);
+        if working.own_last.is_some() {
+            return Ok(working.own_last);
+        }
         for row in self.unwritten_of(working.row) {
-            if Some(row.replica) == mine || row.replica == 0 {
-                return Ok(Some(row.hash));
+            let change = history::change_of(row)?;
+            if change.actor() == actor {
+                return Ok(Some(change.hash()));
             }
         }
         let oldest_unwritten = self.unwritten_of(working.row).last();

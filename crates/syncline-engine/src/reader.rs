@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use serde_json::{Map, Value};
 use syncline_core::filter::Filter;
 use syncline_schema::Schema;
@@ -27,6 +28,8 @@ impl Store {
         let db = self.host.connect(false).doing("opening a reader")?;
         db.busy_timeout(std::time::Duration::from_secs(10)).doing("opening a reader")?;
         db.set_prepared_statement_cache_capacity(128);
+        // Else SQLite may compile a cached statement anew whenever a parameter gets another value.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).doing("opening a reader")?;
         Ok(Reader { db, schema })
     }
 }

@@ -81,6 +81,10 @@ pub struct Store {
     failed: Option<String>,
     closed: bool,
     commits: Vec<Commit>,
+    /// Position of the log up to which commits were handed out or are about to be.
+    followed: u64,
+    /// First row of the log that is known to be damaged.
+    damaged: Option<u64>,
     pub(crate) clock_ms: i64,
 }
 
@@ -126,10 +130,14 @@ impl Store {
             failed: None,
             closed: false,
             commits: Vec::new(),
+            followed: 0,
+            damaged: None,
             clock_ms: 0,
         };
         store.take_schema(schema);
-        store.refresh()?;
+        store.refresh_in_transaction()?;
+        store.followed = store.head.0;
+        store.look_at_damage_again()?;
         // What an earlier process committed may not be on disk yet: the first sync covers it.
         store.durable = 0;
         open::settle(&mut store)?;
@@ -208,8 +216,12 @@ impl Store {
     }
 
     fn begin(&mut self) -> Result<()> {
+        if !self.db.is_autocommit() {
+            // Somebody's closure panicked in the middle of a transaction.
+            self.roll_back();
+        }
         self.db.execute_batch("BEGIN IMMEDIATE").doing("beginning a transaction")?;
-        if let Err(error) = self.refresh_in_transaction() {
+        if let Err(error) = self.refresh_in_transaction().and_then(|()| self.follow()) {
             self.roll_back();
             return Err(error);
         }
@@ -236,7 +248,7 @@ impl Store {
         });
         let value = act(&mut tx)?;
         tx.finish()?;
-        Ok((value, tx.commits))
+        Ok((value, tx.into_commits()))
     }
 
     fn commit(&mut self, changes: Vec<RecordChange>) -> Result<()> {
@@ -247,6 +259,7 @@ impl Store {
         if self.durability == Durability::Full {
             self.durable = self.head.0;
         }
+        self.followed = self.head.0;
         if !changes.is_empty() {
             self.commits.push(Commit { seq: self.head.0, changes });
         }
@@ -272,8 +285,10 @@ impl Store {
     /// come back with the rollback of somebody's change.
     fn establish(&mut self, now_ms: i64) -> Result<()> {
         self.begin()?;
+        let names = &self.names;
+        let is_forked = |replica| names.replica(replica).is_some_and(|held| held.forked);
         let established =
-            identity::establish(&self.db, self.host.as_mut(), &mut self.seed, self.alone_at_open, now_ms);
+            identity::establish(&self.db, self.host.as_mut(), &mut self.seed, (self.alone_at_open, &is_forked), now_ms);
         match established {
             Ok(writer) => {
                 self.commit(Vec::new())?;
@@ -287,17 +302,16 @@ impl Store {
         }
     }
 
-    /// Reads again what another process may have changed. True if one did.
-    fn refresh_in_transaction(&mut self) -> Result<bool> {
+    /// Reads again what another process may have changed.
+    fn refresh_in_transaction(&mut self) -> Result<()> {
         let version: i64 = self
             .db
             .prepare_cached("PRAGMA data_version")
             .and_then(|mut s| s.query_row([], |row| row.get(0)))
             .doing("reading the store's version")?;
         if version == self.data_version {
-            return Ok(false);
+            return Ok(());
         }
-        self.data_version = version;
         self.names = Names::load(&self.db)?;
         self.head = log::head(&self.db)?;
         self.next_record = records::greatest(&self.db)?;
@@ -312,7 +326,29 @@ impl Store {
             self.take_schema(schema);
         }
         self.seen_schema = schema_version;
-        Ok(true)
+        self.damaged = records::damaged(&self.db)?.first().copied();
+        // Last: what could not be read whole is read again.
+        self.data_version = version;
+        Ok(())
+    }
+
+    /// Hands out what other processes committed since the last commit that was handed out.
+    fn follow(&mut self) -> Result<()> {
+        if self.head.0 <= self.followed {
+            return Ok(());
+        }
+        let changes = match crate::history::changed_since(self, self.followed, Origin::Process) {
+            Err(error) if error.is_damage() => {
+                tracing::warn!(%error, "what another process committed cannot be read");
+                Vec::new()
+            }
+            other => other?,
+        };
+        self.followed = self.head.0;
+        if !changes.is_empty() {
+            self.commits.push(Commit { seq: self.head.0, changes });
+        }
+        Ok(())
     }
 
     /// Another process may have taken a new replica id for the store.
@@ -331,24 +367,40 @@ impl Store {
     /// there is nothing.
     pub fn refresh(&mut self) -> Result<()> {
         self.check_open()?;
-        let before = (self.data_version, self.head.0);
         self.db.execute_batch("BEGIN").doing("reading the store")?;
-        let moved = self.refresh_in_transaction();
-        let changes = match &moved {
-            Ok(true) if before.0 != -1 && self.head.0 > before.1 => self.foreign_changes(before.1),
-            Ok(_) | Err(_) => Ok(Vec::new()),
-        };
+        let followed = self.refresh_in_transaction().and_then(|()| self.follow());
         self.db.execute_batch("ROLLBACK").doing("reading the store")?;
-        moved?;
-        let changes = changes?;
-        if !changes.is_empty() {
-            self.commits.push(Commit { seq: self.head.0, changes });
+        followed
+    }
+
+    /// Rows that were found to be damaged may read well again: the file was repaired, or memory failed.
+    fn look_at_damage_again(&mut self) -> Result<()> {
+        let mut healed = Vec::new();
+        for seq in records::damaged(&self.db)? {
+            let reads_well = log::read(&self.db, seq).and_then(|row| row.map_or(Ok(()), |row| crate::history::check(&row)));
+            if reads_well.is_ok() {
+                healed.push(seq);
+            }
         }
+        if healed.is_empty() {
+            return Ok(());
+        }
+        self.write_unnamed(|tx| healed.iter().try_for_each(|seq| records::release(tx.db, *seq)))?;
+        self.damaged = records::damaged(&self.db)?.first().copied();
         Ok(())
     }
 
-    fn foreign_changes(&self, after: u64) -> Result<Vec<RecordChange>> {
-        crate::history::changed_since(self, after, Origin::Process)
+    /// Puts the record of a damaged row in quarantine: `status` shows it, and no peer gets what stands after
+    /// the row, for nothing is left out silently.
+    pub(crate) fn note_damage(&mut self, seq: u64, reason: &str) -> Result<()> {
+        self.write_unnamed(|tx| tx.note_damage(seq, reason))?;
+        self.damaged = Some(self.damaged.map_or(seq, |first| first.min(seq)));
+        Ok(())
+    }
+
+    /// Last position of the log that peers may learn of: a damaged row ends it.
+    pub(crate) fn readable(&self) -> u64 {
+        self.damaged.map_or(self.head.0, |damaged| self.head.0.min(damaged.saturating_sub(1)))
     }
 
     /// Becomes the process that holds this store's sessions.
@@ -436,7 +488,15 @@ impl Store {
             .host
             .leave()
             .map_err(|source| StoreError::File { doing: "unlock", path, source })?;
-        if last && self.writer.is_some() {
+        let proven = if last { self.prove() } else { Ok(()) };
+        self.host.release();
+        proven
+    }
+
+    /// The last process to leave proves that everything written so far belongs to one history. It need not have
+    /// written itself, if those that did wrote while it was there.
+    fn prove(&mut self) -> Result<()> {
+        if self.writer.is_some() || identity::is_continued(&self.db, self.host.as_mut())? {
             identity::prove(&self.db, self.host.as_mut(), &mut self.seed)?;
             self.sync_now()?;
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use automerge::ChangeHash;
+use automerge::{ActorId, ChangeHash};
 use rusqlite::Connection;
 use syncline_core::change::Change;
 use syncline_core::document::Document;
@@ -17,14 +17,14 @@ use syncline_core::state::RecordState;
 use syncline_schema::{Model, Schema};
 
 use crate::commit::{ChangeKind, Origin, RecordChange};
-use crate::documents::{CHANGE_BYTES, DOCUMENT_BYTES, Documents, Live};
+use crate::documents::{DOCUMENT_BYTES, Documents, Live};
 use crate::error::{Result, StoreError};
 use crate::history;
 use crate::identity::Writer;
 use crate::projection::Projection;
 use crate::seed::Seed;
 use crate::storage::log::{self, Kind};
-use crate::storage::names::Names;
+use crate::storage::names::{Names, Replica};
 use crate::storage::records;
 
 /// A record in work.
@@ -38,6 +38,10 @@ pub(crate) struct Working {
     /// Whether any schema has looked at the record: if not, `state` is empty whatever the log holds.
     pub(crate) judged: bool,
     pub(crate) live: Option<Live>,
+    /// This process's last change of the record, where this transaction knows it.
+    pub(crate) own_last: Option<ChangeHash>,
+    /// Why the record cannot be read; it is then left as it is, and changes of it wait.
+    pub(crate) unreadable: Option<String>,
     stored: bool,
     was_alive: bool,
     dirty: bool,
@@ -59,7 +63,29 @@ pub struct Tx<'a> {
     pub(crate) now_ms: i64,
     working: BTreeMap<RecordId, Working>,
     rows: Vec<log::Entry>,
-    pub(crate) commits: Vec<RecordChange>,
+    changed: BTreeMap<i64, Changed>,
+    undo: Vec<Undo>,
+    failed: Option<StoreError>,
+    /// Actors that this transaction met first.
+    pub(crate) bound: Vec<ActorId>,
+}
+
+/// A record's part in the commit that is being made.
+struct Changed {
+    was_alive: bool,
+    change: Option<RecordChange>,
+}
+
+/// What to return to if an operation fails while the transaction goes on.
+struct Undo {
+    rows: usize,
+    head: (u64, Chain),
+    next_record: i64,
+    writer: Option<Replica>,
+    /// Records that the operation took, as they were before; `None` if they were not in work.
+    touched: BTreeMap<RecordId, Option<Working>>,
+    /// Part of the operation stands in the file already.
+    flushed: bool,
 }
 
 /// The borrowed parts of a store that a transaction works on.
@@ -93,7 +119,10 @@ impl<'a> Tx<'a> {
             now_ms: parts.now_ms,
             working: BTreeMap::new(),
             rows: Vec::new(),
-            commits: Vec::new(),
+            changed: BTreeMap::new(),
+            undo: Vec::new(),
+            failed: None,
+            bound: Vec::new(),
         }
     }
 
@@ -121,6 +150,9 @@ impl<'a> Tx<'a> {
 
     /// Takes a record to work on; a record not known yet begins empty, as one of `model`.
     pub(crate) fn take(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Working> {
+        if let Some(undo) = self.undo.last_mut() {
+            undo.touched.entry(id).or_insert_with(|| self.working.get(&id).map(Working::without_document));
+        }
         if let Some(working) = self.working.remove(&id) {
             return Ok(working);
         }
@@ -136,8 +168,18 @@ impl<'a> Tx<'a> {
         if let Some(bytes) = row.state {
             working.state = match RecordState::decode(&bytes, self.names.actors_ref()) {
                 Ok(state) => state,
-                // The log is the truth: a damaged state is folded again.
-                Err(_) => history::fold(self.db, working.row, working.last)?,
+                // The log is the truth: a damaged state is folded again, and written anew.
+                Err(_) => match history::fold(self.db, working.last) {
+                    Ok(state) => {
+                        working.dirty = true;
+                        state
+                    }
+                    Err(error) if error.is_damage() && origin == Origin::Peer => {
+                        working.unreadable = Some(error.to_string());
+                        RecordState::default()
+                    }
+                    Err(error) => return Err(error),
+                },
             };
             working.was_alive = is_alive(&working.state);
         }
@@ -159,7 +201,7 @@ impl<'a> Tx<'a> {
                 Some(_) | None if !working.stored && working.state.heads.is_empty() => Live::empty(),
                 Some(_) | None => {
                     let tail = self.rows.iter().filter(|row| row.record == working.row);
-                    history::document(self.db, working.row, working.last, tail)?
+                    history::document(self.db, working.row, working.last, tail, &heads)?
                 }
             };
             working.live = Some(live);
@@ -194,6 +236,9 @@ impl<'a> Tx<'a> {
             let row = mine.row;
             self.names.actors().bind(change.actor(), row);
             self.append(working, dot, Kind::Applied, 0, change.hash(), change.bytes().to_vec());
+        }
+        if *change.actor() == writer.actor {
+            working.own_last = Some(change.hash());
         }
         working.apply(change);
         Ok(())
@@ -276,6 +321,80 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Runs one operation. If it fails the transaction stands as before it and may go on.
+    pub(crate) fn attempt<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let writer = self.writer.as_ref().and_then(|writer| self.names.replica(writer.replica)).cloned();
+        self.undo.push(Undo {
+            rows: self.rows.len(),
+            head: *self.head,
+            next_record: *self.next_record,
+            writer,
+            touched: BTreeMap::new(),
+            flushed: false,
+        });
+        let outcome = act(self);
+        let undo = self.undo.pop().expect("it was pushed above, and nested ones popped theirs");
+        match outcome {
+            Ok(value) => {
+                self.undo_later(undo);
+                Ok(value)
+            }
+            Err(error) => {
+                self.take_back(undo);
+                if error.ends_transaction() {
+                    let why = if matches!(error, StoreError::DiskFull) {
+                        StoreError::DiskFull
+                    } else {
+                        StoreError::Aborted(format!("nothing was saved, because of one operation: {error}"))
+                    };
+                    self.fail(why);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What one operation did belongs to the one around it, which may still fail.
+    fn undo_later(&mut self, undo: Undo) {
+        if let Some(outer) = self.undo.last_mut() {
+            for (id, before) in undo.touched {
+                outer.touched.entry(id).or_insert(before);
+            }
+            outer.flushed |= undo.flushed;
+        }
+    }
+
+    fn take_back(&mut self, undo: Undo) {
+        if undo.flushed {
+            self.fail(StoreError::Aborted(
+                "nothing was saved: an operation failed after a query had made its first part visible".to_owned(),
+            ));
+        }
+        self.rows.truncate(undo.rows);
+        *self.head = undo.head;
+        *self.next_record = undo.next_record;
+        for (id, before) in undo.touched {
+            match before {
+                Some(working) => self.working.insert(id, working),
+                None => self.working.remove(&id),
+            };
+        }
+        if let Some(writer) = &self.writer
+            && self.names.replica(writer.replica).is_some()
+        {
+            let replica = self.names.replica_mut(writer.replica);
+            (replica.counter, replica.chain, replica.tip) = match undo.writer {
+                Some(before) => (before.counter, before.chain, before.tip),
+                None => (0, Chain::EMPTY, 0),
+            };
+        }
+    }
+
+    /// The transaction cannot be committed any more.
+    fn fail(&mut self, why: StoreError) {
+        self.failed.get_or_insert(why);
+    }
+
     /// Number of rows appended so far and not yet written.
     pub(crate) fn unwritten(&self) -> usize {
         self.rows.len()
@@ -288,14 +407,31 @@ impl<'a> Tx<'a> {
 
     /// Writes everything that the transaction did.
     pub(crate) fn finish(&mut self) -> Result<()> {
+        if let Some(why) = self.failed.take() {
+            return Err(why);
+        }
+        if self.db.is_autocommit() {
+            return Err(StoreError::Aborted("nothing was saved: SQLite ended the transaction".to_owned()));
+        }
         self.flush()?;
+        self.write_rows()?;
+        self.names.flush(self.db)
+    }
+
+    /// The records that the transaction changed, each once.
+    pub(crate) fn into_commits(self) -> Vec<RecordChange> {
+        self.changed.into_values().filter_map(|changed| changed.change).collect()
+    }
+
+    /// Writes the rows of the log. Rows that are written can no longer become one transaction.
+    pub(crate) fn write_rows(&mut self) -> Result<()> {
         for row in std::mem::take(&mut self.rows) {
             log::append(self.db, &row)?;
             if row.replica != 0 {
                 log::mark(self.db, row.replica, row.counter, row.seq)?;
             }
         }
-        self.names.flush(self.db)
+        Ok(())
     }
 
     /// Writes records and projections, so that queries inside the transaction see them. Log rows stay in
@@ -304,9 +440,10 @@ impl<'a> Tx<'a> {
         for (_, mut working) in std::mem::take(&mut self.working) {
             if working.dirty {
                 self.write_record(&mut working)?;
+                self.undo.iter_mut().for_each(|undo| undo.flushed = true);
             }
             if let Some(mut live) = working.live.take() {
-                live.bytes = live.bytes.max(DOCUMENT_BYTES + live.changes * CHANGE_BYTES);
+                live.weigh();
                 self.documents.put(working.row, live);
             }
         }
@@ -314,13 +451,16 @@ impl<'a> Tx<'a> {
     }
 
     fn write_record(&mut self, working: &mut Working) -> Result<()> {
+        if working.unreadable.is_some() {
+            return records::set_last(self.db, working.row, working.last);
+        }
         let mut bytes = Vec::with_capacity(256);
         if working.judged {
             working.state.encode(self.names.actors(), &mut bytes);
         }
         let state = working.judged.then_some(bytes);
         if working.stored {
-            records::update(self.db, working.row, working.last, state.as_deref())?;
+            records::update(self.db, working.row, working.model, working.last, state.as_deref())?;
         } else {
             let row =
                 records::Row { record: working.row, id: working.id, model: working.model, last: working.last, state };
@@ -329,9 +469,25 @@ impl<'a> Tx<'a> {
         if working.judged
             && let Some(model) = self.model_of(working.model)
         {
-            self.project(model, working)?;
+            match self.project(model, working) {
+                Err(error) if error.is_damage() && working.origin != Origin::Local => {
+                    self.project_damaged(model, working, &error)?;
+                }
+                other => other?,
+            }
         }
         Ok(())
+    }
+
+    /// A record whose texts and lists cannot be read shows what can be read of it.
+    fn project_damaged(&mut self, model: &'a Model, working: &mut Working, error: &StoreError) -> Result<()> {
+        tracing::warn!(%error, record = %working.id, "a damaged record is shown without its texts and lists");
+        if let StoreError::DamagedRow { seq, reason } = error {
+            self.note_damage(*seq, reason)?;
+        }
+        working.live = None;
+        let view = working.view(self.schema()?, model);
+        self.projections[&model.name].write(self.db, working.row, &view)
     }
 
     fn project(&mut self, model: &'a Model, working: &mut Working) -> Result<()> {
@@ -351,22 +507,24 @@ impl<'a> Tx<'a> {
             records::set_snapshot(db, working.row, working.last, &bytes)?;
             live.tail = 0;
         }
-        let kind = match (working.was_alive, alive) {
+        let (record, row, origin) = (working.id, working.row, working.origin);
+        let changed = self.changed.entry(row).or_insert(Changed { was_alive: working.was_alive, change: None });
+        let kind = match (changed.was_alive, alive) {
             (false, true) => Some(ChangeKind::Inserted),
             (true, true) => Some(ChangeKind::Updated),
             (true, false) => Some(ChangeKind::Deleted),
             (false, false) => None,
         };
-        if let Some(kind) = kind {
-            let (record, row, origin) = (working.id, working.row, working.origin);
-            self.commits.push(RecordChange { model: model.name.clone(), record, row, kind, origin });
-        }
+        changed.change = kind.map(|kind| RecordChange { model: model.name.clone(), record, row, kind, origin });
         Ok(())
     }
 
     /// A genesis of this namespace's models, remembered so that peers with another schema can be told.
     pub(crate) fn remember_genesis(&mut self, genesis: &Genesis) -> Result<()> {
         let row = (genesis.model.clone(), genesis.key.clone(), genesis.kind as u8);
+        if let Some(actors) = &mut self.documents.genesis_actors {
+            actors.insert(genesis.actor());
+        }
         records::add_genesis(self.db, &genesis.hash(), &row)
     }
 
@@ -386,6 +544,8 @@ impl Working {
             state: RecordState::default(),
             judged: true,
             live: None,
+            own_last: None,
+            unreadable: None,
             stored: false,
             was_alive: false,
             dirty: false,
@@ -423,13 +583,23 @@ impl Working {
     /// A copy to return to.
     pub(crate) fn copy(&self) -> Self {
         Self {
+            live: self.live.clone(),
+            ..self.without_document()
+        }
+    }
+
+    /// A copy to return to; its document is made anew when it is needed.
+    pub(crate) fn without_document(&self) -> Self {
+        Self {
             row: self.row,
             id: self.id,
             model: self.model,
             last: self.last,
             state: self.state.clone(),
             judged: self.judged,
-            live: self.live.clone(),
+            live: None,
+            own_last: self.own_last,
+            unreadable: self.unreadable.clone(),
             stored: self.stored,
             was_alive: self.was_alive,
             dirty: self.dirty,

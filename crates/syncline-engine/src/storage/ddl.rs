@@ -75,6 +75,7 @@ CREATE TABLE syncline_pending(
     record INTEGER NOT NULL,
     missing BLOB NOT NULL
 );
+CREATE INDEX syncline_pending_record ON syncline_pending(record);
 CREATE TABLE syncline_quarantine(
     seq INTEGER PRIMARY KEY,
     record INTEGER NOT NULL,

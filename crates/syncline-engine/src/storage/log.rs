@@ -128,14 +128,55 @@ pub(crate) fn read(db: &Connection, seq: u64) -> Result<Option<Entry>> {
     }
 }
 
+/// Record of a row, without reading the rest of it.
+pub(crate) fn record_of(db: &Connection, seq: u64) -> Result<Option<i64>> {
+    db.prepare_cached("SELECT record FROM syncline_log WHERE seq = ?1")
+        .and_then(|mut s| s.query_row([seq as i64], |row| row.get(0)).optional())
+        .doing("reading the log")
+}
+
+/// The waiting rows of the transaction to which row `seq` belongs, oldest first; none if it does not wait.
+pub(crate) fn transaction_around(db: &Connection, seq: u64) -> Result<Vec<Entry>> {
+    let Some(middle) = read(db, seq)?.filter(|entry| entry.kind == Kind::Pending) else { return Ok(Vec::new()) };
+    let belongs = |entry: &Entry| {
+        entry.kind == Kind::Pending
+            && entry.replica == middle.replica
+            && entry.counter + u64::from(entry.txn) == middle.counter + u64::from(middle.txn)
+    };
+    let mut first = seq;
+    let mut rows = Vec::new();
+    while let Some(entry) = read(db, first - 1)?.filter(belongs) {
+        first = entry.seq;
+        rows.push(entry);
+    }
+    rows.reverse();
+    let mut last = seq;
+    rows.push(middle.clone());
+    while let Some(entry) = read(db, last + 1)?.filter(belongs) {
+        last = entry.seq;
+        rows.push(entry);
+    }
+    Ok(rows)
+}
+
 /// Calls `each` with every row after `after`, in order, until it returns false.
 pub(crate) fn scan(db: &Connection, after: u64, mut each: impl FnMut(Entry) -> Result<bool>) -> Result<()> {
+    scan_each(db, after, |_, entry| each(entry?))
+}
+
+/// As [`scan`], also past rows that cannot be read.
+pub(crate) fn scan_each(
+    db: &Connection,
+    after: u64,
+    mut each: impl FnMut(u64, Result<Entry>) -> Result<bool>,
+) -> Result<()> {
     let mut statement = db
         .prepare_cached(&format!("SELECT {COLUMNS} FROM syncline_log WHERE seq > ?1 ORDER BY seq"))
         .doing("reading the log")?;
     let mut rows = statement.query([after as i64]).doing("reading the log")?;
     while let Some(row) = rows.next().doing("reading the log")? {
-        if !each(entry(row)?)? {
+        let seq: i64 = row.get(0).doing("reading the log")?;
+        if !each(seq as u64, entry(row))? {
             break;
         }
     }
@@ -239,6 +280,26 @@ fn read_entry(row: &Row<'_>, kind: Kind) -> rusqlite::Result<Entry> {
         hash: ChangeHash(row.get(10)?),
         bytes: row.get(11)?,
     })
+}
+
+/// The newest row of a replica's change, where several may have its counter.
+pub(crate) fn newest_of(db: &Connection, tip: u64, counter: u64) -> Result<Option<u64>> {
+    let mut next = tip;
+    while next != 0 {
+        let step = db
+            .prepare_cached("SELECT counter, rprev FROM syncline_log WHERE seq = ?1")
+            .and_then(|mut s| {
+                s.query_row([next as i64], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))
+                    .optional()
+            })
+            .doing("walking a replica's changes")?;
+        match step {
+            Some((at, _)) if at == counter => return Ok(Some(next)),
+            Some((_, previous)) if previous < next => next = previous,
+            Some(_) | None => return Ok(None),
+        }
+    }
+    Ok(None)
 }
 
 /// How many changes the log holds.

@@ -78,15 +78,23 @@ impl Actors {
         self.by_id.get(actor).and_then(|index| self.bound.get(index)).copied()
     }
 
-    /// Binds an actor to the replica that used it first.
-    pub(crate) fn bind(&mut self, actor: &ActorId, replica: i64) {
+    /// Binds an actor to the replica that used it first. Whether this is the first.
+    pub(crate) fn bind(&mut self, actor: &ActorId, replica: i64) -> bool {
         let index = self.index(actor);
         if self.bound.contains_key(&index) {
-            return;
+            return false;
         }
         self.bound.insert(index, replica);
         if !self.unwritten.contains(&index) {
             self.unwritten.push(index);
+        }
+        true
+    }
+
+    /// The actor belongs to nobody after all.
+    pub(crate) fn unbind(&mut self, actor: &ActorId) {
+        if let Some(index) = self.by_id.get(actor) {
+            self.bound.remove(index);
         }
     }
 }

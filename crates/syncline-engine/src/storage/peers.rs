@@ -50,14 +50,18 @@ pub(crate) fn at_address(db: &Connection, address: &str) -> Result<Option<StoreI
         .doing("reading a peer")
 }
 
-/// Writes a peer. An address belongs to the peer met there last.
+/// Writes a peer. An address belongs to the peer met there last; an empty one leaves the one that stands.
 pub(crate) fn save(db: &Connection, peer: &Peer) -> Result<()> {
     if !peer.address.is_empty() {
         db.prepare_cached("UPDATE syncline_peers SET address = '' WHERE address = ?1 AND store <> ?2")
             .and_then(|mut s| s.execute(params![peer.address, peer.store.0]))
             .doing("writing a peer")?;
     }
-    let sql = format!("INSERT OR REPLACE INTO syncline_peers({COLUMNS}) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)");
+    let sql = format!(
+        "INSERT OR REPLACE INTO syncline_peers({COLUMNS}) VALUES(?1, ?2,
+         CASE WHEN ?3 = '' THEN coalesce((SELECT address FROM syncline_peers WHERE store = ?1), '') ELSE ?3 END,
+         ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+    );
     let (cursor, acked) = (peer.cursor, peer.acked);
     db.prepare_cached(&sql)
         .and_then(|mut s| {

@@ -80,10 +80,26 @@ pub(crate) fn insert(db: &Connection, row: &Row) -> Result<()> {
 }
 
 /// Writes a record's newest row and state.
-pub(crate) fn update(db: &Connection, record: i64, last: u64, state: Option<&[u8]>) -> Result<()> {
-    db.prepare_cached("UPDATE syncline_records SET last = ?2, state = ?3 WHERE record = ?1")
-        .and_then(|mut s| s.execute(params![record, last as i64, state]))
+pub(crate) fn update(db: &Connection, record: i64, model: i64, last: u64, state: Option<&[u8]>) -> Result<()> {
+    db.prepare_cached("UPDATE syncline_records SET model = ?2, last = ?3, state = ?4 WHERE record = ?1")
+        .and_then(|mut s| s.execute(params![record, model, last as i64, state]))
         .doing("writing a record")?;
+    Ok(())
+}
+
+/// Writes a record's newest row alone.
+pub(crate) fn set_last(db: &Connection, record: i64, last: u64) -> Result<()> {
+    db.prepare_cached("UPDATE syncline_records SET last = ?2 WHERE record = ?1")
+        .and_then(|mut s| s.execute(params![record, last as i64]))
+        .doing("writing a record")?;
+    Ok(())
+}
+
+/// Drops a record's snapshot.
+pub(crate) fn drop_snapshot(db: &Connection, record: i64) -> Result<()> {
+    db.prepare_cached("DELETE FROM syncline_snapshots WHERE record = ?1")
+        .and_then(|mut s| s.execute([record]))
+        .doing("dropping a snapshot")?;
     Ok(())
 }
 
@@ -121,6 +137,13 @@ pub(crate) fn genesis_of(db: &Connection, model: &str) -> Result<Vec<GenesisRow>
         .doing("reading the genesis table")
 }
 
+/// All genesis of all models.
+pub(crate) fn all_genesis(db: &Connection) -> Result<Vec<GenesisRow>> {
+    db.prepare_cached("SELECT model, key, kind FROM syncline_genesis ORDER BY model, key, kind")
+        .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect())
+        .doing("reading the genesis table")
+}
+
 /// Remembers a genesis.
 pub(crate) fn add_genesis(db: &Connection, hash: &ChangeHash, row: &GenesisRow) -> Result<()> {
     db.prepare_cached("INSERT OR IGNORE INTO syncline_genesis(hash, model, key, kind) VALUES(?1, ?2, ?3, ?4)")
@@ -134,6 +157,24 @@ pub(crate) fn quarantine(db: &Connection, seq: u64, record: i64, reason: &str) -
     db.prepare_cached("INSERT OR REPLACE INTO syncline_quarantine(seq, record, reason) VALUES(?1, ?2, ?3)")
         .and_then(|mut s| s.execute(params![seq as i64, record, reason]))
         .doing("putting a change in quarantine")?;
+    Ok(())
+}
+
+/// Begins the reason of a row in quarantine whose bytes are damaged in this file.
+pub(crate) const DAMAGED: &str = "damaged: ";
+
+/// Rows of the log that were found to be damaged, oldest first.
+pub(crate) fn damaged(db: &Connection) -> Result<Vec<u64>> {
+    db.prepare_cached("SELECT seq FROM syncline_quarantine WHERE reason LIKE ?1 || '%' ORDER BY seq")
+        .and_then(|mut s| s.query_map([DAMAGED], |row| row.get::<_, i64>(0).map(|n| n as u64))?.collect())
+        .doing("reading the quarantine")
+}
+
+/// Takes a row of the log out of quarantine.
+pub(crate) fn release(db: &Connection, seq: u64) -> Result<()> {
+    db.prepare_cached("DELETE FROM syncline_quarantine WHERE seq = ?1")
+        .and_then(|mut s| s.execute([seq as i64]))
+        .doing("reading the quarantine")?;
     Ok(())
 }
 
