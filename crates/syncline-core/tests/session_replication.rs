@@ -341,6 +341,23 @@ fn many_replicas_first_meet_with_their_vectors_in_pieces() {
 }
 
 #[test]
+fn a_goodbye_is_answered_when_the_disk_has_what_came_before_it() {
+    let (mut phone, mut relay) = stores();
+    let mut link = Link::new(following("relay"), Config::new(Role::Relay), 4);
+    link.connect(&mut phone, &mut relay);
+    link.settle(&mut phone, &mut relay);
+    phone.write(40);
+    phone.sync();
+    link.input(Side::Dialer, Input::Grew, &mut phone);
+    link.input(Side::Dialer, Input::Shutdown, &mut phone);
+    while link.deliver(&mut phone, &mut relay) {}
+    assert!(!link.dialer.has(&Event::Finished));
+    link.run(&mut phone, &mut relay);
+    assert!(link.dialer.has(&Event::Finished));
+    assert_eq!(phone.pending(), 0);
+}
+
+#[test]
 fn a_shut_down_session_says_what_it_kept_for_later() {
     let (mut phone, mut relay) = stores();
     write_many(&mut phone, 5, 40);
