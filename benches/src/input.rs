@@ -25,9 +25,9 @@ pub(crate) mod models {
 const PER_OWNER: usize = 100;
 
 const WORDS: [&str; 32] = [
-    "amber", "barley", "canal", "dune", "ember", "fjord", "gravel", "harbor", "island", "juniper", "kettle",
-    "lantern", "meadow", "nectar", "orchard", "pebble", "quarry", "river", "saddle", "timber", "upland", "valley",
-    "willow", "yarrow", "zephyr", "acorn", "beacon", "cinder", "drift", "estuary", "fern", "granite",
+    "amber", "barley", "canal", "dune", "ember", "fjord", "gravel", "harbor", "island", "juniper", "kettle", "lantern",
+    "meadow", "nectar", "orchard", "pebble", "quarry", "river", "saddle", "timber", "upland", "valley", "willow",
+    "yarrow", "zephyr", "acorn", "beacon", "cinder", "drift", "estuary", "fern", "granite",
 ];
 
 /// Numbers that look random and are the same in every run.

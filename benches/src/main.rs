@@ -95,7 +95,8 @@ async fn measure(arguments: Arguments) -> Result<()> {
     }
     report.end()?;
     if let Some(path) = arguments.json {
-        std::fs::write(&path, report.to_json()?).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        std::fs::write(&path, report.to_json()?)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(())
 }

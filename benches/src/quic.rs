@@ -28,8 +28,16 @@ impl Pair {
         let mut dialer = quinn::Endpoint::client("127.0.0.1:0".parse()?)?;
         dialer.set_default_client_config(client_config(certificate)?);
         let (client, server) = tokio::join!(
-            async { Ok::<_, Box<dyn std::error::Error + Send + Sync>>(dialer.connect(acceptor.local_addr()?, "localhost")?.await?) },
-            async { Ok::<_, Box<dyn std::error::Error + Send + Sync>>(acceptor.accept().await.ok_or("no connection came")?.await?) },
+            async {
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(
+                    dialer.connect(acceptor.local_addr()?, "localhost")?.await?,
+                )
+            },
+            async {
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(
+                    acceptor.accept().await.ok_or("no connection came")?.await?,
+                )
+            },
         );
         Ok(Self { client: client?, server: server?, _endpoints: [dialer, acceptor] })
     }
@@ -94,7 +102,10 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn server_config(certificate: &CertificateDer<'static>, key: PrivatePkcs8KeyDer<'static>) -> Result<quinn::ServerConfig> {
+fn server_config(
+    certificate: &CertificateDer<'static>,
+    key: PrivatePkcs8KeyDer<'static>,
+) -> Result<quinn::ServerConfig> {
     let tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()

@@ -128,8 +128,7 @@ impl Report {
             .collect();
         let mut out = std::io::stdout().lock();
         for row in &cells {
-            let line: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             writeln!(out, "{}", line.join("  ").trim_end())?;
         }
         Ok(())

@@ -60,7 +60,8 @@ pub(crate) async fn run(scale: Scale) -> Result<Vec<Row>> {
     let reader = work::open(&folder.path().join("reader.db")).await?;
     let links = (work::link(&writer, relay.url()).await?, work::link(&reader, relay.url()).await?);
     let observer = reader.observe_json(Some("Item".to_owned()));
-    let id = writer.save_json("Item", crate::input::item(0)).await?.record["id"].as_str().unwrap_or_default().to_owned();
+    let id =
+        writer.save_json("Item", crate::input::item(0)).await?.record["id"].as_str().unwrap_or_default().to_owned();
     let mut scene = Scene { writer: writer.clone(), observer, id, edits: 10_000_000 };
     scene.edit().await?;
 

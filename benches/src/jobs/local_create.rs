@@ -90,10 +90,8 @@ async fn measure(way: Way, scale: Scale) -> Result<Row> {
         let content = Content::read(&path)?;
         theirs.push(rate(count, content.fill(&folder.path().join("hand.db"), way.per_transaction())?));
     }
-    let row = Row::new(JOB, way.name(), "records/s", ours.into_iter().collect()).beside(
-        format!("same rows by hand, {} per transaction", way.per_transaction()),
-        theirs.into_iter().collect(),
-    );
+    let row = Row::new(JOB, way.name(), "records/s", ours.into_iter().collect())
+        .beside(format!("same rows by hand, {} per transaction", way.per_transaction()), theirs.into_iter().collect());
     Ok(match way.goal() {
         Some(goal) => row.goal(goal),
         None => row,

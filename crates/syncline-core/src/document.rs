@@ -12,6 +12,7 @@ mod diff;
 mod edit;
 mod json;
 mod sandbox;
+mod texts;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,6 +23,7 @@ use automerge::{
 
 use crate::change::Change;
 use crate::edit::ObjectKind;
+use texts::Texts;
 
 pub use edit::{Edited, SPLIT_OPS};
 pub(crate) use json::canonical as canonical_json;
@@ -34,6 +36,8 @@ const READER: [u8; 1] = [0];
 #[derive(Clone, Debug)]
 pub struct Document {
     doc: Automerge,
+    /// Equal to what the document holds at these keys.
+    texts: Texts,
 }
 
 /// Why held changes or a snapshot make no document: what is on disk is damaged.
@@ -64,6 +68,7 @@ impl Default for Document {
         let doc = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
         Self {
             doc: doc.with_actor(ActorId::from(READER)),
+            texts: Texts::default(),
         }
     }
 }
@@ -93,6 +98,7 @@ impl Document {
         match doc.get_missing_deps(&[]) {
             missing if missing.is_empty() => {
                 self.doc = doc;
+                self.texts.clear();
                 Ok(())
             }
             missing => Err(DamagedHistory::Missing(missing)),
@@ -111,7 +117,10 @@ impl Document {
             let doc =
                 Automerge::load_with_options(snapshot, options)?.with_actor(ActorId::from(READER));
             match doc.get_missing_deps(&[]) {
-                missing if missing.is_empty() => Ok(Self { doc }),
+                missing if missing.is_empty() => Ok(Self {
+                    doc,
+                    texts: Texts::default(),
+                }),
                 missing => Err(DamagedHistory::Missing(missing)),
             }
         })
@@ -145,6 +154,9 @@ impl Document {
 
     /// The text at a key.
     pub fn text(&self, key: &str) -> Option<String> {
+        if let Some(text) = self.texts.get(key) {
+            return Some(text.to_owned());
+        }
         let text = self.object(key, ObjType::Text)?;
         self.doc.text(text).ok()
     }

@@ -49,6 +49,11 @@ impl Reader {
         Ok(query.run(&self.db, &self.schema)?)
     }
 
+    /// The records that the query finds, as values of a type; `None` if one of them is no `T`.
+    pub fn query_as<T: serde::de::DeserializeOwned>(&self, query: &Query) -> Result<Option<Vec<T>>> {
+        Ok(query.run_as(&self.db, &self.schema)?)
+    }
+
     /// How many records the query finds.
     pub fn count(&self, query: &Query) -> Result<u64> {
         Ok(query.count(&self.db, &self.schema)?)

@@ -107,9 +107,43 @@ impl Document {
         let creating = self.doc.get_heads().is_empty();
         self.doc.set_actor(writer.clone());
         let mut changes = Vec::new();
-        write_all(&mut self.doc, edits, creating, time, &mut changes)
-            .map_err(|error| EditError::Document(error.to_string()))?;
+        let written = write_all(&mut self.doc, edits, creating, time, &mut changes);
+        if let Err(error) = written {
+            self.texts.clear();
+            return Err(EditError::Document(error.to_string()));
+        }
+        self.follow_texts(edits);
         changes.into_iter().map(state::checked).collect()
+    }
+}
+
+impl Document {
+    /// Keeps the texts that are being edited at hand, as they read after the edits.
+    fn follow_texts(&mut self, edits: &Edits) {
+        if let [
+            ObjectEdit::Splice {
+                key,
+                at,
+                delete,
+                insert,
+            },
+        ] = edits.objects.as_slice()
+            && self.texts.splice(key, *at, *delete, insert)
+        {
+            return;
+        }
+        let keys = edits.objects.iter().map(|edit| match edit {
+            ObjectEdit::Make(key, _)
+            | ObjectEdit::Splice { key, .. }
+            | ObjectEdit::SetText(key, _)
+            | ObjectEdit::SetList(key, _) => key,
+        });
+        for key in keys {
+            self.texts.forget(key);
+            if let Some(text) = self.text(key) {
+                self.texts.hold(key, text);
+            }
+        }
     }
 }
 

@@ -78,6 +78,7 @@ impl Document {
                 .map(|change| change.as_automerge().clone())
                 .collect();
             document.doc.apply_changes(changes)?;
+            document.texts.clear();
             Ok(document)
         })?;
         let bytes = guarded(|| Ok(document.doc.save_nocompress()))?;
