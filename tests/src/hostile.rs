@@ -171,6 +171,7 @@ fn hello(seed: u8) -> Hello {
         head: 0,
         cursor: None,
         base: 0,
+        base_chain: Chain::EMPTY,
         complete: true,
         delta: Vec::new(),
         staged: Vec::new(),
@@ -200,7 +201,7 @@ fn out_of_place() -> Vec<Message> {
         Covered { number: 9, upto: u64::MAX, upto_chain: Chain(1), head: 0 }.into(),
         Ack { position: u64::MAX, chain: Chain(5), consumed: u64::MAX, renewals: 9, your_counter: 7, your_chain: Chain(2) }.into(),
         Renewed { replica: ReplicaId([4; 16]) }.into(),
-        Goodbye.into(),
+        Goodbye { last: 0 }.into(),
     ]
 }
 

@@ -167,7 +167,7 @@ fn whoever_owes_the_rest_of_its_vector_is_not_waited_for() {
 #[test]
 fn nothing_but_a_hello_opens_a_session() {
     let others: Vec<Message> = vec![
-        Goodbye.into(),
+        Goodbye { last: 0 }.into(),
         VectorPart { entries: Vec::new(), last: true }.into(),
         Verified { forked: Vec::new() }.into(),
         batch(1, 0, &rows(&[1])).into(),
@@ -370,11 +370,11 @@ fn messages_have_their_state_and_their_lane() {
         victim.must_refuse("while changes are exchanged");
     }
     let mut victim = Victim::greeted();
-    victim.input(Input::Frame { lane: Lane::Bulk, message: Goodbye.into() });
+    victim.input(Input::Frame { lane: Lane::Bulk, message: Goodbye { last: 0 }.into() });
     victim.must_refuse("Goodbye on the bulk lane");
     let mut victim = Victim::greeted();
-    victim.hear(Goodbye);
-    victim.hear(Goodbye);
+    victim.hear(Goodbye { last: 0 });
+    victim.hear(Goodbye { last: 0 });
     victim.must_refuse("it was said already");
 }
 

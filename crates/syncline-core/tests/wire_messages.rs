@@ -125,7 +125,7 @@ fn examples() -> Vec<Message> {
         }
         .into(),
         Renewed { replica: ReplicaId([11; 16]) }.into(),
-        Goodbye.into(),
+        Goodbye { last: 0 }.into(),
     ]
 }
 

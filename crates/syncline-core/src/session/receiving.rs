@@ -123,6 +123,11 @@ impl Receiving {
         self.position >= self.head && self.waiting.is_empty()
     }
 
+    /// Everything up to this number was taken in.
+    pub(super) fn has_taken(&self, number: u64) -> bool {
+        self.next > number
+    }
+
     /// Nothing waits for the disk.
     pub(super) fn is_settled(&self) -> bool {
         self.pending.is_empty()

@@ -26,7 +26,8 @@ const UNTOLD_ROWS_MAX: u64 = 2_048;
 /// One direction, at the end that sends.
 #[derive(Debug)]
 pub(super) struct Sending {
-    number: u64,
+    /// The last batch or cover.
+    pub(super) number: u64,
     /// Where a batch began that was sent before the peer said where it stands.
     optimistic_after: Option<u64>,
     /// Rows up to here were sent or left out.

@@ -97,6 +97,8 @@ pub(super) struct Syncing {
     /// There is more to send at once.
     again: bool,
     leaving: Leaving,
+    /// The number of the peer's last words before its goodbye, once it has said that.
+    peers_last: Option<u64>,
     was_caught_up: bool,
     was_synced: bool,
     progress: Progress,
@@ -136,6 +138,7 @@ impl Syncing {
             lazy_at: None,
             again: false,
             leaving: Leaving::No,
+            peers_last: None,
             was_caught_up: false,
             was_synced: false,
             progress: Progress::default(),
@@ -198,7 +201,7 @@ impl Syncing {
                 self.peer_renewed(&renewed);
                 Ok(())
             }
-            Message::Goodbye(Goodbye) => self.goodbye(io),
+            Message::Goodbye(goodbye) => self.goodbye(&goodbye, io),
             Message::Hello(_)
             | Message::Welcome(_)
             | Message::Refused(_)
@@ -546,9 +549,11 @@ impl Syncing {
     }
 
     fn leave<S: SessionStore>(&mut self, store: &mut S, io: &mut Io) -> Result<(), Stop> {
+        let heard_out = self.peers_last.is_some_and(|last| self.receiving.has_taken(last));
         match self.leaving {
             Leaving::No if self.once && self.dialer && self.has_reached_goal() => self.say_goodbye(store, io),
-            Leaving::Asking { .. } if self.receiving.is_settled() => self.answer_goodbye(store, io),
+            Leaving::Asking { .. } if heard_out && self.receiving.is_settled() => self.answer_goodbye(store, io),
+            Leaving::Asked { .. } if heard_out => Err(Stop::Done),
             Leaving::No | Leaving::Asked { .. } | Leaving::Asking { .. } | Leaving::Answered { .. } => Ok(()),
         }
     }
@@ -562,7 +567,7 @@ impl Syncing {
         if self.waits == Waits::default() {
             self.sending.tell(true, store, io)?;
         }
-        io.send(Lane::Control, Goodbye);
+        io.send(Lane::Control, Goodbye { last: self.sending.number });
         Ok(())
     }
 
@@ -577,18 +582,15 @@ impl Syncing {
         self.say_the_rest(store, io)
     }
 
-    fn goodbye(&mut self, io: &mut Io) -> Result<(), Stop> {
-        match self.leaving {
-            Leaving::No => {
-                io.over = true;
-                self.leaving = Leaving::Asking { until: io.now.mono_ms + GOODBYE_WAIT_MS };
-                Ok(())
-            }
-            Leaving::Asked { .. } => Err(Stop::Done),
-            Leaving::Asking { .. } | Leaving::Answered { .. } => {
-                Err(unexpected("Goodbye", "it was said already").into())
-            }
+    fn goodbye(&mut self, goodbye: &Goodbye, io: &mut Io) -> Result<(), Stop> {
+        if self.peers_last.replace(goodbye.last).is_some() {
+            return Err(unexpected("Goodbye", "it was said already").into());
         }
+        if self.leaving == Leaving::No {
+            io.over = true;
+            self.leaving = Leaving::Asking { until: io.now.mono_ms + GOODBYE_WAIT_MS };
+        }
+        Ok(())
     }
 
     fn check_deadlines(&mut self, io: &mut Io) -> Result<(), Stop> {

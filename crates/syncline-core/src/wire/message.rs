@@ -294,7 +294,10 @@ pub struct Renewed {
 
 /// The speaker has nothing more to say; the answer is a goodbye.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Goodbye;
+pub struct Goodbye {
+    /// The last number of a batch or cover that the speaker has sent; they may arrive later.
+    pub last: u64,
+}
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $kind:literal,)*) => {
