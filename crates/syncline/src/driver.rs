@@ -48,6 +48,9 @@ pub(crate) enum Message {
     Exclusive(Exclusive),
     /// A fact for the engine.
     Input(Input),
+    /// A frame, with the room that it takes until the engine has dealt with it.
+    #[cfg(feature = "net")]
+    Frame(Input, tokio::sync::OwnedSemaphorePermit),
     /// The syncer has ended a sync that began at this position.
     Synced(u64, std::io::Result<()>),
     /// Somebody waits for a token.
@@ -288,6 +291,8 @@ impl EngineThread {
             Message::Splice(edit) => self.write_group(Grouped::Splices(Arc::clone(&edit.text), vec![edit]), now),
             Message::Exclusive(act) => act(&mut self.engine, now),
             Message::Input(input) => self.engine.handle(now, input),
+            #[cfg(feature = "net")]
+            Message::Frame(input, _room) => self.engine.handle(now, input),
             Message::Synced(seq, outcome) => {
                 self.syncer.busy = false;
                 self.engine.handle(now, Input::Synced(seq, outcome));

@@ -6,18 +6,18 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use syncline_core::session::{CloseCode as SessionCode, Config, Counters};
 use syncline_core::wire::{Lane as WireLane, Role};
-use syncline_engine::{ConnectionId, Input, Output};
+use syncline_engine::{ConnectionId, Input, Output, StoreError};
 use syncline_net::{
     Address, ClientConfig, CloseCode, CloseReason, Connection, Endpoint, Frame, Identity, Lane, Limits, Redial,
     RedialPolicy, ServerConfig,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::driver::{Driver, Message};
@@ -28,6 +28,12 @@ use crate::store::Store;
 
 /// How long a closing connection may take to deliver what was queued.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Bytes of frames of one connection that may wait for the engine's thread; beyond that the peer waits.
+const INBOX_BYTES_MAX: u32 = 512 << 10;
+
+/// How long a store may seem to be synced by another process that is just ending.
+const HANDOVER: Duration = Duration::from_secs(2);
 
 /// How often a sync to the end dials anew when the peer asks for it.
 const ATTEMPTS_MAX: usize = 5;
@@ -346,7 +352,7 @@ impl LinkTask {
                 self.report.send_replace(LinkUp::Up);
                 tokio::select! {
                     () = self.ended.wait() => running.finish(),
-                    () = running.over() => {}
+                    () = running.closed() => {}
                 }
                 let outcome = running.until_over(&mut |_| {}).await;
                 (outcome.reason, outcome.again)
@@ -375,7 +381,7 @@ async fn accept_all(driver: Driver, endpoint: Endpoint, mut ended: Ended) {
                         Ok(mut running) => {
                             tokio::select! {
                                 () = ended.wait() => running.finish(),
-                                () = running.over() => {}
+                                () = running.closed() => {}
                             }
                             running.until_over(&mut |_| {}).await;
                         }
@@ -395,6 +401,16 @@ struct Running {
     connection: Connection,
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
+    over: bool,
+}
+
+impl Drop for Running {
+    /// Whoever stops waiting for a session ends it.
+    fn drop(&mut self) {
+        if !self.over {
+            self.cut();
+        }
+    }
 }
 
 /// How a session ended.
@@ -415,16 +431,21 @@ impl Running {
         let (sender, receiver) = mpsc::unbounded_channel();
         driver.send(Message::Attach(id, sender));
         let writer = tokio::spawn(write(connection.clone(), receiver));
-        let opened = driver
-            .exclusive(move |engine, now| Ok(engine.open_session(now, id, dialed, config)?))
-            .await;
-        if let Err(error) = opened {
+        if let Err(error) = open(driver, id, dialed, config).await {
             driver.send(Message::Detach(id));
             connection.close(CloseCode::INTERNAL, "the store cannot take a session now");
             return Err(error);
         }
         let reader = tokio::spawn(read(connection.clone(), driver.clone(), id));
-        Ok(Self { driver: driver.clone(), id, connection, reader, writer })
+        Ok(Self { driver: driver.clone(), id, connection, reader, writer, over: false })
+    }
+
+    /// Ends it at once, in the middle of whatever goes on.
+    fn cut(&self) {
+        self.connection.close(CloseCode::GOING_AWAY, "this end stopped waiting");
+        self.reader.abort();
+        self.writer.abort();
+        self.driver.send(Message::Detach(self.id));
     }
 
     /// Asks the session to end in good order.
@@ -433,14 +454,15 @@ impl Running {
     }
 
     /// Waits until the connection is over.
-    async fn over(&mut self) {
+    async fn closed(&mut self) {
         self.connection.closed().await;
     }
 
     /// Waits until the connection is over and what arrived was handed over; tells progress meanwhile.
-    async fn until_over(self, progress: &mut (impl FnMut(Progress) + Send)) -> Outcome {
+    async fn until_over(mut self, progress: &mut (impl FnMut(Progress) + Send)) -> Outcome {
         let mut events = self.driver.shared().events.subscribe();
-        let closed = self.connection.closed();
+        let connection = self.connection.clone();
+        let closed = connection.closed();
         tokio::pin!(closed);
         let why = loop {
             tokio::select! {
@@ -450,7 +472,7 @@ impl Running {
                 },
             }
         };
-        let _ = self.reader.await;
+        let _ = (&mut self.reader).await;
         let id = self.id;
         let counters = self
             .driver
@@ -460,6 +482,7 @@ impl Running {
             .flatten()
             .unwrap_or_default();
         let state = self.driver.shared().link(id);
+        self.over = true;
         self.driver.send(Message::Detach(id));
         self.writer.abort();
         let again = matches!(&why, CloseReason::Peer { code, .. } | CloseReason::Local { code, .. }
@@ -469,11 +492,28 @@ impl Running {
     }
 }
 
-/// Hands frames to the engine's thread.
+/// Begins the session. A process that just ended may hold the store's sessions a moment longer.
+async fn open(driver: &Driver, id: ConnectionId, dialed: bool, config: Config) -> Result<()> {
+    let patience = Instant::now() + HANDOVER;
+    loop {
+        let config = config.clone();
+        match driver.exclusive(move |engine, now| Ok(engine.open_session(now, id, dialed, config)?)).await {
+            Err(Error::Store(StoreError::SessionsElsewhere(_))) if Instant::now() < patience => {
+                tokio::time::sleep(HANDOVER / 20).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Hands frames to the engine's thread, and leaves them with the peer while too many wait there.
 async fn read(connection: Connection, driver: Driver, id: ConnectionId) {
+    let room = Arc::new(Semaphore::new(INBOX_BYTES_MAX as usize));
     while let Some((lane, frame)) = connection.recv().await {
+        let bytes = u32::try_from(frame.wire_bytes()).unwrap_or(INBOX_BYTES_MAX).min(INBOX_BYTES_MAX);
+        let Ok(permit) = Arc::clone(&room).acquire_many_owned(bytes).await else { return };
         let input = Input::Frame { connection: id, lane: wire_lane(lane), kind: frame.kind, body: frame.body };
-        driver.send(Message::Input(input));
+        driver.send(Message::Frame(input, permit));
     }
 }
 

@@ -177,6 +177,11 @@ impl<M: Model> TypedQuery<M> {
 
     /// The records.
     pub async fn all(self) -> Result<Vec<M>> {
+        let query = self.query.clone();
+        if let Some(records) = self.store.read(move |reader| Ok(reader.query_as(&query)?)).await? {
+            return Ok(records);
+        }
+        // A record of the store is no `M`: reading it by way of JSON says which field is at fault.
         let page = self.store.query_json(self.query).await?;
         page.records.into_iter().map(|record| Ok(from_json(record)?)).collect()
     }

@@ -10,6 +10,7 @@ mod ddl;
 mod error;
 mod filter;
 mod order;
+mod rows;
 mod sql;
 mod where_text;
 
@@ -106,6 +107,28 @@ impl Query {
         let last = records.last().filter(|_| more);
         let next = last.map(|last| order::token(schema, prepared.model, &prepared.order, last));
         Ok(Page { records, next })
+    }
+
+    /// Runs the query and reads each record into a `T`, field by field: for types that `models!` made, this is
+    /// what [`Query::run`] gives, without the JSON in between. `None` if a row is no `T`; [`Query::run`] then
+    /// says more.
+    pub fn run_as<T: serde::de::DeserializeOwned>(
+        &self,
+        db: &Connection,
+        schema: &Schema,
+    ) -> Result<Option<Vec<T>>, QueryError> {
+        let prepared = Prepared::new(self, schema)?;
+        let compiled = prepared.select(self.limit)?;
+        let mut statement = bound(db, &compiled)?;
+        let mut rows = statement.raw_query();
+        let mut records = Vec::new();
+        while let Some(row) = rows.next()? {
+            match rows::read(prepared.model, row) {
+                Ok(record) => records.push(record),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(records))
     }
 
     /// How many records the query finds, its page included.
