@@ -77,3 +77,28 @@ async fn fast_typing_is_saved_whole_and_says_what_did_not_fit() {
     assert!(changes < 400, "{changes} changes for 500 keystrokes that waited together");
     assert!(store.verify().await.unwrap().is_ok());
 }
+
+/// A first sync was cut in the middle. The next one sent everything it had received back to where it came from.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cut_sync_brought_is_not_sent_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = Store::open(folder.path().join("full.db"), Options::new(SDL)).await.unwrap();
+    let records = (0..6_000).map(|n| map(json!({"title": format!("record {n}")}))).collect();
+    full.import_json("Todo", records).await.unwrap();
+    let listener = full.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let new = Store::open(folder.path().join("new.db"), Options::new(SDL)).await.unwrap();
+    let enough = std::sync::Arc::new(tokio::sync::Notify::new());
+    let signal = std::sync::Arc::clone(&enough);
+    let syncing = new.sync_once_with(listener.url(), LONG, move |at| {
+        if at.received > 1_000 {
+            signal.notify_one();
+        }
+    });
+    tokio::select! {
+        _ = syncing => {}
+        () = enough.notified() => {}
+    }
+    let report = new.sync_once(listener.url(), LONG).await.unwrap();
+    assert_eq!(report.sent_changes, 0, "{report:?}");
+    assert_eq!(all(&new).await, all(&full).await);
+}
