@@ -64,7 +64,10 @@ impl SessionStore for Store {
     }
 
     fn grown_since(&mut self, seq: u64) -> Result<Vec<Entry>> {
-        let grown = self.names.replicas().filter(|replica| replica.forked || replica.tip > seq);
+        let grown = self.names.replicas().filter(|replica| match replica.forked {
+            true => replica.forked_at >= seq,
+            false => replica.tip > seq,
+        });
         Ok(grown
             .map(|replica| Entry {
                 replica: replica.id,
@@ -176,7 +179,11 @@ impl SessionStore for Store {
         let own = self.identity()?.replica;
         self.write_unnamed(|tx| {
             for replica in replicas {
-                tx.names.replica_mut(*replica).forked = true;
+                let head = tx.head.0;
+                let retired = tx.names.replica_mut(*replica);
+                if !retired.forked {
+                    (retired.forked, retired.forked_at) = (true, head);
+                }
             }
             Ok(())
         })?;

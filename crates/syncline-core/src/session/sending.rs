@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::Stop;
 use super::filter::{Filter, Holds};
 use super::io::Io;
-use super::{LogRow, SessionStore, Tip};
+use super::{CREDIT_BYTES, LogRow, SessionStore, Tip};
 use crate::ids::{Chain, ReplicaId};
 use crate::session::PeerMisbehaved;
 use crate::wire::{
@@ -89,7 +89,7 @@ impl Sending {
             start,
             last_row: 0,
             acked: start,
-            credit,
+            credit: credit.min(CREDIT_BYTES.into()),
             launched: 0,
             consumed: 0,
             underway: BTreeMap::new(),
@@ -106,7 +106,7 @@ impl Sending {
 
     /// The peer has said where it stands. What was sent on a guess counts if it begins there.
     pub(super) fn resume(&mut self, position: u64, credit: u64) {
-        self.credit = credit;
+        self.credit = credit.min(CREDIT_BYTES.into());
         self.acked = position;
         self.start = position;
         if self.optimistic_after != Some(position) {

@@ -24,6 +24,8 @@ pub(crate) struct Replica {
     pub(crate) tip: u64,
     /// Two histories were found.
     pub(crate) forked: bool,
+    /// End of the log when that was found out: who has acknowledged more knows of it.
+    pub(crate) forked_at: u64,
     /// This store wrote under this id.
     pub(crate) mine: bool,
 }
@@ -131,7 +133,8 @@ impl Names {
                 counter: row.get::<_, i64>(2)? as u64,
                 chain: Chain(row.get::<_, i64>(3)? as u64),
                 tip: row.get::<_, i64>(4)? as u64,
-                forked: row.get(5)?,
+                forked: row.get::<_, i64>(5)? != 0,
+                forked_at: row.get::<_, i64>(5)?.saturating_sub(1) as u64,
                 mine: row.get(6)?,
             };
             self.replica_rows.insert(replica.id, replica.row);
@@ -216,6 +219,7 @@ impl Names {
             chain: Chain::EMPTY,
             tip: 0,
             forked: false,
+            forked_at: 0,
             mine: false,
         })
     }
@@ -246,7 +250,7 @@ fn write_replica(db: &Connection, replica: &Replica) -> rusqlite::Result<()> {
         replica.counter as i64,
         replica.chain.0 as i64,
         replica.tip as i64,
-        replica.forked,
+        if replica.forked { replica.forked_at as i64 + 1 } else { 0 },
         replica.mine,
     ];
     let updated = db
