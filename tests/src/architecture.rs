@@ -94,12 +94,10 @@ fn the_core_knows_the_schema_without_its_parser() {
     let workspace = manifest(&root());
     let shared = &workspace["workspace"]["dependencies"]["syncline-schema"];
     assert_eq!(shared["default-features"], Value::Boolean(false));
-    for name in ["syncline-core", "syncline-engine"] {
-        let (_, manifest) = &packages[name];
-        let features = dependencies(manifest)["syncline-schema"].get("features").and_then(Value::as_array);
-        let parser = features.is_some_and(|features| features.iter().any(|one| one.as_str() == Some("parser")));
-        assert!(!parser, "{name} asks for the parser");
-    }
+    let (_, core) = &packages["syncline-core"];
+    let features = dependencies(core)["syncline-schema"].get("features").and_then(Value::as_array);
+    let parser = features.is_some_and(|features| features.iter().any(|one| one.as_str() == Some("parser")));
+    assert!(!parser, "the core asks for the parser");
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

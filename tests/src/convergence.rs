@@ -215,7 +215,7 @@ fn assert_documents_agree(engines: &Engines, at: usize, shown: &[Map<String, Val
         let body = document.get(automerge::ROOT, "body").unwrap().map(|(_, body)| document.text(body).unwrap());
         assert_eq!(body.as_deref(), note["body"].as_str());
         let title = document.get(automerge::ROOT, "title").unwrap();
-        assert_eq!(title.as_ref().and_then(|(title, _)| title.to_str()), note["title"].as_str());
+        assert_eq!(title.as_ref().and_then(|(title, _)| title.as_str()), note["title"].as_str());
     }
 }
 

@@ -16,6 +16,21 @@ const HOP_TURNS_MAX: usize = 6;
 
 const RELAY: usize = 0;
 
+/// Batches of a backfill, each a message of its own.
+const BATCHES: u64 = 30;
+
+/// Characters that do not compress to nothing.
+fn noise(characters: usize, seed: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'!' + (state % 90) as u8)
+    };
+    (0..characters).map(|_| next()).collect()
+}
+
 /// A relay and three clients, all linked, everything said.
 fn linked() -> Engines {
     let mut engines = Engines::new(SDL, 7);
@@ -45,8 +60,7 @@ fn a_million_pasted_characters_delay_no_other_client() {
     let pasted = save(&mut engines, writer, serde_json::json!({"title": "paste", "body": ""}));
     let edited = save(&mut engines, busy, serde_json::json!({"title": "0"}));
     engines.settle();
-    // Characters that do not compress to nothing.
-    let paste: String = (0..1_000_000_u32).map(|n| char::from(b'!' + (n.wrapping_mul(2_654_435_761) >> 25) as u8 % 90)).collect();
+    let paste = noise(1_000_000, 1);
     engines.write(writer, |tx| tx.splice("Todo", &pasted, "body", 0, 0, &paste)).unwrap();
     let mut during = 0;
     let arrived = |engines: &Engines| shows(engines, reader, &pasted, "body").is_some_and(|body| body != "");
@@ -70,18 +84,19 @@ fn a_million_pasted_characters_delay_no_other_client() {
 fn a_live_edit_overtakes_a_backfill() {
     let mut engines = linked();
     let [writer, busy, _] = [1, 2, 3];
-    for batch in 0..10 {
+    for batch in 0..BATCHES {
         engines
             .write_together(writer, |tx| {
                 for n in 0..100 {
-                    let filler: String = (0..40_u32).map(|k| char::from(b'a' + ((n * 31 + k * k + batch * 7) % 26) as u8)).collect();
-                    tx.save("Todo", &record(serde_json::json!({"title": filler})), Source::App)?;
+                    let title = noise(1_500, batch * 100 + n + 1);
+                    tx.save("Todo", &record(serde_json::json!({"title": title})), Source::App)?;
                 }
                 Ok(())
             })
             .unwrap();
     }
     let edited = save(&mut engines, busy, serde_json::json!({"title": "old"}));
+    let all = BATCHES * 100 + 2;
     engines.settle();
     // Somebody new joins and is behind by everything, over a wire of a modem.
     let late = engines.add(Role::Peer);
@@ -94,8 +109,8 @@ fn a_live_edit_overtakes_a_backfill() {
     while shows(&engines, late, &fresh, "title").is_none() {
         assert!(engines.carry(1), "nothing moves any more");
     }
-    assert!(held(&engines) < 1002, "the live record arrived behind the backfill");
+    assert!(held(&engines) < all, "the live record arrived behind the backfill");
     engines.settle();
-    assert_eq!(held(&engines), 1002);
+    assert_eq!(held(&engines), all);
     assert!(shows(&engines, late, &edited, "title").is_some());
 }

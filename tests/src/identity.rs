@@ -141,7 +141,9 @@ async fn both_copies_of_a_cloned_file_write_and_meet_without_loss() {
         // And with each other, without the relay.
         save(&clone, "more").await;
         let listener = store.listen(crate::support::loopback()).await.unwrap();
-        sync(&clone, listener.url()).await;
+        if let Err(error) = clone.sync_once(listener.url(), crate::support::PATIENCE).await {
+            panic!("{error}: {:?} {:?}", status(&clone).await, status(&store).await);
+        }
         assert_converged(&[&store, &clone]).await;
     }
 }

@@ -225,7 +225,8 @@ fn a_large_record_that_is_cut_off_goes_on_from_the_parts_that_arrived() {
 
 fn bytes_of_change(file: &Path) -> u64 {
     let db = rusqlite::Connection::open(file).unwrap();
-    db.query_row("SELECT sum(length(bytes)) FROM syncline_log", [], |row| row.get(0)).unwrap()
+    let bytes: i64 = db.query_row("SELECT sum(length(bytes)) FROM syncline_log", [], |row| row.get(0)).unwrap();
+    u64::try_from(bytes).unwrap()
 }
 
 #[test]

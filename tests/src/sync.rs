@@ -226,10 +226,11 @@ async fn ten_edits_cost_the_idle_reconnect_and_twice_their_bytes_at_most() {
 }
 
 /// Bytes of the last changes in a store's log.
-fn newest_bytes(store: &Store, changes: u64) -> u64 {
+fn newest_bytes(store: &Store, changes: i64) -> u64 {
     let db = rusqlite::Connection::open(store.path()).unwrap();
     let sql = "SELECT sum(length(bytes)) FROM (SELECT bytes FROM syncline_log ORDER BY seq DESC LIMIT ?1)";
-    db.query_row(sql, [changes], |row| row.get(0)).unwrap()
+    let bytes: i64 = db.query_row(sql, [changes], |row| row.get(0)).unwrap();
+    u64::try_from(bytes).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

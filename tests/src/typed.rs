@@ -87,8 +87,8 @@ async fn every_kind_of_field_has_its_edits() {
         .unwrap()
         .record;
     assert_eq!(updated.body.as_deref(), Some("Hello world!"));
-    assert_eq!((updated.votes, updated.mood), (3, Some(Mood::Tired)));
-    assert_eq!(updated.tags.as_deref(), Some(["blue".to_owned()].as_slice()));
+    assert_eq!((updated.votes, &updated.mood), (3, &Some(Mood::Tired)));
+    assert_eq!(updated.tags, ["blue"]);
     assert_eq!(updated.place, Some(Place { zip: Some(2), ..Place::new("Here") }));
     assert_eq!(store.get::<Todo>(id).await.unwrap(), Some(updated));
     let seat = store.save(&Seat::new(4, 7)).await.unwrap().record;

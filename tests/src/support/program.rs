@@ -158,8 +158,8 @@ pub(crate) fn text(path: &Path) -> String {
 pub(crate) fn changes_in(file: &Path) -> u64 {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let count = rusqlite::Connection::open_with_flags(file, flags)
-        .and_then(|db| db.query_row("SELECT coalesce(max(seq), 0) FROM syncline_log", [], |row| row.get(0)));
-    count.unwrap_or(0)
+        .and_then(|db| db.query_row("SELECT coalesce(max(seq), 0) FROM syncline_log", [], |row| row.get::<_, i64>(0)));
+    u64::try_from(count.unwrap_or(0)).unwrap()
 }
 
 /// SQLite and Syncline both find nothing wrong with a store.
