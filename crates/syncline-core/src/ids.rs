@@ -1,6 +1,9 @@
 //! Names of stores, writers, logs, records and changes.
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use blake3::hazmat::{HasherExt as _, hash_derive_key_context};
 
 macro_rules! id16 {
     ($(#[$doc:meta])* $name:ident) => {
@@ -77,13 +80,17 @@ pub struct Dot {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Chain(pub u64);
 
+/// Each row of a log takes two hashes: what depends on their contexts alone is computed once.
+static REPLICA_CHAIN: LazyLock<[u8; 32]> = LazyLock::new(|| hash_derive_key_context("syncline replica chain 1"));
+static LOG_CHAIN: LazyLock<[u8; 32]> = LazyLock::new(|| hash_derive_key_context("syncline log chain 1"));
+
 impl Chain {
     /// Before the first change.
     pub const EMPTY: Self = Self(0);
 
     /// The chain after one more change of `dot.replica` to `record`.
     pub fn after_change(self, dot: Dot, record: RecordId, hash: &[u8; 32]) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("syncline replica chain 1");
+        let mut hasher = blake3::Hasher::new_from_context_key(&REPLICA_CHAIN);
         hasher.update(&self.0.to_le_bytes());
         hasher.update(&dot.replica.0);
         hasher.update(&dot.counter.to_le_bytes());
@@ -94,7 +101,7 @@ impl Chain {
 
     /// The log's chain after one more row.
     pub fn after_row(self, dot: Dot, replica_chain: Self) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("syncline log chain 1");
+        let mut hasher = blake3::Hasher::new_from_context_key(&LOG_CHAIN);
         hasher.update(&self.0.to_le_bytes());
         hasher.update(&dot.replica.0);
         hasher.update(&dot.counter.to_le_bytes());

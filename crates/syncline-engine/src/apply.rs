@@ -52,7 +52,7 @@ struct Candidate<'r> {
 
 /// A record's part in judging: its working copy and what was accepted but not put into its document yet.
 struct Desk {
-    working: Working,
+    working: Box<Working>,
     lineage: Option<Lineage>,
     /// Accepted in this batch.
     recent: Vec<Change>,
@@ -672,7 +672,7 @@ impl<'r> Candidate<'r> {
 }
 
 impl Desk {
-    fn new(working: Working) -> Self {
+    fn new(working: Box<Working>) -> Self {
         let stored_heads = working.state.heads.clone();
         Self { working, lineage: None, undocumented: Vec::new(), recent: Vec::new(), stored_heads }
     }
@@ -695,8 +695,8 @@ impl Desk {
     fn before(&self, documents: Documents) -> Before {
         Before {
             working: match documents {
-                Documents::Later => self.working.without_document(),
-                Documents::AtOnce => self.working.copy(),
+                Documents::Later => Box::new(self.working.without_document()),
+                Documents::AtOnce => Box::new(self.working.copy()),
             },
             documents,
             had_document: self.working.live.is_some(),
@@ -708,7 +708,7 @@ impl Desk {
 
 /// A desk as it was before a transaction.
 struct Before {
-    working: Working,
+    working: Box<Working>,
     documents: Documents,
     had_document: bool,
     undocumented: Vec<Change>,

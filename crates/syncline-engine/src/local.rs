@@ -275,7 +275,7 @@ impl<'a> Tx<'a> {
         self.commit_edits(schema, model, working, &edits, now)
     }
 
-    fn existing(&mut self, schema: &Schema, model: &Model, id: &str) -> Result<Working> {
+    fn existing(&mut self, schema: &Schema, model: &Model, id: &str) -> Result<Box<Working>> {
         let record = parse_key(schema, model, id)?.record_id(model);
         if !self.is_known(record)? {
             return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false });

@@ -61,7 +61,8 @@ pub struct Tx<'a> {
     pub(crate) next_record: &'a mut i64,
     pub(crate) has_waiting: &'a mut bool,
     pub(crate) now_ms: i64,
-    working: BTreeMap<RecordId, Working>,
+    /// Boxed, as trees move their values about.
+    working: BTreeMap<RecordId, Box<Working>>,
     rows: Vec<log::Entry>,
     changed: BTreeMap<i64, Changed>,
     undo: Vec<Undo>,
@@ -83,7 +84,7 @@ struct Undo {
     next_record: i64,
     writer: Option<Replica>,
     /// Records that the operation took, as they were before; `None` if they were not in work.
-    touched: BTreeMap<RecordId, Option<Working>>,
+    touched: BTreeMap<RecordId, Option<Box<Working>>>,
     /// Part of the operation stands in the file already.
     flushed: bool,
 }
@@ -149,9 +150,9 @@ impl<'a> Tx<'a> {
     }
 
     /// Takes a record to work on; a record not known yet begins empty, as one of `model`.
-    pub(crate) fn take(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Working> {
+    pub(crate) fn take(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Box<Working>> {
         if let Some(undo) = self.undo.last_mut() {
-            undo.touched.entry(id).or_insert_with(|| self.working.get(&id).map(Working::without_document));
+            undo.touched.entry(id).or_insert_with(|| self.working.get(&id).map(|working| Box::new(working.without_document())));
         }
         if let Some(working) = self.working.remove(&id) {
             return Ok(working);
@@ -159,9 +160,9 @@ impl<'a> Tx<'a> {
         let Some(row) = records::find(self.db, id)? else {
             let model = self.names.model(self.db, model)?;
             *self.next_record += 1;
-            return Ok(Working::fresh(*self.next_record, id, model, origin));
+            return Ok(Box::new(Working::fresh(*self.next_record, id, model, origin)));
         };
-        let mut working = Working::fresh(row.record, id, row.model, origin);
+        let mut working = Box::new(Working::fresh(row.record, id, row.model, origin));
         working.last = row.last;
         working.stored = true;
         working.judged = row.state.is_some() || row.last == 0;
@@ -187,7 +188,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Gives a record back, to be written at the end if it was changed.
-    pub(crate) fn give_back(&mut self, working: Working) {
+    pub(crate) fn give_back(&mut self, working: Box<Working>) {
         self.working.insert(working.id, working);
     }
 
