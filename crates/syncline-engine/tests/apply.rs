@@ -1,0 +1,360 @@
+//! Changes of peers: refused, waiting, repeated, unknown; each told from the others and none lost.
+
+#![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
+
+mod common;
+
+use automerge::legacy::{Key, ObjectId, Op, OpType, SortedVec};
+use automerge::{ActorId, ExpandedChange, ScalarValue};
+use common::*;
+use serde_json::json;
+use syncline_core::change::Change;
+use syncline_core::edit::ObjectKind;
+use syncline_core::genesis::Genesis;
+use syncline_core::ids::{RecordId, ReplicaId};
+use syncline_core::session::{IncomingRow, SessionStore as _};
+use syncline_engine::{Source, StoreError};
+
+/// A first change by `actor` that puts a value at a key.
+fn put(actor: &[u8], key: &str, value: impl Into<ScalarValue>) -> Change {
+    Change::from_expanded(ExpandedChange {
+        operations: vec![Op {
+            action: OpType::Put(value.into()),
+            obj: ObjectId::Root,
+            key: Key::Map(key.into()),
+            pred: SortedVec::new(),
+            insert: false,
+        }],
+        actor_id: ActorId::from(actor),
+        hash: None,
+        seq: 1,
+        start_op: std::num::NonZeroU64::MIN,
+        time: 5,
+        message: None,
+        deps: Vec::new(),
+        extra_bytes: Vec::new(),
+        author: None,
+    })
+}
+
+fn record_of(rows: &[IncomingRow], model: &str) -> RecordId {
+    rows.iter().find(|row| row.model == model).unwrap().record
+}
+
+#[test]
+fn a_hostile_change_is_set_aside_and_passed_on_while_its_writers_others_flow() {
+    let (mut a, mut b, mut c) = (Bed::new(1), Bed::new(2), Bed::new(3));
+    let (mut one, mut two, mut three) = (a.open(), b.open(), c.open());
+    let todo = save(&mut one, a.tick(), "Todo", json!({"title": "milk", "body": "hi"}));
+    let honest = rows(&mut one, 0);
+    let record = honest[0].record;
+    let bad = row(7, 1, "Todo", record, &put(&[7; 16], "priority", "not a number"));
+    let good = row(7, 2, "Todo", record, &put(&[8; 16], "priority", 4_i64));
+    apply(&mut two, &[honest.clone(), vec![bad.clone(), good.clone()]].concat());
+    for row in [&bad, &good, &honest[0]] {
+        apply(&mut three, std::slice::from_ref(row));
+    }
+    for store in [&mut two, &mut three] {
+        assert_eq!(get(store, "Todo", &id(&todo)).unwrap()["priority"], 4);
+        let status = store.status().unwrap();
+        assert_eq!(status.quarantined.len(), 1);
+        assert_eq!(status.quarantined[0].record, record.to_string());
+        assert!(rows(store, 0).contains(&bad), "it is passed on");
+        assert_verified(store);
+    }
+    assert_eq!(get(&mut two, "Todo", &id(&todo)), get(&mut three, "Todo", &id(&todo)));
+}
+
+#[test]
+fn a_transaction_with_one_bad_change_is_refused_whole_and_binds_no_actor() {
+    // A refused transaction bound the actors of its good half: the actor's true owner was refused from then on.
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let (first, second) = (RecordId([1; 16]), RecordId([2; 16]));
+    let mut stolen = row(7, 1, "Plain", first, &put(&[5; 16], "~live", 1_i64));
+    stolen.txn = 1;
+    let bad = row(7, 2, "Plain", second, &put(&[6; 16], "count", "text"));
+    let applied = apply(&mut store, &[stolen, bad]);
+    assert_eq!((applied.new, applied.quarantined), (0, 2));
+    let mine = row(8, 1, "Plain", first, &put(&[5; 16], "~live", 1_i64));
+    assert_eq!(apply(&mut store, &[mine]).new, 1);
+    assert_eq!(store.status().unwrap().records["Plain"], 1);
+    assert_verified(&store);
+}
+
+#[test]
+fn changes_that_come_before_what_they_build_on_wait_for_it_wherever_it_comes() {
+    // In the same batch a waiting change was never asked again: its row was not in the file yet.
+    for split in [0, 1, 2] {
+        let (mut a, mut w, mut b) = (Bed::new(1), Bed::new(2), Bed::new(3));
+        let (mut one, mut writer, mut two) = (a.open(), w.open(), b.open());
+        let todo = id(&save(&mut one, a.tick(), "Todo", json!({"title": "milk", "body": "hello"})));
+        pull(&mut writer, &mut one);
+        let now = w.tick();
+        writer.write(now, |tx| tx.single(|tx| tx.splice("Todo", &todo, "body", 5, 0, "!"))).unwrap();
+        let mut sent = rows(&mut writer, 0);
+        sent.swap(0, 1);
+        match split {
+            0 => assert_eq!(apply(&mut two, &sent).new, 2),
+            1 => sent.iter().for_each(|row| assert_eq!(apply(&mut two, std::slice::from_ref(row)).new, 1)),
+            _ => {
+                apply(&mut two, &sent[..1]);
+                assert!(get(&mut two, "Todo", &todo).is_none());
+                two.close().unwrap();
+                drop(two);
+                two = b.open();
+                apply(&mut two, &sent[1..]);
+            }
+        }
+        assert_eq!(get(&mut two, "Todo", &todo).unwrap()["body"], "hello!");
+        assert!(two.status().unwrap().quarantined.is_empty());
+        assert_verified(&two);
+    }
+}
+
+#[test]
+fn a_waiting_transaction_over_two_records_becomes_visible_whole() {
+    // Only the half whose record moved was asked again, and alone: the other half waited for ever.
+    let (mut a, mut b, mut c) = (Bed::new(1), Bed::new(2), Bed::new(3));
+    let (mut one, mut two, mut three) = (a.open(), b.open(), c.open());
+    let todo = id(&save(&mut one, a.tick(), "Todo", json!({"title": "milk"})));
+    pull(&mut two, &mut one);
+    let seen = two.committed();
+    let now = b.tick();
+    two.write(now, |tx| {
+        tx.together(|tx| {
+            tx.save("Plain", &map(json!({"title": "beside"})), Source::App)?;
+            tx.update("Todo", &todo, &map(json!({"done": true})))
+        })
+    })
+    .unwrap();
+    let both = rows(&mut two, seen);
+    assert_eq!(both[0].txn, 1);
+    apply(&mut three, &both);
+    assert_eq!(three.status().unwrap().records["Plain"], 0);
+    three.close().unwrap();
+    drop(three);
+    let mut three = c.open();
+    pull(&mut three, &mut one);
+    assert_eq!(three.status().unwrap().records["Plain"], 1);
+    assert_eq!(get(&mut three, "Todo", &todo).unwrap()["done"], true);
+    assert_verified(&three);
+}
+
+#[test]
+fn a_change_by_another_replicas_actor_is_refused() {
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let (first, second) = (RecordId([1; 16]), RecordId([2; 16]));
+    apply(&mut store, &[row(7, 1, "Plain", first, &put(&[5; 16], "~live", 1_i64))]);
+    let forged = row(8, 1, "Plain", second, &put(&[5; 16], "~live", 1_i64));
+    assert_eq!(apply(&mut store, &[forged]).quarantined, 1);
+    let status = store.status().unwrap();
+    assert!(status.quarantined[0].reason.contains("another replica"), "{status:?}");
+}
+
+#[test]
+fn a_forged_genesis_is_refused_and_the_true_one_still_works() {
+    // The forger first used the genesis actor in a model without texts, where nobody looked; it was his then.
+    let (mut a, mut b) = (Bed::new(1), Bed::new(2));
+    let (mut one, mut two) = (a.open(), b.open());
+    let note = Genesis { model: "Place".to_owned(), key: "note".to_owned(), kind: ObjectKind::Text };
+    save(&mut one, a.tick(), "Place", json!({"name": "here", "note": "hello"}));
+    let honest = rows(&mut one, 0);
+    let actor = note.actor().to_bytes().to_vec();
+    let plain = row(7, 1, "Plain", RecordId([1; 16]), &put(&actor, "~live", 1_i64));
+    let place = row(7, 2, "Place", record_of(&honest, "Place"), &put(&actor, "rank", 3_i64));
+    assert_eq!(apply(&mut two, &[plain, place]).quarantined, 2);
+    pull(&mut two, &mut one);
+    assert_eq!(get(&mut two, "Place", "here").unwrap()["note"], "hello");
+    assert_verified(&two);
+}
+
+#[test]
+fn a_genesis_that_does_not_fit_the_schema_takes_no_fields_place() {
+    // Whoever may send genesis could make a list where a string belongs, and nobody could write the field again.
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let todo = id(&save(&mut store, bed.tick(), "Plain", json!({"title": "mine"})));
+    let record = rows(&mut store, 0)[0].record;
+    store.learn_genesis(&[("Plain".to_owned(), "count".to_owned(), 1)]).unwrap();
+    let genesis = Genesis { model: "Plain".to_owned(), key: "count".to_owned(), kind: ObjectKind::List };
+    let mut expanded = put(&[7; 16], "title", "theirs").expanded().clone();
+    expanded.deps = vec![genesis.hash()];
+    expanded.start_op = std::num::NonZeroU64::new(2).unwrap();
+    let applied = apply(&mut store, &[row(7, 1, "Plain", record, &Change::from_expanded(expanded))]);
+    assert_eq!(applied.quarantined, 1);
+    let now = bed.tick();
+    store.write(now, |tx| tx.update("Plain", &todo, &map(json!({"count": 3})))).unwrap();
+    assert_eq!(get(&mut store, "Plain", &todo).unwrap()["count"], 3);
+    assert_verified(&store);
+}
+
+#[test]
+fn refused_changes_do_not_decide_what_a_record_is() {
+    // Rubbish under a wrong model came first, and the honest create was refused: "the record is no Plain".
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let record = RecordId([4; 16]);
+    let mut late = put(&[7; 16], "x", 1_i64).expanded().clone();
+    late.time = i64::MAX;
+    let rubbish = row(7, 1, "Nothing", record, &Change::from_expanded(late));
+    assert_eq!(apply(&mut store, &[rubbish]).quarantined, 1);
+    assert_eq!(apply(&mut store, &[row(8, 1, "Plain", record, &put(&[8; 16], "~live", 1_i64))]).new, 1);
+    assert_eq!(store.status().unwrap().records["Plain"], 1);
+    assert_verified(&store);
+}
+
+#[test]
+fn equal_creates_of_one_key_coincide_and_different_ones_stand_side_by_side() {
+    for (theirs, lengths) in [("hello", [5, 5]), ("world", [10, 10])] {
+        let (mut a, mut b) = (Bed::new(1), Bed::new(2));
+        let (mut one, mut two) = (a.open(), b.open());
+        save(&mut one, a.tick(), "Place", json!({"name": "here", "note": "hello", "rank": 1}));
+        save(&mut two, b.tick(), "Place", json!({"name": "here", "note": theirs, "rank": 1}));
+        pull(&mut one, &mut two);
+        pull(&mut two, &mut one);
+        let (left, right) = (get(&mut one, "Place", "here").unwrap(), get(&mut two, "Place", "here").unwrap());
+        assert_eq!(left["note"], right["note"]);
+        assert_eq!([left["note"].as_str().unwrap().len(), right["note"].as_str().unwrap().len()], lengths);
+        assert_verified(&one);
+        assert_verified(&two);
+    }
+}
+
+#[test]
+fn the_save_of_a_keyed_record_says_which_change_it_was() {
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let now = bed.tick();
+    let place = map(json!({"name": "here", "note": "hello"}));
+    let saved = store.write(now, |tx| tx.single(|tx| tx.save("Place", &place, Source::App))).unwrap();
+    assert_eq!(saved.dot.unwrap().0.counter, store.committed());
+}
+
+#[test]
+fn repeated_changes_under_a_retired_id_collapse() {
+    let (mut a, mut b) = (Bed::new(1), Bed::new(2));
+    let (mut one, mut two) = (a.open(), b.open());
+    let todo = id(&save(&mut one, a.tick(), "Todo", json!({"title": "milk"})));
+    let sent = rows(&mut one, 0);
+    two.retire(&[sent[0].dot.replica, ReplicaId([3; 16])]).unwrap();
+    let twice = [sent[0].clone(), sent[0].clone()];
+    let applied = apply(&mut two, &twice);
+    assert_eq!((applied.new, applied.duplicate), (1, 1));
+    assert_eq!(apply(&mut two, &twice).duplicate, 2);
+    assert_eq!(get(&mut two, "Todo", &todo).unwrap()["title"], "milk");
+    assert_eq!(two.committed(), 1);
+    assert!(two.version().is_empty());
+    assert_verified(&two);
+}
+
+#[test]
+fn a_relays_store_keeps_everything_unread_and_shows_it_once_it_has_a_schema() {
+    // Its records got an empty state, as if somebody had looked at them; a schema then found nothing to judge.
+    let (mut a, mut r) = (Bed::new(1), Bed::new(2));
+    let (mut one, mut relay) = (a.open(), r.open_with(None));
+    let todo = id(&save(&mut one, a.tick(), "Todo", json!({"title": "milk", "body": "hello", "steps": ["a"]})));
+    save(&mut one, a.tick(), "Place", json!({"name": "here", "note": "hi"}));
+    for n in 0..3 {
+        let now = a.tick();
+        one.write(now, |tx| tx.single(|tx| tx.splice("Todo", &todo, "body", n, 0, "x"))).unwrap();
+    }
+    pull(&mut relay, &mut one);
+    let record = rows(&mut one, 0)[0].record;
+    apply(&mut relay, &[row(7, 1, "Todo", record, &put(&[7; 16], "priority", "no number"))]);
+    assert!(relay.status().unwrap().quarantined.is_empty());
+    let mut d = Bed::new(3);
+    let mut device = d.open();
+    pull(&mut device, &mut relay);
+    assert_eq!(device.status().unwrap().quarantined.len(), 1);
+    relay.close().unwrap();
+    drop(relay);
+    let mut relay = r.open();
+    for store in [&mut relay, &mut device] {
+        assert_eq!(get(store, "Todo", &todo), get(&mut one, "Todo", &todo));
+        assert_eq!(get(store, "Place", "here").unwrap()["note"], "hi");
+        assert_verified(store);
+    }
+    assert_eq!(relay.status().unwrap().quarantined.len(), 1);
+}
+
+#[test]
+fn a_store_with_an_older_schema_keeps_what_it_does_not_know_for_the_newer_one() {
+    let old = "type Plain @model { id: ID! title: String }";
+    let new = "type Plain @model { id: ID! heading: String @renamed(from: \"title\") text: String @text items: [Int] }
+               type Extra @model { id: ID! body: String @text }";
+    let (mut a, mut b, mut c) = (Bed::new(1), Bed::new(2), Bed::new(3));
+    let mut newer = a.open_with(Some(new));
+    let mut older = b.open_with(Some(old));
+    let plain = id(&save(&mut newer, a.tick(), "Plain", json!({"heading": "h", "text": "hello", "items": [1, 2]})));
+    let extra = id(&save(&mut newer, a.tick(), "Extra", json!({"body": "unknown"})));
+    let now = a.tick();
+    newer.write(now, |tx| tx.single(|tx| tx.splice("Extra", &extra, "body", 0, 2, "K"))).unwrap();
+    let known = newer.genesis_for(&["Plain", "Extra"]).unwrap();
+    older.learn_genesis(&known).unwrap();
+    apply(&mut older, &rows(&mut newer, 0));
+    assert_eq!(rows(&mut older, 0), rows(&mut newer, 0), "it is passed on");
+    assert_verified(&older);
+    older.close().unwrap();
+    drop(older);
+    let mut third = c.open_with(Some(new));
+    let mut older = b.open_with(Some(new));
+    apply(&mut third, &rows(&mut older, 0));
+    for store in [&mut older, &mut third] {
+        for (model, id) in [("Plain", &plain), ("Extra", &extra)] {
+            assert_eq!(get(store, model, id), get(&mut newer, model, id));
+        }
+        assert_verified(store);
+    }
+}
+
+#[test]
+fn a_kind_change_is_refused_and_the_file_stays_byte_for_byte() {
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    save(&mut store, bed.tick(), "Plain", json!({"title": "x"}));
+    store.close().unwrap();
+    drop(store);
+    let before = std::fs::read(bed.path()).unwrap();
+    let options = bed.options(Some("type Plain @model { id: ID! title: Int count: Int } type Todo @model { id: ID! }"));
+    let refused = syncline_engine::Store::open(Box::new(syncline_engine::OnDisk::new(bed.path())), options);
+    assert!(matches!(refused, Err(StoreError::IncompatibleSchema(_))), "{refused:?}");
+    drop(refused);
+    assert_eq!(std::fs::read(bed.path()).unwrap(), before);
+}
+
+#[test]
+fn a_change_that_waited_behind_a_snapshot_is_part_of_the_text() {
+    // The snapshot reached beyond the waiting row; the document made from it lacked the change for ever.
+    let (mut a, mut b, mut d, mut c) = (Bed::new(1), Bed::new(2), Bed::new(3), Bed::new(4));
+    let (mut one, mut two, mut other, mut three) = (a.open(), b.open(), d.open(), c.open());
+    let todo = id(&save(&mut one, a.tick(), "Todo", json!({"body": "base "})));
+    pull(&mut three, &mut one);
+    pull(&mut two, &mut one);
+    let mut edits = Vec::new();
+    for (bed, store, from, text) in [(&mut b, &mut two, None, "p"), (&mut d, &mut other, Some(()), "q")] {
+        if from.is_some() {
+            apply(store, &[rows(&mut one, 0), edits.clone()].concat());
+        }
+        let (now, seen) = (bed.tick(), syncline_engine::Store::committed(store));
+        store.write(now, |tx| tx.single(|tx| tx.splice("Todo", &todo, "body", 0, 0, text))).unwrap();
+        edits.extend(rows(store, seen));
+    }
+    apply(&mut three, &edits[1..]);
+    for n in 0..80 {
+        let now = c.tick();
+        three.write(now, |tx| tx.single(|tx| tx.splice("Todo", &todo, "body", n, 0, "x"))).unwrap();
+    }
+    let snapshots: i64 = c.sql().query_row("SELECT count(*) FROM syncline_snapshots", [], |row| row.get(0)).unwrap();
+    assert_eq!(snapshots, 1);
+    apply(&mut three, &edits[..1]);
+    assert_eq!(get(&mut three, "Todo", &todo).unwrap()["body"].as_str().unwrap().matches(['p', 'q']).count(), 2);
+    assert_verified(&three);
+    three.close().unwrap();
+    drop(three);
+    let mut three = c.open();
+    let now = c.tick();
+    three.write(now, |tx| tx.single(|tx| tx.splice("Todo", &todo, "body", 0, 1, ""))).unwrap();
+    assert_verified(&three);
+}

@@ -1,0 +1,145 @@
+//! Bits that flip in the file: what can be made anew is, what cannot is named and harms only its record.
+
+#![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
+
+mod common;
+
+use common::*;
+use serde_json::json;
+use syncline_core::session::SessionStore;
+use syncline_engine::{Store, StoreError};
+
+/// Flips a bit in the middle of a blob.
+fn flip(bed: &Bed, table: &str, column: &str, condition: &str) {
+    let db = bed.sql();
+    let found = format!("SELECT rowid, {column} FROM {table} WHERE {condition} LIMIT 1");
+    let (row, mut bytes): (i64, Vec<u8>) = db.query_row(&found, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    db.execute(&format!("UPDATE {table} SET {column} = ?1 WHERE rowid = ?2"), rusqlite::params![bytes, row]).unwrap();
+}
+
+fn splice(bed: &mut Bed, store: &mut Store, id: &str) -> Result<(), StoreError> {
+    let now = bed.tick();
+    store.write(now, |tx| tx.single(|tx| tx.splice("Todo", id, "body", 0, 0, "x"))).map(|_| ())
+}
+
+#[test]
+fn a_damaged_state_is_folded_again_from_the_log() {
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let todo = save(&mut store, bed.tick(), "Todo", json!({"title": "milk", "body": "hello", "votes": 3}));
+    store.close().unwrap();
+    drop(store);
+    flip(&bed, "syncline_records", "state", "1");
+    let mut store = bed.open();
+    assert!(!store.verify().unwrap().is_ok());
+    assert_eq!(get(&mut store, "Todo", &id(&todo)), Some(todo));
+    assert_verified(&store);
+}
+
+#[test]
+fn a_damaged_snapshot_is_passed_over() {
+    for (column, value) in [("bytes", None), ("upto", Some(70))] {
+        let mut bed = Bed::new(1);
+        let mut store = bed.open();
+        let todo = id(&save(&mut store, bed.tick(), "Todo", json!({"body": "hello"})));
+        for _ in 0..60 {
+            splice(&mut bed, &mut store, &todo).unwrap();
+        }
+        store.close().unwrap();
+        drop(store);
+        match value {
+            None => flip(&bed, "syncline_snapshots", column, "1"),
+            // A position too far on hides changes; nothing in the snapshot's own bytes tells.
+            Some(upto) => {
+                bed.sql().execute("UPDATE syncline_snapshots SET upto = ?1", [upto]).unwrap();
+            }
+        }
+        let mut store = bed.open();
+        splice(&mut bed, &mut store, &todo).unwrap();
+        assert_eq!(get(&mut store, "Todo", &todo).unwrap()["body"].as_str().unwrap().len(), 66);
+        assert_verified(&store);
+    }
+}
+
+#[test]
+fn a_damaged_change_is_named_and_the_other_records_go_on() {
+    // One flipped bit in the log made every batch for the record fail, and with it every session, for ever.
+    let (mut a, mut b) = (Bed::new(1), Bed::new(2));
+    let (mut one, mut two) = (a.open(), b.open());
+    let todo = id(&save(&mut one, a.tick(), "Todo", json!({"title": "milk", "body": "hello"})));
+    let other = id(&save(&mut one, a.tick(), "Todo", json!({"title": "bread", "body": "hello"})));
+    pull(&mut two, &mut one);
+    one.close().unwrap();
+    drop(one);
+    flip(&a, "syncline_log", "bytes", "seq = 1");
+    let mut one = a.open();
+    let report = one.verify().unwrap();
+    assert!(report.faults.iter().any(|fault| fault.contains("row 1 ")), "{report:?}");
+
+    splice(&mut a, &mut one, &other).unwrap();
+    let refused = splice(&mut a, &mut one, &todo);
+    assert!(matches!(refused, Err(StoreError::DamagedRow { seq: 1, .. })), "{refused:?}");
+    let shown = one.reader().unwrap().get("Todo", &todo).unwrap().unwrap();
+    assert_eq!(shown["body"], "hello", "queries do not read the log");
+
+    let seen = two.committed();
+    for record in [&todo, &other] {
+        splice(&mut b, &mut two, record).unwrap();
+    }
+    let applied = apply(&mut one, &rows(&mut two, seen));
+    assert_eq!(applied.new, 2);
+    assert_eq!(get(&mut one, "Todo", &other).unwrap()["body"], "xxhello");
+    let status = one.status().unwrap();
+    assert!(status.quarantined.iter().any(|row| row.seq == 1 && row.reason.starts_with("damaged")), "{status:?}");
+}
+
+#[test]
+fn nothing_is_sent_from_a_damaged_row_on_and_all_of_it_once_it_is_repaired() {
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    for title in ["a", "b", "c"] {
+        save(&mut store, bed.tick(), "Todo", json!({"title": title}));
+    }
+    let whole = rows(&mut store, 0);
+    store.close().unwrap();
+    drop(store);
+    flip(&bed, "syncline_log", "bytes", "seq = 2");
+    let mut store = bed.open();
+    assert_eq!(rows(&mut store, 0), whole[..1]);
+    assert_eq!(SessionStore::committed(&mut store).unwrap(), 1, "for peers the log ends before the damage");
+    assert_eq!(store.committed(), 3);
+    assert_eq!(store.outbox().unwrap().pending, 3);
+    assert!(rows(&mut store, 1).is_empty());
+    assert_eq!(store.status().unwrap().quarantined.len(), 1);
+    drop(store);
+    flip(&bed, "syncline_log", "bytes", "seq = 2");
+    let mut store = bed.open();
+    assert_eq!(rows(&mut store, 0), whole);
+    assert!(store.status().unwrap().quarantined.is_empty());
+    assert_verified(&store);
+}
+
+#[test]
+fn a_damaged_row_at_the_beginning_of_a_batch_is_an_error_that_names_it() {
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    save(&mut store, bed.tick(), "Todo", json!({"title": "a"}));
+    flip(&bed, "syncline_log", "bytes", "seq = 1");
+    let refused = store.read_log(0, 10, 1 << 20);
+    assert!(matches!(refused, Err(StoreError::DamagedRow { seq: 1, .. })), "{refused:?}");
+}
+
+#[test]
+fn wherever_a_value_of_the_log_has_another_type_verification_says_so() {
+    for column in ["kind", "record", "prev", "replica", "counter", "chain", "log_chain", "hash", "bytes"] {
+        let mut bed = Bed::new(1);
+        let mut store = bed.open();
+        save(&mut store, bed.tick(), "Todo", json!({"title": "a", "body": "x"}));
+        save(&mut store, bed.tick(), "Todo", json!({"title": "b"}));
+        bed.sql().execute(&format!("UPDATE syncline_log SET {column} = 'rubbish' WHERE seq = 1"), []).unwrap();
+        let report = store.verify().unwrap();
+        assert!(!report.is_ok(), "{column}");
+    }
+}
