@@ -50,9 +50,11 @@ pub(crate) fn replace_schema(db: &Connection, old: &Schema, new: &Schema, sdl: &
     let stale: Vec<&str> = next
         .models
         .iter()
-        .filter(|model| old.model(&model.name).is_none_or(|before| {
-            before != *model || create_table_sql(old, before) != create_table_sql(&next, model)
-        }))
+        .filter(|model| {
+            old.model(&model.name).is_none_or(|before| {
+                before != *model || create_table_sql(old, before) != create_table_sql(&next, model)
+            })
+        })
         .map(|model| model.name.as_str())
         .collect();
     in_transaction(db, || {

@@ -94,11 +94,7 @@ impl<'a> Tx<'a> {
 
     /// Whether the change is held: its dot is covered on an unforked replica, or the record has its hash.
     /// `held` are the hashes of records looked at for this batch.
-    fn is_duplicate(
-        &mut self,
-        row: &IncomingRow,
-        held: &mut BTreeMap<RecordId, BTreeSet<ChangeHash>>,
-    ) -> Result<bool> {
+    fn is_duplicate(&mut self, row: &IncomingRow, held: &mut BTreeMap<RecordId, BTreeSet<ChangeHash>>) -> Result<bool> {
         match self.names.replica(row.dot.replica) {
             Some(Replica { forked: false, counter, .. }) => Ok(row.dot.counter <= *counter),
             None => Ok(false),
@@ -573,8 +569,8 @@ impl<'a> Tx<'a> {
             Some(desk) => Some((desk.working.id, desk.working.model)),
             None => records::name_of(self.db, entry.record)?,
         };
-        let (record, model) =
-            named.ok_or_else(|| StoreError::Damaged(format!("the record of row {} of the log is missing", entry.seq)))?;
+        let (record, model) = named
+            .ok_or_else(|| StoreError::Damaged(format!("the record of row {} of the log is missing", entry.seq)))?;
         let replica = self.names.replica_at(entry.replica).map(|r| r.id).unwrap_or_default();
         Ok(IncomingRow {
             dot: Dot { replica, counter: entry.counter },

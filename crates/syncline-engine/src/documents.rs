@@ -107,3 +107,45 @@ impl Live {
         self.tail > 32 && self.tail * 4 > self.changes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syncline_core::edit::{Edits, ObjectEdit, ObjectKind};
+    use syncline_core::genesis::Genesis;
+
+    use super::*;
+
+    fn text_of(length: usize) -> Live {
+        let mut live = Live::empty();
+        let set = ObjectEdit::SetText("body".to_owned(), "x".repeat(length));
+        let genesis = |_: &str| Genesis { model: "M".to_owned(), key: "body".to_owned(), kind: ObjectKind::Text };
+        let edits = Edits { root: Vec::new(), objects: vec![set] };
+        let edited = live.document.edit(&edits, &genesis, &ActorId::from([1]), 0);
+        live.changes = edited.ok().flatten().map_or(0, |edited| edited.changes.len());
+        live.weigh();
+        live
+    }
+
+    #[test]
+    fn a_big_text_of_few_changes_weighs_what_it_takes() {
+        // Counted by changes alone, a thousand pasted megabytes seemed to fit.
+        let live = text_of(200_000);
+        assert!(live.changes < 10);
+        assert!(live.bytes > 1_000_000, "{}", live.bytes);
+    }
+
+    #[test]
+    fn the_documents_used_longest_ago_go_first() {
+        let mut documents = Documents::default();
+        let live = Live { bytes: BYTES_MAX / 3, ..Live::empty() };
+        for record in 1..=3 {
+            documents.put(record, live.clone());
+        }
+        let first = documents.take(1).expect("three thirds fit");
+        documents.put(1, first);
+        documents.put(4, live);
+        let kept: Vec<i64> = (1..=4).filter(|record| documents.take(*record).is_some()).collect();
+        assert_eq!(kept, [1, 3, 4]);
+        assert_eq!(documents.bytes, 0);
+    }
+}

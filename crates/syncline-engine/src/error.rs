@@ -116,7 +116,11 @@ pub enum StoreError {
         reason: String,
     },
     /// A transaction is larger than a peer accepts.
-    #[error("the transaction has {changes} changes and {bytes} bytes; at most {} changes and {} bytes stay together: split it", crate::MAX_TRANSACTION_CHANGES, crate::MAX_TRANSACTION_BYTES)]
+    #[error(
+        "the transaction has {changes} changes and {bytes} bytes; at most {} changes and {} bytes stay together: split it",
+        crate::MAX_TRANSACTION_CHANGES,
+        crate::MAX_TRANSACTION_BYTES
+    )]
     TransactionTooLarge {
         /// Its changes.
         changes: usize,
@@ -133,7 +137,9 @@ pub enum StoreError {
     #[error("the store is damaged: {0}; run `syncline verify` for all of it")]
     Damaged(String),
     /// A row of the log is not what was written.
-    #[error("row {seq} of the store's log is damaged: {reason}; its record cannot be edited and no later change is sent, the rest works: restore a backup, and run `syncline verify` for all of it")]
+    #[error(
+        "row {seq} of the store's log is damaged: {reason}; its record cannot be edited and no later change is sent, the rest works: restore a backup, and run `syncline verify` for all of it"
+    )]
     DamagedRow {
         /// Position in the log.
         seq: u64,
@@ -141,7 +147,9 @@ pub enum StoreError {
         reason: String,
     },
     /// An earlier sync to disk failed; nothing more is written.
-    #[error("the store is closed because the disk did not confirm a write ({0}): check the disk, then open the store again")]
+    #[error(
+        "the store is closed because the disk did not confirm a write ({0}): check the disk, then open the store again"
+    )]
     SyncFailed(String),
     /// Another process has the sessions of this store.
     #[error("another process syncs {} already: one does it for all", .0.display())]
@@ -170,8 +178,12 @@ impl StoreError {
         match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Busy,
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(format!("SQLite found it malformed while {doing}")),
-            None if is_wrong_type(&source) => Self::Damaged(format!("a value of the wrong type while {doing}: {source}")),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged(format!("SQLite found it malformed while {doing}"))
+            }
+            None if is_wrong_type(&source) => {
+                Self::Damaged(format!("a value of the wrong type while {doing}: {source}"))
+            }
             Some(_) | None => Self::Sqlite { doing, source },
         }
     }

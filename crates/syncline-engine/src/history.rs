@@ -40,10 +40,7 @@ pub(crate) fn changes(db: &Connection, last: u64, after: u64) -> Result<Vec<Chan
     parse_all(db, entries.iter().filter(|entry| entry.kind.in_record()))
 }
 
-fn parse_all<'e>(
-    db: &Connection,
-    entries: impl Iterator<Item = &'e Entry>,
-) -> Result<Vec<Change>> {
+fn parse_all<'e>(db: &Connection, entries: impl Iterator<Item = &'e Entry>) -> Result<Vec<Change>> {
     let mut all = Vec::new();
     let mut seen: BTreeSet<ChangeHash> = BTreeSet::new();
     for entry in entries {
@@ -182,7 +179,8 @@ pub(crate) fn changed_since(store: &Store, after: u64, origin: Origin) -> Result
         if !store.projections.contains_key(model) {
             continue;
         }
-        let sql = format!("SELECT EXISTS(SELECT 1 FROM {} WHERE syncline_record = ?1)", crate::projection::quoted(model));
+        let sql =
+            format!("SELECT EXISTS(SELECT 1 FROM {} WHERE syncline_record = ?1)", crate::projection::quoted(model));
         let alive: bool = store
             .db
             .prepare_cached(&sql)

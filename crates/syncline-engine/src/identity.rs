@@ -85,7 +85,8 @@ pub(crate) fn establish(
     let writer = match (stored, proven) {
         (Some(replica), true) => Writer { replica, actor: kept_actor(db, seed, alone_at_open)? },
         (from, _) => {
-            let writer = Writer { replica: ReplicaId(seed.id16("replica")), actor: ActorId::from(seed.id16("actor").to_vec()) };
+            let writer =
+                Writer { replica: ReplicaId(seed.id16("replica")), actor: ActorId::from(seed.id16("actor").to_vec()) };
             if let Some(from) = from {
                 note_renewal(db, from, writer.replica, RenewalCause::ContinuityNotProven, now_ms)?;
             }

@@ -196,8 +196,10 @@ impl Store {
             .map(|acked| acked.seq)
             .max()
             .unwrap_or(0);
-        let frontiers: BTreeMap<ReplicaId, u64> =
-            relays.iter().map(|peer| (peer.frontier_replica, peer.frontier)).fold(BTreeMap::new(), |mut all, (id, n)| {
+        let frontiers: BTreeMap<ReplicaId, u64> = relays
+            .iter()
+            .map(|peer| (peer.frontier_replica, peer.frontier))
+            .fold(BTreeMap::new(), |mut all, (id, n)| {
                 let held = all.entry(id).or_insert(0);
                 *held = n.max(*held);
                 all
@@ -299,7 +301,8 @@ impl Store {
         let model = schema.model(model).ok_or_else(|| crate::no_model(schema, model))?;
         let record = parse_key(schema, model, id)?.record_id(model);
         let row = records::find(&self.db, record)?;
-        let row = row.ok_or_else(|| StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false })?;
+        let row =
+            row.ok_or_else(|| StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false })?;
         Ok((model, row))
     }
 
@@ -388,12 +391,7 @@ impl Store {
         Ok(())
     }
 
-    fn verify_record(
-        &self,
-        schema: &syncline_schema::Schema,
-        model: &Model,
-        row: i64,
-    ) -> Result<Option<String>> {
+    fn verify_record(&self, schema: &syncline_schema::Schema, model: &Model, row: i64) -> Result<Option<String>> {
         let Some(found) = records::at(&self.db, row)? else { return Ok(Some("it is missing".to_owned())) };
         let changes = match history::changes(&self.db, found.last, 0) {
             Ok(changes) => changes,
@@ -424,8 +422,7 @@ impl Store {
 
     fn table_row(&self, model: &Model, row: i64) -> Result<Option<Vec<SqlValue>>> {
         let names: Vec<String> = model.fields.iter().map(|field| quoted(&field.name)).collect();
-        let sql =
-            format!("SELECT {} FROM {} WHERE syncline_record = ?1", names.join(", "), quoted(&model.name));
+        let sql = format!("SELECT {} FROM {} WHERE syncline_record = ?1", names.join(", "), quoted(&model.name));
         let mut statement = self.db.prepare_cached(&sql).doing("reading a model's table")?;
         let mut rows = statement.query([row]).doing("reading a model's table")?;
         let Some(found) = rows.next().doing("reading a model's table")? else { return Ok(None) };

@@ -157,7 +157,15 @@ impl<'a> Tx<'a> {
     }
 
     /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points.
-    pub fn splice(&mut self, model: &str, id: &str, field: &str, at: usize, delete: usize, insert: &str) -> Result<Saved> {
+    pub fn splice(
+        &mut self,
+        model: &str,
+        id: &str,
+        field: &str,
+        at: usize,
+        delete: usize,
+        insert: &str,
+    ) -> Result<Saved> {
         self.edit(model, id, |view| Ok(view.splice(field, at, delete, insert)?))
     }
 
@@ -246,12 +254,7 @@ impl<'a> Tx<'a> {
         })
     }
 
-    fn edit(
-        &mut self,
-        model: &str,
-        id: &str,
-        edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>,
-    ) -> Result<Saved> {
+    fn edit(&mut self, model: &str, id: &str, edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>) -> Result<Saved> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let mut working = self.existing(schema, model, id)?;
         let outcome = self.edit_existing(schema, model, id, &mut working, edits);

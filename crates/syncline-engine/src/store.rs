@@ -104,9 +104,7 @@ impl Store {
         let mut seed = Seed::new(options.seed);
         let db = open::connect(host.as_ref(), &options)?;
         let path = host.path().to_owned();
-        let alone_at_open = host
-            .enter()
-            .map_err(|source| StoreError::File { doing: "lock", path, source })?;
+        let alone_at_open = host.enter().map_err(|source| StoreError::File { doing: "lock", path, source })?;
         open::prepare(&db, host.as_ref(), &options, &mut seed)?;
         let schema = open::schema(&db, &options)?.map(Arc::new);
         let mut store = Self {
@@ -228,11 +226,7 @@ impl Store {
         Ok(())
     }
 
-    fn run<T>(
-        &mut self,
-        now_ms: i64,
-        act: impl FnOnce(&mut Tx<'_>) -> Result<T>,
-    ) -> Result<(T, Vec<RecordChange>)> {
+    fn run<T>(&mut self, now_ms: i64, act: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<(T, Vec<RecordChange>)> {
         let mut tx = Tx::new(Parts {
             db: &self.db,
             schema: self.schema.as_ref(),
@@ -377,7 +371,8 @@ impl Store {
     fn look_at_damage_again(&mut self) -> Result<()> {
         let mut healed = Vec::new();
         for seq in records::damaged(&self.db)? {
-            let reads_well = log::read(&self.db, seq).and_then(|row| row.map_or(Ok(()), |row| crate::history::check(&row)));
+            let reads_well =
+                log::read(&self.db, seq).and_then(|row| row.map_or(Ok(()), |row| crate::history::check(&row)));
             if reads_well.is_ok() {
                 healed.push(seq);
             }
@@ -484,10 +479,7 @@ impl Store {
     fn settle_down(&mut self) -> Result<()> {
         self.check_open()?;
         let path = self.host.path().to_owned();
-        let last = self
-            .host
-            .leave()
-            .map_err(|source| StoreError::File { doing: "unlock", path, source })?;
+        let last = self.host.leave().map_err(|source| StoreError::File { doing: "unlock", path, source })?;
         let proven = if last { self.prove() } else { Ok(()) };
         self.host.release();
         proven

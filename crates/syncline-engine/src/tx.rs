@@ -152,7 +152,9 @@ impl<'a> Tx<'a> {
     /// Takes a record to work on; a record not known yet begins empty, as one of `model`.
     pub(crate) fn take(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Box<Working>> {
         if let Some(undo) = self.undo.last_mut() {
-            undo.touched.entry(id).or_insert_with(|| self.working.get(&id).map(|working| Box::new(working.without_document())));
+            undo.touched
+                .entry(id)
+                .or_insert_with(|| self.working.get(&id).map(|working| Box::new(working.without_document())));
         }
         if let Some(working) = self.working.remove(&id) {
             return Ok(working);
@@ -583,10 +585,7 @@ impl Working {
 
     /// A copy to return to.
     pub(crate) fn copy(&self) -> Self {
-        Self {
-            live: self.live.clone(),
-            ..self.without_document()
-        }
+        Self { live: self.live.clone(), ..self.without_document() }
     }
 
     /// A copy to return to; its document is made anew when it is needed.

@@ -298,9 +298,7 @@ fn an_interrupted_projection_goes_on_where_it_ended() {
     let now = bed.tick();
     store
         .write(now, |tx| {
-            (0..5).try_for_each(|n| {
-                tx.save("Plain", &map(json!({"title": n.to_string()})), Source::App).map(|_| ())
-            })
+            (0..5).try_for_each(|n| tx.save("Plain", &map(json!({"title": n.to_string()})), Source::App).map(|_| ()))
         })
         .unwrap();
     store.close().unwrap();
@@ -313,4 +311,24 @@ fn an_interrupted_projection_goes_on_where_it_ended() {
     let store = bed.open_with(Some(new));
     assert_eq!(store.status().unwrap().records["Plain"], 5);
     assert_verified(&store);
+}
+
+#[test]
+fn a_sync_that_failed_is_not_asked_for_again() {
+    // It might succeed without what the first one lost, and the store would call that durable.
+    use syncline_core::wire::Role;
+    use syncline_engine::{Engine, Input, Now, Output};
+    let mut bed = Bed::new(1);
+    let mut engine = Engine::new(bed.open(), Role::Peer);
+    let now = Now { mono_ms: 0, wall_ms: 1_800_000_000_000 };
+    engine.write(now, |tx| tx.save("Todo", &map(json!({"title": "a"})), Source::App)).unwrap();
+    engine.want_durable(now);
+    let syncs = |engine: &mut Engine| {
+        std::iter::from_fn(|| engine.poll_output()).filter(|output| matches!(output, Output::Sync(_))).count()
+    };
+    assert_eq!(syncs(&mut engine), 1);
+    engine.handle(now, Input::Synced(1, Err(io::Error::other("gone"))));
+    engine.want_durable(now);
+    assert_eq!(syncs(&mut engine), 0);
+    assert!(matches!(engine.health(), Err(StoreError::SyncFailed(_))));
 }

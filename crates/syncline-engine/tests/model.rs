@@ -53,7 +53,12 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (prop::collection::vec(op(), 1..8), prop::bool::weighted(0.15), prop::option::weighted(0.3, 0..8_u8), prop::bool::weighted(0.15))
+    (
+        prop::collection::vec(op(), 1..8),
+        prop::bool::weighted(0.15),
+        prop::option::weighted(0.3, 0..8_u8),
+        prop::bool::weighted(0.15),
+    )
         .prop_map(|(ops, fails, half, reopen)| Step { ops, fails, half, reopen })
 }
 
@@ -76,7 +81,9 @@ struct Reference {
 
 impl Todo {
     fn shown(&self) -> Map<String, Value> {
-        map(json!({"title": self.title, "votes": self.votes, "tags": self.tags, "steps": self.steps, "body": self.body}))
+        map(
+            json!({"title": self.title, "votes": self.votes, "tags": self.tags, "steps": self.steps, "body": self.body}),
+        )
     }
 }
 
@@ -98,7 +105,13 @@ fn run(tx: &mut Tx<'_>, op: &Op, reference: &mut Reference) -> Result<()> {
             let found = tx.query(&Query::new("Todo"))?.records.len();
             assert_eq!(found, reference.todos.iter().filter(|(_, todo)| !todo.deleted).count());
         }
-        Op::Title(r, _) | Op::Votes(r, _) | Op::Tag(r, ..) | Op::Steps(r, _) | Op::Body(r, ..) | Op::Delete(r) | Op::Undelete(r) => {
+        Op::Title(r, _)
+        | Op::Votes(r, _)
+        | Op::Tag(r, ..)
+        | Op::Steps(r, _)
+        | Op::Body(r, ..)
+        | Op::Delete(r)
+        | Op::Undelete(r) => {
             if let Some(at) = of(*r) {
                 let (id, todo) = &mut reference.todos[at];
                 edit(tx, op, id, todo)?;

@@ -221,9 +221,8 @@ fn two_processes_on_one_file_share_the_replica_id_and_see_each_other() {
 fn an_invalid_record_is_refused_and_names_every_bad_field() {
     let mut bed = Bed::new();
     let mut store = bed.open();
-    let refused = store.write(bed.tick(), |tx| {
-        tx.save("Todo", &map(json!({"title": 7, "done": "yes", "nope": 1})), Source::App)
-    });
+    let refused =
+        store.write(bed.tick(), |tx| tx.save("Todo", &map(json!({"title": 7, "done": "yes", "nope": 1})), Source::App));
     let message = refused.unwrap_err().to_string();
     for field in ["title", "done", "nope"] {
         assert!(message.contains(field), "{message}");

@@ -118,9 +118,8 @@ pub(crate) fn chain_at(db: &Connection, seq: u64) -> Result<Option<Chain>> {
 
 /// One row.
 pub(crate) fn read(db: &Connection, seq: u64) -> Result<Option<Entry>> {
-    let mut statement = db
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM syncline_log WHERE seq = ?1"))
-        .doing("reading the log")?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM syncline_log WHERE seq = ?1")).doing("reading the log")?;
     let mut rows = statement.query([seq as i64]).doing("reading the log")?;
     match rows.next().doing("reading the log")? {
         Some(row) => entry(row).map(Some),

@@ -124,9 +124,7 @@ pub(crate) type GenesisRow = (String, String, u8);
 /// The genesis of that hash.
 pub(crate) fn genesis(db: &Connection, hash: &ChangeHash) -> Result<Option<GenesisRow>> {
     db.prepare_cached("SELECT model, key, kind FROM syncline_genesis WHERE hash = ?1")
-        .and_then(|mut s| {
-            s.query_row([hash.as_ref()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
-        })
+        .and_then(|mut s| s.query_row([hash.as_ref()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional())
         .doing("reading the genesis table")
 }
 

@@ -121,7 +121,13 @@ pub fn assert_verified(store: &Store) {
 }
 
 /// A change that a stranger made.
-pub fn row(replica: u8, counter: u64, model: &str, record: RecordId, change: &syncline_core::change::Change) -> IncomingRow {
+pub fn row(
+    replica: u8,
+    counter: u64,
+    model: &str,
+    record: RecordId,
+    change: &syncline_core::change::Change,
+) -> IncomingRow {
     IncomingRow {
         dot: Dot { replica: ReplicaId([replica; 16]), counter },
         txn: 0,
