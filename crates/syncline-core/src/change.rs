@@ -103,16 +103,12 @@ impl Change {
     pub fn parse(bytes: &[u8]) -> Result<Self, BadChange> {
         chunk::inspect(bytes)?;
         // Automerge panics on some malformed columns; nothing of ours is half changed by that.
-        catch_unwind(AssertUnwindSafe(|| Self::decode_canonical(bytes))).unwrap_or_else(|_| {
-            Err(BadChange::Malformed(
-                "reading it failed inside Automerge".into(),
-            ))
-        })
+        catch_unwind(AssertUnwindSafe(|| Self::decode_canonical(bytes)))
+            .unwrap_or_else(|_| Err(BadChange::Malformed("reading it failed inside Automerge".into())))
     }
 
     fn decode_canonical(bytes: &[u8]) -> Result<Self, BadChange> {
-        let stored = automerge::Change::try_from(bytes)
-            .map_err(|error| BadChange::Malformed(error.to_string()))?;
+        let stored = automerge::Change::try_from(bytes).map_err(|error| BadChange::Malformed(error.to_string()))?;
         if !stored.extra_bytes().is_empty() {
             return Err(BadChange::ExtraBytes);
         }
@@ -138,11 +134,7 @@ impl Change {
 
     fn from_parts(stored: automerge::Change, expanded: ExpandedChange) -> Self {
         let touches_objects = expanded.operations.iter().any(touches_object);
-        Self(Arc::new(Inner {
-            stored,
-            expanded,
-            touches_objects,
-        }))
+        Self(Arc::new(Inner { stored, expanded, touches_objects }))
     }
 
     /// Name of the change within its record. It does not cover the record's id.
@@ -233,10 +225,7 @@ fn touches_object(op: &Op) -> bool {
     op.insert
         || op.obj != ObjectId::Root
         || !matches!(op.key, Key::Map(_))
-        || !matches!(
-            op.action,
-            OpType::Put(_) | OpType::Delete | OpType::Increment(_)
-        )
+        || !matches!(op.action, OpType::Put(_) | OpType::Delete | OpType::Increment(_))
 }
 
 fn check_values(change: &ExpandedChange) -> Result<(), BadChange> {
@@ -258,10 +247,7 @@ fn check_values(change: &ExpandedChange) -> Result<(), BadChange> {
 
 fn check_widths(change: &ExpandedChange) -> Result<(), BadChange> {
     let below_max = |counter: u64| counter < u64::from(u32::MAX);
-    let after_last = change
-        .start_op
-        .get()
-        .checked_add(change.operations.len() as u64);
+    let after_last = change.start_op.get().checked_add(change.operations.len() as u64);
     if !below_max(change.seq) || change.seq == 0 || !after_last.is_some_and(below_max) {
         return Err(BadChange::CounterWidth);
     }
@@ -271,26 +257,16 @@ fn check_widths(change: &ExpandedChange) -> Result<(), BadChange> {
 fn check_op(op: &Op) -> Result<(), BadChange> {
     op.pred.iter().try_for_each(|pred| check_actor(&pred.1))?;
     match &op.action {
-        OpType::Put(ScalarValue::Unknown { type_code, .. }) => {
-            Err(BadChange::UnknownValue(*type_code))
-        }
+        OpType::Put(ScalarValue::Unknown { type_code, .. }) => Err(BadChange::UnknownValue(*type_code)),
         OpType::Put(ScalarValue::Counter(counter)) => check_counter(counter.into(), MAX_COUNTER),
         // From one end of the range to the other in one step.
         OpType::Increment(by) => check_counter(*by, 2 * MAX_COUNTER),
-        OpType::Put(_)
-        | OpType::Make(_)
-        | OpType::Delete
-        | OpType::MarkBegin(_)
-        | OpType::MarkEnd(_) => Ok(()),
+        OpType::Put(_) | OpType::Make(_) | OpType::Delete | OpType::MarkBegin(_) | OpType::MarkEnd(_) => Ok(()),
     }
 }
 
 fn check_counter(value: i64, limit: i64) -> Result<(), BadChange> {
-    if (-limit..=limit).contains(&value) {
-        Ok(())
-    } else {
-        Err(BadChange::CounterRange(value))
-    }
+    if (-limit..=limit).contains(&value) { Ok(()) } else { Err(BadChange::CounterRange(value)) }
 }
 
 fn check_actor(actor: &ActorId) -> Result<(), BadChange> {

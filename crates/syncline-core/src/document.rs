@@ -17,8 +17,7 @@ mod texts;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc,
-    TextEncoding, Value,
+    ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc, TextEncoding, Value,
 };
 
 use crate::change::Change;
@@ -66,18 +65,13 @@ impl From<AutomergeError> for DamagedHistory {
 impl Default for Document {
     fn default() -> Self {
         let doc = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
-        Self {
-            doc: doc.with_actor(ActorId::from(READER)),
-            texts: Texts::default(),
-        }
+        Self { doc: doc.with_actor(ActorId::from(READER)), texts: Texts::default() }
     }
 }
 
 impl Document {
     /// The document of a record's accepted changes, genesis included, in any order.
-    pub fn rebuild<'a>(
-        changes: impl IntoIterator<Item = &'a Change>,
-    ) -> Result<Self, DamagedHistory> {
+    pub fn rebuild<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Result<Self, DamagedHistory> {
         let mut document = Self::default();
         document.apply_accepted(changes)?;
         Ok(document)
@@ -85,14 +79,8 @@ impl Document {
 
     /// Adds accepted changes, a newer part of the log for instance. On an error the document is
     /// as it was.
-    pub fn apply_accepted<'a>(
-        &mut self,
-        changes: impl IntoIterator<Item = &'a Change>,
-    ) -> Result<(), DamagedHistory> {
-        let changes: Vec<_> = changes
-            .into_iter()
-            .map(|change| change.as_automerge().clone())
-            .collect();
+    pub fn apply_accepted<'a>(&mut self, changes: impl IntoIterator<Item = &'a Change>) -> Result<(), DamagedHistory> {
+        let changes: Vec<_> = changes.into_iter().map(|change| change.as_automerge().clone()).collect();
         let mut doc = self.doc.clone();
         guarded(|| Ok(doc.apply_changes(changes)?))?;
         match doc.get_missing_deps(&[]) {
@@ -114,13 +102,9 @@ impl Document {
     pub fn load(snapshot: &[u8]) -> Result<Self, DamagedHistory> {
         guarded(|| {
             let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
-            let doc =
-                Automerge::load_with_options(snapshot, options)?.with_actor(ActorId::from(READER));
+            let doc = Automerge::load_with_options(snapshot, options)?.with_actor(ActorId::from(READER));
             match doc.get_missing_deps(&[]) {
-                missing if missing.is_empty() => Ok(Self {
-                    doc,
-                    texts: Texts::default(),
-                }),
+                missing if missing.is_empty() => Ok(Self { doc, texts: Texts::default() }),
                 missing => Err(DamagedHistory::Missing(missing)),
             }
         })
@@ -130,11 +114,7 @@ impl Document {
     pub fn save(&self) -> Result<Vec<u8>, DamagedHistory> {
         let bytes = guarded(|| Ok(self.doc.save_nocompress()))?;
         let loaded = Self::load(&bytes)?;
-        if loaded.heads() == self.heads() {
-            Ok(bytes)
-        } else {
-            Err(DamagedHistory::Unfaithful)
-        }
+        if loaded.heads() == self.heads() { Ok(bytes) } else { Err(DamagedHistory::Unfaithful) }
     }
 
     /// The document as a file that any Automerge loads.

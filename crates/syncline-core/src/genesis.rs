@@ -84,11 +84,7 @@ impl Genesis {
 /// Initial content of a record with a custom key, beside its create: replicas that create the
 /// same record with the same content make the same changes, and it stands once. One change,
 /// unless the content is too big for one; none if it is empty.
-pub fn content_changes(
-    record: RecordId,
-    genesis: &Genesis,
-    content: &Content,
-) -> Result<Vec<Change>, EditError> {
+pub fn content_changes(record: RecordId, genesis: &Genesis, content: &Content) -> Result<Vec<Change>, EditError> {
     let mut hasher = blake3::Hasher::new_derive_key("syncline content 1");
     hasher.update(&record.0);
     hash_part(&mut hasher, genesis.key.as_bytes());
@@ -100,18 +96,12 @@ pub fn content_changes(
         }
         Content::List(elements) => {
             for element in elements {
-                hash_part(
-                    &mut hasher,
-                    crate::document::canonical_json(element).as_bytes(),
-                );
+                hash_part(&mut hasher, crate::document::canonical_json(element).as_bytes());
             }
             ObjectEdit::SetList(genesis.key.clone(), elements.clone())
         }
     };
-    let edits = Edits {
-        root: Vec::new(),
-        objects: vec![edit],
-    };
+    let edits = Edits { root: Vec::new(), objects: vec![edit] };
     let edited = Document::default().edit(&edits, &|_| genesis.clone(), &actor_of(&hasher), 0)?;
     Ok(edited.map_or_else(Vec::new, |edited| edited.changes))
 }

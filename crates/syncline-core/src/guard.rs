@@ -184,11 +184,7 @@ fn check_against_whole(change: &Change, state: &RecordState) -> Result<(), Refus
     check_root_ops(change, state)
 }
 
-fn check_against_past(
-    change: &Change,
-    state: &RecordState,
-    lineage: &mut Lineage,
-) -> Result<(), Refusal> {
+fn check_against_past(change: &Change, state: &RecordState, lineage: &mut Lineage) -> Result<(), Refusal> {
     if lineage.contains(&change.hash()) {
         return Err(Refusal::Held);
     }
@@ -196,31 +192,18 @@ fn check_against_past(
         return Err(Refusal::MissingDeps(lineage.missing(change.deps())));
     };
     let held_seq = state.seqs.get(change.actor()).copied().unwrap_or(0);
-    check_frame(
-        change,
-        lineage.last_seq(&past, change.actor()),
-        held_seq,
-        past.max_op,
-    )?;
+    check_frame(change, lineage.last_seq(&past, change.actor()), held_seq, past.max_op)?;
     if change.touches_objects() {
         objects::check(change, lineage, &past)?;
     }
     check_root_against_past(change, state, lineage)
 }
 
-fn check_root_against_past(
-    change: &Change,
-    state: &RecordState,
-    lineage: &mut Lineage,
-) -> Result<(), Refusal> {
+fn check_root_against_past(change: &Change, state: &RecordState, lineage: &mut Lineage) -> Result<(), Refusal> {
     if !change.ops().iter().any(|op| root_key(op).is_some()) {
         return Ok(());
     }
-    if state
-        .heads
-        .iter()
-        .all(|head| change.deps().binary_search(head).is_ok())
-    {
+    if state.heads.iter().all(|head| change.deps().binary_search(head).is_ok()) {
         return check_root_ops(change, state);
     }
     match lineage.fold(change.deps()) {
@@ -230,12 +213,7 @@ fn check_root_against_past(
 }
 
 /// The change's place among its actor's changes and among operation counters.
-fn check_frame(
-    change: &Change,
-    past_seq: u64,
-    held_seq: u64,
-    past_max_op: u64,
-) -> Result<(), Refusal> {
+fn check_frame(change: &Change, past_seq: u64, held_seq: u64, past_max_op: u64) -> Result<(), Refusal> {
     let (expected, found) = (past_seq + 1, change.seq());
     if found <= held_seq && found == expected {
         return Err(Refusal::Forked(found));
@@ -272,9 +250,7 @@ fn check_root_ops(change: &Change, past: &RecordState) -> Result<(), Refusal> {
     let mut now: BTreeMap<&str, Vec<Standing>> = BTreeMap::new();
     for (at, op) in change.ops().iter().enumerate() {
         let Some(key) = root_key(op) else { continue };
-        let standing = now
-            .entry(key)
-            .or_insert_with(|| standing(past.visible(key)));
+        let standing = now.entry(key).or_insert_with(|| standing(past.visible(key)));
         check_root_op(at, op, standing)?;
         advance(standing, change.actor(), change.start_op() + at as u64, op);
     }
@@ -311,20 +287,13 @@ fn check_root_op(op: usize, operation: &Op, standing: &[Standing]) -> Result<(),
         OpType::Increment(_) => Err(Refusal::IncrementsNothing { op }),
         OpType::Make(ObjType::Map | ObjType::List | ObjType::Text) if standing.is_empty() => Ok(()),
         OpType::Make(ObjType::Map | ObjType::List | ObjType::Text) => Err(Refusal::MakeOver { op }),
-        OpType::Make(ObjType::Table) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => {
-            Err(Refusal::Action { op })
-        }
+        OpType::Make(ObjType::Table) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => Err(Refusal::Action { op }),
     }
 }
 
 fn check_pred_order(op: usize, operation: &Op) -> Result<(), Refusal> {
     let following = operation.pred.iter().skip(1);
-    if operation
-        .pred
-        .iter()
-        .zip(following)
-        .any(|(before, after)| before >= after)
-    {
+    if operation.pred.iter().zip(following).any(|(before, after)| before >= after) {
         return Err(Refusal::PredOrder { op });
     }
     Ok(())
@@ -349,10 +318,7 @@ fn advance(standing: &mut Vec<Standing>, actor: &ActorId, counter: u64, op: &Op)
     };
     standing.retain(|other| !named(other));
     if let Some(class) = class {
-        let id = OpId {
-            counter,
-            actor: actor.clone(),
-        };
+        let id = OpId { counter, actor: actor.clone() };
         standing.push(Standing { id, class });
     }
 }

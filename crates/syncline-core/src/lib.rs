@@ -21,13 +21,13 @@ compile_error!(
 pub mod change;
 pub mod document;
 pub mod edit;
+pub mod filter;
 pub mod genesis;
 pub mod guard;
 pub mod ids;
 pub mod lineage;
-pub mod state;
-pub mod vector;
-pub mod filter;
 pub mod record;
 pub mod session;
+pub mod state;
+pub mod vector;
 pub mod wire;

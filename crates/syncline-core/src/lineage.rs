@@ -89,9 +89,7 @@ impl Lineage {
     /// The history of these changes, each after what it depends on.
     pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Result<Self, Vec<ChangeHash>> {
         let mut lineage = Self::default();
-        changes
-            .into_iter()
-            .try_for_each(|change| lineage.insert(change))?;
+        changes.into_iter().try_for_each(|change| lineage.insert(change))?;
         Ok(lineage)
     }
 
@@ -106,11 +104,7 @@ impl Lineage {
         }
         let actor = self.actor_number(change.actor());
         let number = self.nodes.len() as u32;
-        let deps: Box<[u32]> = change
-            .deps()
-            .iter()
-            .filter_map(|dep| self.by_hash.get(dep).copied())
-            .collect();
+        let deps: Box<[u32]> = change.deps().iter().filter_map(|dep| self.by_hash.get(dep).copied()).collect();
         let past = self.past_of_insert(&deps, actor);
         let first_op = self.ops.len() as u32;
         for (at, op) in change.ops().iter().enumerate() {
@@ -156,10 +150,7 @@ impl Lineage {
 
     /// Which of these are not held.
     pub fn missing(&self, deps: &[ChangeHash]) -> Vec<ChangeHash> {
-        deps.iter()
-            .filter(|dep| !self.contains(dep))
-            .copied()
-            .collect()
+        deps.iter().filter(|dep| !self.contains(dep)).copied().collect()
     }
 
     /// Counter of a held change's last operation.
@@ -170,12 +161,7 @@ impl Lineage {
     /// The direct dependencies of a held change.
     pub fn deps(&self, hash: &ChangeHash) -> Option<Vec<ChangeHash>> {
         let node = self.node(hash)?;
-        Some(
-            node.deps
-                .iter()
-                .map(|dep| self.nodes[*dep as usize].hash)
-                .collect(),
-        )
+        Some(node.deps.iter().map(|dep| self.nodes[*dep as usize].hash).collect())
     }
 
     /// Whether the first change is in the causal past of the second.
@@ -196,9 +182,7 @@ impl Lineage {
 
     /// The causal past of `deps`, or `None` if one of them is not held.
     pub fn past(&self, deps: &[ChangeHash]) -> Option<Past> {
-        deps.iter()
-            .all(|dep| self.contains(dep))
-            .then(|| self.held_past(deps))
+        deps.iter().all(|dep| self.contains(dep)).then(|| self.held_past(deps))
     }
 
     /// The record as it was when exactly `deps` and what they build on had been merged, or `None`
@@ -239,11 +223,7 @@ impl Lineage {
                 [only] => match self.node(only) {
                     Some(node) => {
                         run.push(node);
-                        at = node
-                            .deps
-                            .iter()
-                            .map(|dep| self.nodes[*dep as usize].hash)
-                            .collect();
+                        at = node.deps.iter().map(|dep| self.nodes[*dep as usize].hash).collect();
                         at.sort_unstable();
                     }
                     None => break RecordState::default(),
@@ -269,10 +249,7 @@ impl Lineage {
     fn apply(&self, state: &mut RecordState, node: &Node) {
         let actor = &self.actors[node.actor as usize];
         for (counter, op) in &node.root_ops {
-            let id = OpId {
-                counter: *counter,
-                actor: actor.clone(),
-            };
+            let id = OpId { counter: *counter, actor: actor.clone() };
             state.apply_op(id, op, node.time);
         }
         let deps = node.deps.iter().map(|dep| &self.nodes[*dep as usize].hash);
@@ -309,16 +286,11 @@ impl Lineage {
     }
 
     fn node(&self, hash: &ChangeHash) -> Option<&Node> {
-        self.by_hash
-            .get(hash)
-            .map(|number| &self.nodes[*number as usize])
+        self.by_hash.get(hash).map(|number| &self.nodes[*number as usize])
     }
 
     fn held_past(&self, deps: &[ChangeHash]) -> Past {
-        let mut past = Past {
-            clock: vec![0; self.actors.len()],
-            max_op: 0,
-        };
+        let mut past = Past { clock: vec![0; self.actors.len()], max_op: 0 };
         for node in deps.iter().filter_map(|dep| self.node(dep)) {
             past.add(node);
         }
@@ -333,10 +305,7 @@ impl Lineage {
                 return Arc::clone(&node.past);
             }
         }
-        let mut past = Past {
-            clock: vec![0; self.actors.len()],
-            max_op: 0,
-        };
+        let mut past = Past { clock: vec![0; self.actors.len()], max_op: 0 };
         for dep in deps {
             past.add(&self.nodes[*dep as usize]);
         }
@@ -361,8 +330,7 @@ impl Lineage {
                 return first_op + (id.0 - change.start_op()) as u32;
             }
             let actor = self.actor_numbers.get(&id.1);
-            let change =
-                actor.and_then(|actor| self.starts.range((*actor, 0)..=(*actor, id.0)).next_back());
+            let change = actor.and_then(|actor| self.starts.range((*actor, 0)..=(*actor, id.0)).next_back());
             change.map_or(NOWHERE, |(_, number)| {
                 let node = &self.nodes[*number as usize];
                 node.first_op + (id.0 - node.start_op) as u32
@@ -378,20 +346,12 @@ impl Lineage {
             Key::Seq(_) => Some(own),
             Key::Map(_) => None,
         };
-        let depth = self
-            .op(obj)
-            .map_or(0, |object| object.depth.saturating_add(1));
+        let depth = self.op(obj).map_or(0, |object| object.depth.saturating_add(1));
         let slot = match &op.key {
             Key::Map(key) => self.intern(key),
             Key::Seq(_) => element.unwrap_or(own),
         };
-        OpInfo {
-            kind: OpKind::of(&op.action),
-            depth,
-            insert: op.insert,
-            obj,
-            slot,
-        }
+        OpInfo { kind: OpKind::of(&op.action), depth, insert: op.insert, obj, slot }
     }
 
     fn intern(&mut self, key: &str) -> u32 {
@@ -427,10 +387,9 @@ impl OpKind {
             OpType::Make(ObjType::Text) => Self::Text,
             OpType::Put(_) => Self::Scalar,
             OpType::Delete => Self::Delete,
-            OpType::Make(ObjType::Table)
-            | OpType::Increment(_)
-            | OpType::MarkBegin(_)
-            | OpType::MarkEnd(_) => Self::Other,
+            OpType::Make(ObjType::Table) | OpType::Increment(_) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => {
+                Self::Other
+            }
         }
     }
 }

@@ -78,9 +78,7 @@ pub enum Visible {
 impl PartialEq for Visible {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Scalar(ScalarValue::F64(a)), Self::Scalar(ScalarValue::F64(b))) => {
-                a.to_bits() == b.to_bits()
-            }
+            (Self::Scalar(ScalarValue::F64(a)), Self::Scalar(ScalarValue::F64(b))) => a.to_bits() == b.to_bits(),
             (Self::Scalar(a), Self::Scalar(b)) => a == b,
             (Self::Object(a), Self::Object(b)) => a == b,
             (Self::Foreign, Self::Foreign) => true,
@@ -135,30 +133,19 @@ impl RecordState {
     /// The winning counter, held within ±[`MAX_COUNTER`]: concurrent increments may push the sum
     /// beyond what each of them checked.
     pub fn counter(&self, key: &str) -> Option<i64> {
-        Some(
-            self.winner(key)?
-                .value
-                .counter()?
-                .clamp(-MAX_COUNTER, MAX_COUNTER),
-        )
+        Some(self.winner(key)?.value.counter()?.clamp(-MAX_COUNTER, MAX_COUNTER))
     }
 
     /// The object to show at a key, and its type: the newest, whatever else stands there.
     pub fn object(&self, key: &str) -> Option<(&OpId, ObjectKind)> {
-        self.visible(key)
-            .iter()
-            .rev()
-            .find_map(|op| match op.value {
-                Visible::Object(kind) => Some((&op.id, kind)),
-                Visible::Scalar(_) | Visible::Foreign => None,
-            })
+        self.visible(key).iter().rev().find_map(|op| match op.value {
+            Visible::Object(kind) => Some((&op.id, kind)),
+            Visible::Scalar(_) | Visible::Foreign => None,
+        })
     }
 
     /// The keys that begin with `prefix` and what is visible there, in order of the keys.
-    pub fn with_prefix<'a>(
-        &'a self,
-        prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a [VisibleOp])> {
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [VisibleOp])> {
         self.keys
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))
@@ -169,10 +156,7 @@ impl RecordState {
     pub fn apply(&mut self, change: &Change) {
         let (start, time) = (change.start_op(), change.time());
         for (counter, op) in (start..).zip(change.ops()) {
-            let id = OpId {
-                counter,
-                actor: change.actor().clone(),
-            };
+            let id = OpId { counter, actor: change.actor().clone() };
             self.apply_op(id, op, time);
         }
         self.apply_frame(change.hash(), change.deps(), change.actor(), change.seq());
@@ -234,11 +218,7 @@ pub(crate) fn root_key(op: &Op) -> Option<&str> {
 
 /// Rule G at one key.
 fn apply_to_key(ops: &mut Vec<VisibleOp>, id: OpId, op: &Op, time: i64) {
-    let named = |id: &OpId| {
-        op.pred
-            .iter()
-            .any(|pred| pred.0 == id.counter && pred.1 == id.actor)
-    };
+    let named = |id: &OpId| op.pred.iter().any(|pred| pred.0 == id.counter && pred.1 == id.actor);
     let value = match &op.action {
         OpType::Increment(by) => {
             ops.retain_mut(|visible| !named(&visible.id) || increment(&mut visible.value, *by));

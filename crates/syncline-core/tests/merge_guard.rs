@@ -18,8 +18,7 @@ use std::sync::Once;
 use automerge::legacy::{self, ElementId, Key, ObjectId, Op, OpType};
 use automerge::{ActorId, ChangeHash, ExpandedChange, ObjType, ScalarValue};
 use merge_support::{
-    KEYS, LIST, Rng, TEXT, cases, genesis, make_both, object_edit, own_last, root_edits, scalar,
-    state_of,
+    KEYS, LIST, Rng, TEXT, cases, genesis, make_both, object_edit, own_last, root_edits, scalar, state_of,
 };
 use syncline_core::change::Change;
 use syncline_core::document::{Budget, Document, Rejected};
@@ -62,18 +61,13 @@ impl Record {
         }
         self.document = sandboxed.document;
         self.state.apply(change);
-        self.lineage
-            .insert(change)
-            .map_err(|missing| format!("missing {missing:?}"))?;
+        self.lineage.insert(change).map_err(|missing| format!("missing {missing:?}"))?;
         self.changes.push(change.clone());
         Ok(())
     }
 
     fn at(changes: Vec<Change>) -> Self {
-        let mut record = Self {
-            lineage: Lineage::of(&changes).unwrap(),
-            ..Self::default()
-        };
+        let mut record = Self { lineage: Lineage::of(&changes).unwrap(), ..Self::default() };
         changes.iter().for_each(|change| record.state.apply(change));
         record.document = Document::rebuild(&changes).unwrap();
         record.changes = changes;
@@ -100,14 +94,8 @@ fn hostile_changes_neither_panic_nor_poison_nor_divide() {
         episode(seed, &mut tally).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
     }
     println!("{tally:#?}");
-    assert!(
-        tally.honest > 0 && tally.accepted > 0 && tally.accepted_in_objects > 0 && tally.kept > 0
-    );
-    assert!(
-        tally.refused.len() >= 12,
-        "the mutants hardly try: {:#?}",
-        tally.refused
-    );
+    assert!(tally.honest > 0 && tally.accepted > 0 && tally.accepted_in_objects > 0 && tally.kept > 0);
+    assert!(tally.refused.len() >= 12, "the mutants hardly try: {:#?}", tally.refused);
 }
 
 /// A history that grows by honest changes and by mutants that were accepted.
@@ -116,10 +104,7 @@ fn episode(seed: u64, tally: &mut Tally) -> Result<(), String> {
     let mut record = Record::default();
     let mut actors: Vec<ActorId> = (0..2 + rng.below(4)).map(|_| rng.actor()).collect();
     if rng.percent(50) {
-        let edited = Document::default()
-            .edit(&make_both(), &genesis, &actors[0], 5)
-            .unwrap()
-            .unwrap();
+        let edited = Document::default().edit(&make_both(), &genesis, &actors[0], 5).unwrap().unwrap();
         record.merge(&edited.changes[0])?;
     }
     let longest = 8 + rng.below(22);
@@ -143,12 +128,7 @@ fn episode(seed: u64, tally: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
-fn judge(
-    rng: &mut Rng,
-    record: &mut Record,
-    bytes: &[u8],
-    tally: &mut Tally,
-) -> Result<(), String> {
+fn judge(rng: &mut Rng, record: &mut Record, bytes: &[u8], tally: &mut Tally) -> Result<(), String> {
     let change = match expecting_panics(|| Change::parse(bytes)) {
         Ok(change) => change,
         Err(bad) => {
@@ -182,10 +162,7 @@ fn judge(
 /// The first words of an error's debug form.
 fn name_of(error: &impl std::fmt::Debug) -> String {
     let text = format!("{error:?}");
-    text.split([' ', '(', '{'])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
 }
 
 /// What the guard refuses, straight to the sandbox: whatever becomes of it, no panic gets out and
@@ -216,9 +193,7 @@ fn sandbox_alone(
 fn without_the_guard(rng: &mut Rng, record: &Record, change: &Change) -> &'static str {
     let mut after = record.clone();
     let outcome = expecting_panics(|| {
-        catch_unwind(AssertUnwindSafe(|| {
-            after.merge(change).and_then(|()| prove(rng, &mut after))
-        }))
+        catch_unwind(AssertUnwindSafe(|| after.merge(change).and_then(|()| prove(rng, &mut after))))
     });
     match outcome {
         Ok(Ok(())) => "nothing seen",
@@ -228,18 +203,12 @@ fn without_the_guard(rng: &mut Rng, record: &Record, change: &Change) -> &'stati
 }
 
 /// An honest writer's next change on some causal cut.
-fn honest_change(
-    rng: &mut Rng,
-    record: &mut Record,
-    actors: &mut Vec<ActorId>,
-) -> Result<Option<Change>, String> {
+fn honest_change(rng: &mut Rng, record: &mut Record, actors: &mut Vec<ActorId>) -> Result<Option<Change>, String> {
     let heads = record.heads();
     let mut seen = if heads.is_empty() || rng.percent(50) {
         record.clone()
     } else {
-        let deps: Vec<ChangeHash> = (0..1 + rng.below(3))
-            .map(|_| rng.pick(&record.changes).hash())
-            .collect();
+        let deps: Vec<ChangeHash> = (0..1 + rng.below(3)).map(|_| rng.pick(&record.changes).hash()).collect();
         record.cut(&deps)
     };
     let whole_own = |actor: &&ActorId| seen.state.seqs.get(*actor) == record.state.seqs.get(*actor);
@@ -253,21 +222,11 @@ fn honest_change(
     let time = rng.below(100_000) as i64;
     if rng.percent(45) {
         let edits = root_edits(rng, &seen.state, 4);
-        let writer = Writer {
-            actor: &actor,
-            own_last: own_last(&seen.changes, &actor),
-        };
-        return seen
-            .state
-            .build(&edits, &writer, time)
-            .map_err(|error| error.to_string());
+        let writer = Writer { actor: &actor, own_last: own_last(&seen.changes, &actor) };
+        return seen.state.build(&edits, &writer, time).map_err(|error| error.to_string());
     }
     let objects = vec![object_edit(rng, &seen.document)];
-    let root = if rng.percent(40) {
-        root_edits(rng, &seen.state, 2)
-    } else {
-        Vec::new()
-    };
+    let root = if rng.percent(40) { root_edits(rng, &seen.state, 2) } else { Vec::new() };
     let edits = Edits { root, objects };
     let Ok(edited) = seen.document.edit(&edits, &genesis, &actor, time) else {
         // A mutant left something where the text or list belongs.
@@ -288,8 +247,7 @@ fn honest_change(
 }
 
 fn accept_honest(rng: &mut Rng, record: &mut Record, change: &Change) -> Result<(), String> {
-    let parsed =
-        Change::parse(change.bytes()).map_err(|bad| format!("honest bytes refused: {bad}"))?;
+    let parsed = Change::parse(change.bytes()).map_err(|bad| format!("honest bytes refused: {bad}"))?;
     match record.check(&parsed) {
         Ok(()) => {}
         // A mutant may have taken an actor's next number: two histories under one actor.
@@ -297,25 +255,17 @@ fn accept_honest(rng: &mut Rng, record: &mut Record, change: &Change) -> Result<
         Err(refusal) => return Err(format!("honest change refused: {refusal}\n{change:#?}")),
     }
     record.merge(&parsed)?;
-    if rng.percent(30) {
-        prove(rng, record)
-    } else {
-        Ok(())
-    }
+    if rng.percent(30) { prove(rng, record) } else { Ok(()) }
 }
 
 /// State equals document, also after a save and a load, every change survives, and life goes on.
 fn prove(rng: &mut Rng, record: &mut Record) -> Result<(), String> {
     let all: Vec<&Change> = record.changes.iter().collect();
-    same_state(
-        &record.state,
-        &state_of(record.document.as_automerge(), &all),
-    )?;
+    same_state(&record.state, &state_of(record.document.as_automerge(), &all))?;
     let saved = record.document.save().map_err(|error| error.to_string())?;
     let loaded = Document::load(&saved).map_err(|error| error.to_string())?;
     same_state(&record.state, &state_of(loaded.as_automerge(), &all))?;
-    Document::load(&record.document.export())
-        .map_err(|error| format!("the export does not load: {error}"))?;
+    Document::load(&record.document.export()).map_err(|error| format!("the export does not load: {error}"))?;
     let kept: BTreeMap<ChangeHash, Vec<u8>> = loaded
         .as_automerge()
         .get_changes(&[])
@@ -323,15 +273,11 @@ fn prove(rng: &mut Rng, record: &mut Record) -> Result<(), String> {
         .map(|change| (change.hash(), change.raw_bytes().to_vec()))
         .collect();
     if kept.len() != all.len()
-        || all
-            .iter()
-            .any(|change| kept.get(&change.hash()).map(Vec::as_slice) != Some(change.bytes()))
+        || all.iter().any(|change| kept.get(&change.hash()).map(Vec::as_slice) != Some(change.bytes()))
     {
         return Err("changes are lost or altered by a save and a load".into());
     }
-    if loaded.text(TEXT) != record.document.text(TEXT)
-        || loaded.list(LIST) != record.document.list(LIST)
-    {
+    if loaded.text(TEXT) != record.document.text(TEXT) || loaded.list(LIST) != record.document.list(LIST) {
         return Err("a loaded document shows other content".into());
     }
     follow_up(rng, record, loaded)
@@ -341,51 +287,24 @@ fn prove(rng: &mut Rng, record: &mut Record) -> Result<(), String> {
 fn follow_up(rng: &mut Rng, record: &Record, loaded: Document) -> Result<(), String> {
     let actor = rng.actor();
     let root = root_edits(rng, &record.state, 3);
-    let mut document = if rng.percent(50) {
-        loaded
-    } else {
-        record.document.clone()
-    };
-    let edits = Edits {
-        root,
-        objects: Vec::new(),
-    };
-    let writer = Writer {
-        actor: &actor,
-        own_last: None,
-    };
-    let built = record
-        .state
-        .build(&edits.root, &writer, 77)
-        .map_err(|error| error.to_string())?;
-    let made = document
-        .edit(&edits, &genesis, &actor, 77)
-        .map_err(|error| error.to_string())?;
-    let forced = edits
-        .root
-        .iter()
-        .any(|edit| matches!(edit, syncline_core::edit::RootEdit::Force(..)));
+    let mut document = if rng.percent(50) { loaded } else { record.document.clone() };
+    let edits = Edits { root, objects: Vec::new() };
+    let writer = Writer { actor: &actor, own_last: None };
+    let built = record.state.build(&edits.root, &writer, 77).map_err(|error| error.to_string())?;
+    let made = document.edit(&edits, &genesis, &actor, 77).map_err(|error| error.to_string())?;
+    let forced = edits.root.iter().any(|edit| matches!(edit, syncline_core::edit::RootEdit::Force(..)));
     let made = made.map(|edited| edited.changes[0].clone());
     if !forced && built != made {
-        return Err(format!(
-            "the next change differs: {built:#?} where Automerge makes {made:#?}"
-        ));
+        return Err(format!("the next change differs: {built:#?} where Automerge makes {made:#?}"));
     }
     let edit = object_edit(rng, &document);
-    let edits = Edits {
-        root: Vec::new(),
-        objects: vec![edit],
-    };
+    let edits = Edits { root: Vec::new(), objects: vec![edit] };
     if let Ok(Some(edited)) = document.edit(&edits, &genesis, &actor, 78) {
         for change in &edited.changes {
-            Change::parse(change.bytes())
-                .map_err(|bad| format!("an edit on hostile ground is refused: {bad}"))?;
+            Change::parse(change.bytes()).map_err(|bad| format!("an edit on hostile ground is refused: {bad}"))?;
         }
     }
-    document
-        .save()
-        .map(|_| ())
-        .map_err(|error| format!("after the next edit: {error}"))
+    document.save().map(|_| ()).map_err(|error| format!("after the next edit: {error}"))
 }
 
 /// The same changes in another causal order one by one, and in a shuffled batch.
@@ -396,9 +315,7 @@ fn other_orders(rng: &mut Rng, record: &Record) -> Result<(), String> {
         let at = rng.below(waiting.len());
         let change = waiting.swap_remove(at);
         match other.check(&change) {
-            Ok(()) => other
-                .merge(&change)
-                .map_err(|what| format!("in another order: {what}"))?,
+            Ok(()) => other.merge(&change).map_err(|what| format!("in another order: {what}"))?,
             Err(Refusal::MissingDeps(_)) => waiting.push(change),
             Err(refusal) => {
                 return Err(format!("refused in another order: {refusal}\n{change:#?}"));
@@ -425,9 +342,7 @@ fn same_state(found: &RecordState, expected: &RecordState) -> Result<(), String>
     if found == expected {
         return Ok(());
     }
-    Err(format!(
-        "the state differs:\n{found:#?}\nwhere Automerge has\n{expected:#?}"
-    ))
+    Err(format!("the state differs:\n{found:#?}\nwhere Automerge has\n{expected:#?}"))
 }
 
 fn hostile_bytes(rng: &mut Rng, record: &Record, honest: &Change) -> Option<Vec<u8>> {
@@ -441,10 +356,7 @@ fn hostile_bytes(rng: &mut Rng, record: &Record, honest: &Change) -> Option<Vec<
     }
     repair(rng, record, &mut expanded);
     let bytes = expecting_panics(|| {
-        catch_unwind(AssertUnwindSafe(|| {
-            automerge::Change::from(expanded).raw_bytes().to_vec()
-        }))
-        .ok()
+        catch_unwind(AssertUnwindSafe(|| automerge::Change::from(expanded).raw_bytes().to_vec())).ok()
     })?;
     (bytes != honest.bytes()).then_some(bytes)
 }
@@ -485,18 +397,9 @@ fn rechunk(body: &[u8]) -> Vec<u8> {
     let mut unsummed = chunk.clone();
     unsummed.extend([0; 4]);
     unsummed.extend_from_slice(&after_sum);
-    let hash = expecting_panics(|| {
-        catch_unwind(|| {
-            automerge::Change::from_bytes(unsummed)
-                .ok()
-                .map(|change| change.hash())
-        })
-    });
-    chunk.extend(
-        hash.ok()
-            .flatten()
-            .map_or([0; 4], |hash| [hash.0[0], hash.0[1], hash.0[2], hash.0[3]]),
-    );
+    let hash =
+        expecting_panics(|| catch_unwind(|| automerge::Change::from_bytes(unsummed).ok().map(|change| change.hash())));
+    chunk.extend(hash.ok().flatten().map_or([0; 4], |hash| [hash.0[0], hash.0[1], hash.0[2], hash.0[3]]));
     chunk.extend(after_sum);
     chunk
 }
@@ -528,13 +431,7 @@ fn repair(rng: &mut Rng, record: &Record, change: &mut ExpandedChange) {
         change.start_op = NonZeroU64::new(new).unwrap();
     }
     if rng.percent(80) {
-        change.seq = record
-            .state
-            .seqs
-            .get(&change.actor_id)
-            .copied()
-            .unwrap_or(0)
-            + 1;
+        change.seq = record.state.seqs.get(&change.actor_id).copied().unwrap_or(0) + 1;
     }
 }
 
@@ -549,21 +446,13 @@ fn known_ops<'a>(record: &'a Record, change: &'a ExpandedChange) -> Vec<(legacy:
     held.chain(names.zip(&change.operations)).collect()
 }
 
-fn some_id(
-    rng: &mut Rng,
-    record: &Record,
-    change: &ExpandedChange,
-    like: impl Fn(&Op) -> bool,
-) -> legacy::OpId {
+fn some_id(rng: &mut Rng, record: &Record, change: &ExpandedChange, like: impl Fn(&Op) -> bool) -> legacy::OpId {
     let known = known_ops(record, change);
     let alike: Vec<&(legacy::OpId, &Op)> = known.iter().filter(|(_, op)| like(op)).collect();
     match rng.below(20) {
         0 => legacy::OpId(huge(rng), rng.actor()),
         1 => legacy::OpId(huge(rng), change.actor_id.clone()),
-        2 => legacy::OpId(
-            change.start_op.get().wrapping_add(rng.below(4) as u64),
-            change.actor_id.clone(),
-        ),
+        2 => legacy::OpId(change.start_op.get().wrapping_add(rng.below(4) as u64), change.actor_id.clone()),
         3 | 4 => rng.pick(&known).0.clone(),
         _ if alike.is_empty() => rng.pick(&known).0.clone(),
         _ => rng.pick(&alike).0.clone(),
@@ -604,22 +493,13 @@ fn mutate(rng: &mut Rng, record: &Record, change: &mut ExpandedChange) {
         }
         10 => mutate_rest(rng, change),
         11 | 12 => {
-            let obj = some_id(rng, record, change, |op| {
-                matches!(op.action, OpType::Make(_))
-            });
-            change.operations[at].obj = if rng.percent(15) {
-                ObjectId::Root
-            } else {
-                ObjectId::Id(obj)
-            };
+            let obj = some_id(rng, record, change, |op| matches!(op.action, OpType::Make(_)));
+            change.operations[at].obj = if rng.percent(15) { ObjectId::Root } else { ObjectId::Id(obj) };
         }
         13 | 14 => {
             let element = some_id(rng, record, change, |op| op.insert);
-            change.operations[at].key = Key::Seq(if rng.percent(15) {
-                ElementId::Head
-            } else {
-                ElementId::Id(element)
-            });
+            change.operations[at].key =
+                Key::Seq(if rng.percent(15) { ElementId::Head } else { ElementId::Id(element) });
         }
         15 => change.operations[at].insert = !change.operations[at].insert,
         16..=18 => {
@@ -651,19 +531,13 @@ fn mutate_preds(rng: &mut Rng, record: &Record, change: &mut ExpandedChange, at:
             preds.remove(rng.below(preds.len()));
         }
         2 if !preds.is_empty() => preds.push(rng.pick(&preds).clone()),
-        _ => {
-            preds = (0..rng.below(4))
-                .map(|_| some_id(rng, record, change, same_place))
-                .collect()
-        }
+        _ => preds = (0..rng.below(4)).map(|_| some_id(rng, record, change, same_place)).collect(),
     }
     change.operations[at].pred = preds.into();
 }
 
 fn mutate_key(rng: &mut Rng, record: &Record, change: &mut ExpandedChange, at: usize) {
-    let keys = [
-        "title", "", "body", "items", "zz", "k\0x", "Title", "street",
-    ];
+    let keys = ["title", "", "body", "items", "zz", "k\0x", "Title", "street"];
     change.operations[at].key = match rng.below(10) {
         0 => Key::Map("L".repeat(300).as_str().into()),
         1 => Key::Seq(ElementId::Id(some_id(rng, record, change, |op| op.insert))),
@@ -680,16 +554,9 @@ fn some_action(rng: &mut Rng) -> OpType {
         5 => OpType::Make(ObjType::Map),
         6 => OpType::Make(ObjType::List),
         7 => OpType::Make(ObjType::Table),
-        8 => OpType::MarkBegin(legacy::MarkData {
-            name: "bold".into(),
-            value: 1.into(),
-            expand: rng.percent(50),
-        }),
+        8 => OpType::MarkBegin(legacy::MarkData { name: "bold".into(), value: 1.into(), expand: rng.percent(50) }),
         9 => OpType::MarkEnd(rng.percent(50)),
-        10 => OpType::Put(ScalarValue::Unknown {
-            type_code: 10 + rng.below(6) as u8,
-            bytes: vec![1; rng.below(3)],
-        }),
+        10 => OpType::Put(ScalarValue::Unknown { type_code: 10 + rng.below(6) as u8, bytes: vec![1; rng.below(3)] }),
         11 => OpType::Put(ScalarValue::counter(*rng.pick(&[i64::MAX, i64::MIN, 0]))),
         12 => OpType::Put("more than one character".into()),
         13 => OpType::Put("c".into()),
@@ -699,9 +566,7 @@ fn some_action(rng: &mut Rng) -> OpType {
 
 /// An operation inside some object, more or less fitting.
 fn object_op(rng: &mut Rng, record: &Record, change: &ExpandedChange) -> Op {
-    let obj = some_id(rng, record, change, |op| {
-        matches!(op.action, OpType::Make(_))
-    });
+    let obj = some_id(rng, record, change, |op| matches!(op.action, OpType::Make(_)));
     let within = ObjectId::Id(obj);
     let element = some_id(rng, record, change, |op| op.insert && op.obj == within);
     let insert = rng.percent(60);
@@ -713,11 +578,7 @@ fn object_op(rng: &mut Rng, record: &Record, change: &ExpandedChange) -> Op {
     };
     let mut action = some_action(rng);
     if rng.percent(50) {
-        action = if insert {
-            OpType::Put("c".into())
-        } else {
-            OpType::Delete
-        };
+        action = if insert { OpType::Put("c".into()) } else { OpType::Delete };
     }
     let preds = match rng.below(10) {
         0 => vec![some_id(rng, record, change, |_| true)],
@@ -725,13 +586,7 @@ fn object_op(rng: &mut Rng, record: &Record, change: &ExpandedChange) -> Op {
         _ if insert => Vec::new(),
         _ => vec![element],
     };
-    Op {
-        action,
-        obj: within,
-        key,
-        pred: preds.into(),
-        insert,
-    }
+    Op { action, obj: within, key, pred: preds.into(), insert }
 }
 
 fn mutate_frame(rng: &mut Rng, record: &Record, change: &mut ExpandedChange) {

@@ -29,15 +29,8 @@ enum Kind {
     List,
 }
 
-const KINDS: [Kind; 7] = [
-    Kind::Scalar,
-    Kind::Counter,
-    Kind::SetElement,
-    Kind::Live,
-    Kind::Embedded,
-    Kind::Text,
-    Kind::List,
-];
+const KINDS: [Kind; 7] =
+    [Kind::Scalar, Kind::Counter, Kind::SetElement, Kind::Live, Kind::Embedded, Kind::Text, Kind::List];
 
 #[derive(Clone, Default)]
 struct Replica {
@@ -70,20 +63,13 @@ impl Replica {
         let (root, objects) = edit_of(kind, code, self);
         if objects.is_empty() {
             let own = self.changes.iter().rfind(|change| change.actor() == actor);
-            let writer = Writer {
-                actor,
-                own_last: own.map(Change::hash),
-            };
+            let writer = Writer { actor, own_last: own.map(Change::hash) };
             if let Ok(Some(change)) = self.state.build(&root, &writer, 9) {
                 assert!(self.receive(&change));
             }
             return;
         }
-        if let Some(edited) = self
-            .document()
-            .edit(&Edits { root, objects }, &genesis, actor, 9)
-            .unwrap()
-        {
+        if let Some(edited) = self.document().edit(&Edits { root, objects }, &genesis, actor, 9).unwrap() {
             for change in edited.genesis.iter().chain(&edited.changes) {
                 self.receive(change);
             }
@@ -100,29 +86,17 @@ fn edit_of(kind: Kind, code: u8, replica: &Replica) -> (Vec<RootEdit>, Vec<Objec
     };
     match kind {
         Kind::Scalar if code.is_multiple_of(5) => root(RootEdit::Delete("title".into())),
-        Kind::Scalar => root(RootEdit::Put(
-            "title".into(),
-            ScalarValue::Str(code_text.into()),
-        )),
+        Kind::Scalar => root(RootEdit::Put("title".into(), ScalarValue::Str(code_text.into()))),
         Kind::Counter => root(RootEdit::Increment("votes".into(), i64::from(code % 9) - 4)),
         Kind::SetElement => root(toggled("tags/red")),
         Kind::Live => root(toggled("~live")),
         Kind::Embedded => {
-            let key = if code.is_multiple_of(2) {
-                "address.city"
-            } else {
-                "address.zip"
-            };
+            let key = if code.is_multiple_of(2) { "address.city" } else { "address.zip" };
             root(RootEdit::Put(key.into(), ScalarValue::Int(i64::from(code))))
         }
         Kind::Text => {
             let at = usize::from(code) % (replica.document().text_len(TEXT).unwrap_or(0) + 1);
-            let splice = ObjectEdit::Splice {
-                key: TEXT.into(),
-                at,
-                delete: 0,
-                insert: code_text,
-            };
+            let splice = ObjectEdit::Splice { key: TEXT.into(), at, delete: 0, insert: code_text };
             (Vec::new(), vec![splice])
         }
         Kind::List => {
@@ -141,11 +115,7 @@ fn edit_of(kind: Kind, code: u8, replica: &Replica) -> (Vec<RootEdit>, Vec<Objec
 /// Both ways of saying what a record is.
 fn shows(replica: &Replica) -> (RecordState, Option<String>, Option<Vec<serde_json::Value>>) {
     let document = replica.document();
-    (
-        replica.state.clone(),
-        document.text(TEXT),
-        document.list(LIST),
-    )
+    (replica.state.clone(), document.text(TEXT), document.list(LIST))
 }
 
 /// `into` with everything of `from`, delivered in an order of its own, twice.
@@ -163,28 +133,14 @@ fn merge(into: &Replica, from: &Replica, seed: u64) -> Replica {
 fn three_apart(kind: Kind, base: &[u8], apart: [&[u8]; 3]) -> [Replica; 3] {
     let mut start = Replica::default();
     let creator = ActorId::from([100_u8; 16]);
-    let create = vec![
-        RootEdit::Toggle("~live".into()),
-        RootEdit::Put("votes".into(), ScalarValue::counter(0)),
-    ];
-    let writer = Writer {
-        actor: &creator,
-        own_last: None,
-    };
-    start.receive(
-        &RecordState::default()
-            .build(&create, &writer, 1)
-            .unwrap()
-            .unwrap(),
-    );
-    base.iter()
-        .for_each(|code| start.edit(kind, *code, &creator));
+    let create = vec![RootEdit::Toggle("~live".into()), RootEdit::Put("votes".into(), ScalarValue::counter(0))];
+    let writer = Writer { actor: &creator, own_last: None };
+    start.receive(&RecordState::default().build(&create, &writer, 1).unwrap().unwrap());
+    base.iter().for_each(|code| start.edit(kind, *code, &creator));
     let writers = [3_u8, 200, 7].map(|byte| ActorId::from([byte; 16]));
     let mut replicas = [start.clone(), start.clone(), start];
     for ((replica, codes), writer) in replicas.iter_mut().zip(apart).zip(&writers) {
-        codes
-            .iter()
-            .for_each(|code| replica.edit(kind, *code, writer));
+        codes.iter().for_each(|code| replica.edit(kind, *code, writer));
     }
     replicas
 }
@@ -241,41 +197,26 @@ fn an_add_beats_a_concurrent_remove_and_a_delete_an_edit() {
     let merged = apart_then_merged(Kind::SetElement, &[ADD], &[], &[REMOVE]);
     assert!(!present(&merged, "tags/red"));
     let merged = apart_then_merged(Kind::Live, &[], &[ADD], &[REMOVE]);
-    assert!(
-        present(&merged, "~live"),
-        "an undelete beats a concurrent delete"
-    );
+    assert!(present(&merged, "~live"), "an undelete beats a concurrent delete");
     let [mut a, b, _] = three_apart(Kind::Live, &[], [&[], &[REMOVE], &[]]);
     a.edit(Kind::Scalar, 7, &ActorId::from([9; 16]));
     let merged = merge(&a, &b, 1);
-    assert!(
-        !present(&merged, "~live"),
-        "a delete beats a concurrent edit"
-    );
+    assert!(!present(&merged, "~live"), "a delete beats a concurrent edit");
     assert!(present(&merged, "title"), "and the edit is kept");
 }
 
 #[test]
 fn fields_of_an_embedded_type_merge_one_by_one() {
     let merged = apart_then_merged(Kind::Embedded, &[], &[2], &[5]);
-    assert_eq!(
-        merged.state.scalar("address.city"),
-        Some(&ScalarValue::Int(2))
-    );
-    assert_eq!(
-        merged.state.scalar("address.zip"),
-        Some(&ScalarValue::Int(5))
-    );
+    assert_eq!(merged.state.scalar("address.city"), Some(&ScalarValue::Int(2)));
+    assert_eq!(merged.state.scalar("address.zip"), Some(&ScalarValue::Int(5)));
 }
 
 #[test]
 fn concurrent_texts_and_list_elements_are_both_kept() {
     let merged = apart_then_merged(Kind::Text, &[11], &[21], &[31]);
     let text = merged.document().text(TEXT).unwrap();
-    assert!(
-        ["11", "21", "31"].iter().all(|part| text.contains(part)) && text.len() == 6,
-        "{text}"
-    );
+    assert!(["11", "21", "31"].iter().all(|part| text.contains(part)) && text.len() == 6, "{text}");
     let merged = apart_then_merged(Kind::List, &[5], &[1], &[2]);
     assert_eq!(merged.document().list(LIST).unwrap().len(), 3);
 }

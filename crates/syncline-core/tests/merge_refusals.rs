@@ -27,29 +27,14 @@ fn id(counter: u64, byte: u8) -> legacy::OpId {
 }
 
 fn op(action: OpType, pred: &[legacy::OpId]) -> Op {
-    Op {
-        action,
-        obj: ObjectId::Root,
-        key: Key::Map("title".into()),
-        pred: pred.to_vec().into(),
-        insert: false,
-    }
+    Op { action, obj: ObjectId::Root, key: Key::Map("title".into()), pred: pred.to_vec().into(), insert: false }
 }
 
 fn put(key: &str, value: impl Into<ScalarValue>, pred: &[legacy::OpId]) -> Op {
-    Op {
-        key: Key::Map(key.into()),
-        ..op(OpType::Put(value.into()), pred)
-    }
+    Op { key: Key::Map(key.into()), ..op(OpType::Put(value.into()), pred) }
 }
 
-fn change_of(
-    byte: u8,
-    seq: u64,
-    start_op: u64,
-    deps: &[ChangeHash],
-    operations: Vec<Op>,
-) -> ExpandedChange {
+fn change_of(byte: u8, seq: u64, start_op: u64, deps: &[ChangeHash], operations: Vec<Op>) -> ExpandedChange {
     let mut deps = deps.to_vec();
     deps.sort();
     ExpandedChange {
@@ -89,30 +74,13 @@ impl Record {
             second: ChangeHash([0; 32]),
             side: ChangeHash([0; 32]),
         };
-        let created = Document::default()
-            .edit(&make_both(), &genesis, &actor(1), 5)
-            .unwrap()
-            .unwrap();
+        let created = Document::default().edit(&make_both(), &genesis, &actor(1), 5).unwrap().unwrap();
         record.first = record.take(&created.changes[0]);
-        let deleted = Op {
-            key: Key::Map("gone".into()),
-            ..op(OpType::Delete, &[id(11, 2)])
-        };
-        let ops = vec![
-            put("title", "t", &[]),
-            put("n", ScalarValue::counter(0), &[]),
-            put("gone", 1, &[]),
-            deleted,
-        ];
+        let deleted = Op { key: Key::Map("gone".into()), ..op(OpType::Delete, &[id(11, 2)]) };
+        let ops = vec![put("title", "t", &[]), put("n", ScalarValue::counter(0), &[]), put("gone", 1, &[]), deleted];
         let second = change_of(2, 1, 9, &[record.first], ops);
         record.second = record.take(&Change::from_expanded(second));
-        let side = Change::from_expanded(change_of(
-            3,
-            1,
-            9,
-            &[record.first],
-            vec![put("side", 1, &[])],
-        ));
+        let side = Change::from_expanded(change_of(3, 1, 9, &[record.first], vec![put("side", 1, &[])]));
         record.side = record.take(&side);
         record
     }
@@ -131,9 +99,7 @@ impl Record {
 
     /// Judges operations of actor 2 on top of everything, or of its own change only.
     fn judge(&mut self, deps: &[ChangeHash], operations: Vec<Op>) -> Result<(), Refusal> {
-        self.check(&Change::from_expanded(change_of(
-            2, 2, 13, deps, operations,
-        )))
+        self.check(&Change::from_expanded(change_of(2, 2, 13, deps, operations)))
     }
 
     fn judge_on_all(&mut self, operations: Vec<Op>) -> Result<(), Refusal> {
@@ -161,34 +127,13 @@ fn the_frame_of_a_change_must_fit_its_past() {
     );
     let held = change_of(3, 1, 9, &[first], vec![put("side", 1, &[])]);
     assert_eq!(check(&mut record, held), Err(Refusal::Held));
-    assert_eq!(
-        check(&mut record, change_of(2, 4, 13, &all, ops())),
-        Err(Refusal::Seq {
-            expected: 2,
-            found: 4
-        })
-    );
-    assert_eq!(
-        check(
-            &mut record,
-            change_of(2, 2, 10, &[side], vec![put("x", 1, &[])])
-        ),
-        Err(Refusal::OwnChangeUnseen)
-    );
-    assert_eq!(
-        check(
-            &mut record,
-            change_of(3, 1, 9, &[first], vec![put("other", 1, &[])])
-        ),
-        Err(Refusal::Forked(1))
-    );
+    assert_eq!(check(&mut record, change_of(2, 4, 13, &all, ops())), Err(Refusal::Seq { expected: 2, found: 4 }));
+    assert_eq!(check(&mut record, change_of(2, 2, 10, &[side], vec![put("x", 1, &[])])), Err(Refusal::OwnChangeUnseen));
+    assert_eq!(check(&mut record, change_of(3, 1, 9, &[first], vec![put("other", 1, &[])])), Err(Refusal::Forked(1)));
     for found in [12, 14] {
         assert_eq!(
             check(&mut record, change_of(2, 2, found, &all, ops())),
-            Err(Refusal::StartOp {
-                expected: 13,
-                found
-            })
+            Err(Refusal::StartOp { expected: 13, found })
         );
     }
 }
@@ -196,84 +141,36 @@ fn the_frame_of_a_change_must_fit_its_past() {
 #[test]
 fn operations_at_root_keys_must_replace_what_they_saw() {
     let mut record = Record::new();
-    let make = |kind, key: &str, pred: &[legacy::OpId]| Op {
-        key: Key::Map(key.into()),
-        ..op(OpType::Make(kind), pred)
-    };
-    let at = |key: &str, op: Op| Op {
-        key: Key::Map(key.into()),
-        ..op
-    };
+    let make =
+        |kind, key: &str, pred: &[legacy::OpId]| Op { key: Key::Map(key.into()), ..op(OpType::Make(kind), pred) };
+    let at = |key: &str, op: Op| Op { key: Key::Map(key.into()), ..op };
     let counter = id(10, 2);
     for fine in [
         put("title", "u", &[id(9, 2)]),
         put("title", "beside", &[]),
-        at(
-            "n",
-            op(OpType::Increment(2), std::slice::from_ref(&counter)),
-        ),
+        at("n", op(OpType::Increment(2), std::slice::from_ref(&counter))),
         make(ObjType::Text, "later", &[]),
     ] {
         assert_eq!(record.judge_one(fine), Ok(()));
     }
     let cases = [
-        (
-            make(ObjType::Table, "later", &[]),
-            Refusal::Action { op: 0 },
-        ),
-        (
-            at("x", op(OpType::MarkEnd(false), &[])),
-            Refusal::Action { op: 0 },
-        ),
-        (
-            put("title", "u", &[id(9, 2), id(9, 2)]),
-            Refusal::PredOrder { op: 0 },
-        ),
-        (
-            put("title", "u", &[id(10, 2)]),
-            Refusal::PredUnseen { op: 0 },
-        ),
-        (
-            put("title", "u", &[id(99, 7)]),
-            Refusal::PredUnseen { op: 0 },
-        ),
-        (
-            put("gone", "u", &[id(12, 2)]),
-            Refusal::PredUnseen { op: 0 },
-        ),
+        (make(ObjType::Table, "later", &[]), Refusal::Action { op: 0 }),
+        (at("x", op(OpType::MarkEnd(false), &[])), Refusal::Action { op: 0 }),
+        (put("title", "u", &[id(9, 2), id(9, 2)]), Refusal::PredOrder { op: 0 }),
+        (put("title", "u", &[id(10, 2)]), Refusal::PredUnseen { op: 0 }),
+        (put("title", "u", &[id(99, 7)]), Refusal::PredUnseen { op: 0 }),
+        (put("gone", "u", &[id(12, 2)]), Refusal::PredUnseen { op: 0 }),
         (op(OpType::Delete, &[]), Refusal::DeletesNothing { op: 0 }),
-        (
-            at("n", op(OpType::Increment(2), &[])),
-            Refusal::IncrementsNothing { op: 0 },
-        ),
-        (
-            op(OpType::Increment(2), &[id(9, 2)]),
-            Refusal::IncrementsNothing { op: 0 },
-        ),
-        (
-            put(TEXT, "over", &[id(TEXT_MADE, 1)]),
-            Refusal::OverObject { op: 0 },
-        ),
+        (at("n", op(OpType::Increment(2), &[])), Refusal::IncrementsNothing { op: 0 }),
+        (op(OpType::Increment(2), &[id(9, 2)]), Refusal::IncrementsNothing { op: 0 }),
+        (put(TEXT, "over", &[id(TEXT_MADE, 1)]), Refusal::OverObject { op: 0 }),
         (put(TEXT, "beside", &[]), Refusal::OverObject { op: 0 }),
-        (
-            at(LIST, op(OpType::Delete, &[id(LIST_MADE, 1)])),
-            Refusal::OverObject { op: 0 },
-        ),
-        (
-            make(ObjType::List, "title", &[]),
-            Refusal::MakeOver { op: 0 },
-        ),
-        (
-            make(ObjType::List, "title", &[id(9, 2)]),
-            Refusal::MakeOver { op: 0 },
-        ),
+        (at(LIST, op(OpType::Delete, &[id(LIST_MADE, 1)])), Refusal::OverObject { op: 0 }),
+        (make(ObjType::List, "title", &[]), Refusal::MakeOver { op: 0 }),
+        (make(ObjType::List, "title", &[id(9, 2)]), Refusal::MakeOver { op: 0 }),
     ];
     for (operation, refusal) in cases {
-        assert_eq!(
-            record.judge_one(operation.clone()),
-            Err(refusal),
-            "{operation:?}"
-        );
+        assert_eq!(record.judge_one(operation.clone()), Err(refusal), "{operation:?}");
     }
     let second = record.second;
     assert_eq!(
@@ -281,25 +178,12 @@ fn operations_at_root_keys_must_replace_what_they_saw() {
         Err(Refusal::PredUnseen { op: 0 }),
         "held, but concurrent"
     );
-    let chained = vec![
-        put("k", 1, &[]),
-        put("k", 2, &[id(13, 2)]),
-        put("k", 3, &[id(13, 2)]),
-    ];
-    assert_eq!(
-        record.judge_on_all(chained),
-        Err(Refusal::PredUnseen { op: 2 })
-    );
+    let chained = vec![put("k", 1, &[]), put("k", 2, &[id(13, 2)]), put("k", 3, &[id(13, 2)])];
+    assert_eq!(record.judge_on_all(chained), Err(Refusal::PredUnseen { op: 2 }));
 }
 
 fn within(made: u64, key: Key, insert: bool, action: OpType, pred: &[legacy::OpId]) -> Op {
-    Op {
-        action,
-        obj: ObjectId::Id(id(made, 1)),
-        key,
-        pred: pred.to_vec().into(),
-        insert,
-    }
+    Op { action, obj: ObjectId::Id(id(made, 1)), key, pred: pred.to_vec().into(), insert }
 }
 
 fn element(counter: u64) -> Key {
@@ -327,122 +211,36 @@ fn operations_in_objects_must_fit_what_they_refer_to() {
     ] {
         assert_eq!(record.judge_one(fine.clone()), Ok(()), "{fine:?}");
     }
-    let mark = OpType::MarkBegin(MarkData {
-        name: "b".into(),
-        value: 1.into(),
-        expand: false,
-    });
+    let mark = OpType::MarkBegin(MarkData { name: "b".into(), value: 1.into(), expand: false });
     let op = 0;
     let cases = [
-        (
-            within(99, head(), true, character(), &[]),
-            Refusal::ObjectUnseen { op },
-        ),
-        (
-            within(3, head(), true, character(), &[]),
-            Refusal::ObjectUnseen { op },
-        ),
-        (
-            within(TEXT_MADE, element(99), true, character(), &[]),
-            Refusal::ElementUnseen { op },
-        ),
-        (
-            within(TEXT_MADE, element(8), true, character(), &[]),
-            Refusal::ElementUnseen { op },
-        ),
-        (
-            within(TEXT_MADE, element(TEXT_MADE), true, character(), &[]),
-            Refusal::ElementUnseen { op },
-        ),
-        (
-            within(TEXT_MADE, street(), true, character(), &[]),
-            Refusal::WrongAddress { op },
-        ),
-        (
-            within(TEXT_MADE, head(), false, OpType::Delete, &[id(3, 1)]),
-            Refusal::WrongAddress { op },
-        ),
-        (
-            within(6, head(), true, number(), &[]),
-            Refusal::WrongAddress { op },
-        ),
-        (
-            within(6, street(), true, number(), &[]),
-            Refusal::WrongAddress { op },
-        ),
-        (
-            within(TEXT_MADE, element(3), false, OpType::Delete, &[id(4, 1)]),
-            Refusal::PredUnseen { op },
-        ),
-        (
-            within(LIST_MADE, element(8), false, number(), &[id(9, 2)]),
-            Refusal::PredUnseen { op },
-        ),
-        (
-            within(6, street(), false, number(), &[id(8, 1)]),
-            Refusal::PredUnseen { op },
-        ),
-        (
-            within(TEXT_MADE, element(3), false, OpType::Delete, &[]),
-            Refusal::DeletesNothing { op },
-        ),
-        (
-            within(LIST_MADE, element(8), false, number(), &[]),
-            Refusal::InsertOrReplace { op },
-        ),
-        (
-            within(TEXT_MADE, element(3), true, character(), &[id(4, 1)]),
-            Refusal::PredUnseen { op },
-        ),
-        (
-            within(TEXT_MADE, head(), true, OpType::Put("cc".into()), &[]),
-            Refusal::NotACharacter { op },
-        ),
-        (
-            within(TEXT_MADE, head(), true, OpType::Put("".into()), &[]),
-            Refusal::NotACharacter { op },
-        ),
-        (
-            within(TEXT_MADE, head(), true, number(), &[]),
-            Refusal::NotACharacter { op },
-        ),
-        (
-            within(TEXT_MADE, head(), true, OpType::Make(ObjType::Map), &[]),
-            Refusal::NotACharacter { op },
-        ),
-        (
-            within(TEXT_MADE, element(3), false, character(), &[id(3, 1)]),
-            Refusal::NotACharacter { op },
-        ),
-        (
-            within(TEXT_MADE, head(), true, mark, &[]),
-            Refusal::Action { op },
-        ),
-        (
-            within(
-                LIST_MADE,
-                element(8),
-                false,
-                OpType::Increment(1),
-                &[id(8, 1)],
-            ),
-            Refusal::Action { op },
-        ),
-        (
-            within(LIST_MADE, head(), true, OpType::Make(ObjType::Table), &[]),
-            Refusal::Action { op },
-        ),
-        (
-            within(LIST_MADE, head(), true, OpType::Delete, &[]),
-            Refusal::Action { op },
-        ),
+        (within(99, head(), true, character(), &[]), Refusal::ObjectUnseen { op }),
+        (within(3, head(), true, character(), &[]), Refusal::ObjectUnseen { op }),
+        (within(TEXT_MADE, element(99), true, character(), &[]), Refusal::ElementUnseen { op }),
+        (within(TEXT_MADE, element(8), true, character(), &[]), Refusal::ElementUnseen { op }),
+        (within(TEXT_MADE, element(TEXT_MADE), true, character(), &[]), Refusal::ElementUnseen { op }),
+        (within(TEXT_MADE, street(), true, character(), &[]), Refusal::WrongAddress { op }),
+        (within(TEXT_MADE, head(), false, OpType::Delete, &[id(3, 1)]), Refusal::WrongAddress { op }),
+        (within(6, head(), true, number(), &[]), Refusal::WrongAddress { op }),
+        (within(6, street(), true, number(), &[]), Refusal::WrongAddress { op }),
+        (within(TEXT_MADE, element(3), false, OpType::Delete, &[id(4, 1)]), Refusal::PredUnseen { op }),
+        (within(LIST_MADE, element(8), false, number(), &[id(9, 2)]), Refusal::PredUnseen { op }),
+        (within(6, street(), false, number(), &[id(8, 1)]), Refusal::PredUnseen { op }),
+        (within(TEXT_MADE, element(3), false, OpType::Delete, &[]), Refusal::DeletesNothing { op }),
+        (within(LIST_MADE, element(8), false, number(), &[]), Refusal::InsertOrReplace { op }),
+        (within(TEXT_MADE, element(3), true, character(), &[id(4, 1)]), Refusal::PredUnseen { op }),
+        (within(TEXT_MADE, head(), true, OpType::Put("cc".into()), &[]), Refusal::NotACharacter { op }),
+        (within(TEXT_MADE, head(), true, OpType::Put("".into()), &[]), Refusal::NotACharacter { op }),
+        (within(TEXT_MADE, head(), true, number(), &[]), Refusal::NotACharacter { op }),
+        (within(TEXT_MADE, head(), true, OpType::Make(ObjType::Map), &[]), Refusal::NotACharacter { op }),
+        (within(TEXT_MADE, element(3), false, character(), &[id(3, 1)]), Refusal::NotACharacter { op }),
+        (within(TEXT_MADE, head(), true, mark, &[]), Refusal::Action { op }),
+        (within(LIST_MADE, element(8), false, OpType::Increment(1), &[id(8, 1)]), Refusal::Action { op }),
+        (within(LIST_MADE, head(), true, OpType::Make(ObjType::Table), &[]), Refusal::Action { op }),
+        (within(LIST_MADE, head(), true, OpType::Delete, &[]), Refusal::Action { op }),
     ];
     for (operation, refusal) in cases {
-        assert_eq!(
-            record.judge_one(operation.clone()),
-            Err(refusal),
-            "{operation:?}"
-        );
+        assert_eq!(record.judge_one(operation.clone()), Err(refusal), "{operation:?}");
     }
 }
 
@@ -452,14 +250,8 @@ fn elements_that_are_held_but_concurrent_are_unseen() {
     let insert = within(TEXT_MADE, Key::Seq(ElementId::Head), true, character(), &[]);
     let beside = change_of(4, 1, 9, &[record.first], vec![insert]);
     record.take(&Change::from_expanded(beside));
-    let after = Op {
-        key: Key::Seq(ElementId::Id(id(9, 4))),
-        ..within(TEXT_MADE, element(3), true, character(), &[])
-    };
-    assert_eq!(
-        record.judge_on_all(vec![after]),
-        Err(Refusal::ElementUnseen { op: 0 })
-    );
+    let after = Op { key: Key::Seq(ElementId::Id(id(9, 4))), ..within(TEXT_MADE, element(3), true, character(), &[]) };
+    assert_eq!(record.judge_on_all(vec![after]), Err(Refusal::ElementUnseen { op: 0 }));
 }
 
 #[test]
@@ -468,11 +260,7 @@ fn nesting_is_bounded() {
     let nested = |levels: u64| -> Vec<Op> {
         let make = |level: u64| Op {
             action: OpType::Make(ObjType::List),
-            obj: ObjectId::Id(if level == 0 {
-                id(LIST_MADE, 1)
-            } else {
-                id(12 + level, 2)
-            }),
+            obj: ObjectId::Id(if level == 0 { id(LIST_MADE, 1) } else { id(12 + level, 2) }),
             key: Key::Seq(ElementId::Head),
             pred: Vec::new().into(),
             insert: true,
@@ -481,12 +269,7 @@ fn nesting_is_bounded() {
     };
     let most = u64::from(MAX_DEPTH);
     assert_eq!(record.judge_on_all(nested(most)), Ok(()));
-    assert_eq!(
-        record.judge_on_all(nested(most + 1)),
-        Err(Refusal::TooDeep {
-            op: usize::from(MAX_DEPTH)
-        })
-    );
+    assert_eq!(record.judge_on_all(nested(most + 1)), Err(Refusal::TooDeep { op: usize::from(MAX_DEPTH) }));
 }
 
 /// A change that `spoil` made unacceptable to any record.
@@ -499,49 +282,20 @@ fn spoiled(spoil: impl FnOnce(&mut ExpandedChange)) -> Vec<u8> {
 #[test]
 fn bytes_that_no_record_takes_are_refused_before_any_is_asked() {
     let dep = ChangeHash([1; 32]);
-    let unknown = ScalarValue::Unknown {
-        type_code: 14,
-        bytes: vec![1],
-    };
+    let unknown = ScalarValue::Unknown { type_code: 14, bytes: vec![1] };
     let cases: [(Vec<u8>, BadChange); 12] = [
-        (
-            spoiled(|change| change.extra_bytes = vec![1, 1, 9]),
-            BadChange::ExtraBytes,
-        ),
-        (
-            spoiled(|change| change.message = Some("m".into())),
-            BadChange::Message,
-        ),
-        (
-            spoiled(|change| change.operations.clear()),
-            BadChange::Empty,
-        ),
+        (spoiled(|change| change.extra_bytes = vec![1, 1, 9]), BadChange::ExtraBytes),
+        (spoiled(|change| change.message = Some("m".into())), BadChange::Message),
+        (spoiled(|change| change.operations.clear()), BadChange::Empty),
         (spoiled(|change| change.time = -1), BadChange::Time(-1)),
-        (
-            spoiled(|change| change.time = MAX_TIME_MS),
-            BadChange::Time(MAX_TIME_MS),
-        ),
-        (
-            spoiled(|change| change.deps = vec![dep, dep]),
-            BadChange::RepeatedDeps,
-        ),
+        (spoiled(|change| change.time = MAX_TIME_MS), BadChange::Time(MAX_TIME_MS)),
+        (spoiled(|change| change.deps = vec![dep, dep]), BadChange::RepeatedDeps),
         (spoiled(|change| change.seq = 0), BadChange::CounterWidth),
+        (spoiled(|change| change.start_op = NonZeroU64::new(u64::from(u32::MAX)).unwrap()), BadChange::CounterWidth),
+        (spoiled(|change| change.actor_id = ActorId::from(vec![1; 65])), BadChange::Actor(65)),
+        (spoiled(|change| change.operations = vec![put("k", unknown, &[])]), BadChange::UnknownValue(14)),
         (
-            spoiled(|change| change.start_op = NonZeroU64::new(u64::from(u32::MAX)).unwrap()),
-            BadChange::CounterWidth,
-        ),
-        (
-            spoiled(|change| change.actor_id = ActorId::from(vec![1; 65])),
-            BadChange::Actor(65),
-        ),
-        (
-            spoiled(|change| change.operations = vec![put("k", unknown, &[])]),
-            BadChange::UnknownValue(14),
-        ),
-        (
-            spoiled(|change| {
-                change.operations = vec![put("k", ScalarValue::counter(1 << 60), &[])]
-            }),
+            spoiled(|change| change.operations = vec![put("k", ScalarValue::counter(1 << 60), &[])]),
             BadChange::CounterRange(1 << 60),
         ),
         (
@@ -553,15 +307,9 @@ fn bytes_that_no_record_takes_are_refused_before_any_is_asked() {
         assert_eq!(Change::parse(&bytes), Err(expected));
     }
     assert_eq!(Change::parse(b"hello"), Err(BadChange::NotAChunk));
-    assert_eq!(
-        Change::parse(&vec![0; MAX_CHANGE_BYTES + 1]),
-        Err(BadChange::TooLarge(MAX_CHANGE_BYTES + 1))
-    );
+    assert_eq!(Change::parse(&vec![0; MAX_CHANGE_BYTES + 1]), Err(BadChange::TooLarge(MAX_CHANGE_BYTES + 1)));
     let good = spoiled(|_| {});
-    assert_eq!(
-        Change::parse(&good[..good.len() - 1]),
-        Err(BadChange::Length)
-    );
+    assert_eq!(Change::parse(&good[..good.len() - 1]), Err(BadChange::Length));
     let mut wrong_sum = good.clone();
     wrong_sum[4] ^= 1;
     assert_eq!(Change::parse(&wrong_sum), Err(BadChange::NotCanonical));
@@ -569,8 +317,7 @@ fn bytes_that_no_record_takes_are_refused_before_any_is_asked() {
 
 #[test]
 fn compressed_changes_and_other_chunks_are_refused_unread() {
-    let long =
-        spoiled(|change| change.operations = vec![put("k", "x".repeat(4_000).as_str(), &[])]);
+    let long = spoiled(|change| change.operations = vec![put("k", "x".repeat(4_000).as_str(), &[])]);
     let mut change = automerge::Change::from_bytes(long).unwrap();
     let compressed = change.bytes().to_vec();
     assert_eq!(Change::parse(&compressed), Err(BadChange::ChunkType(2)));
@@ -589,8 +336,6 @@ fn a_run_length_is_no_way_to_keep_a_reader_busy() {
         chunk.extend(body);
         assert_eq!(Change::parse(&chunk), Err(BadChange::TooManyOps), "{name}");
     }
-    let deflated = [
-        0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 1, 12, 0, 1, 7, 1, 1, 0, 0, 0, 1, 0x4a, 1, 0,
-    ];
+    let deflated = [0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 1, 12, 0, 1, 7, 1, 1, 0, 0, 0, 1, 0x4a, 1, 0];
     assert_eq!(Change::parse(&deflated), Err(BadChange::Column(0x4a)));
 }

@@ -16,8 +16,7 @@ use std::convert::Infallible;
 use automerge::legacy::{Key, ObjectId, Op, OpType};
 use automerge::{ActorId, ChangeHash, ScalarValue};
 use merge_support::{
-    KEYS, LIST, Rng, TEXT, Table, cases, genesis, make_both, object_edit, own_last, reference,
-    root_edits,
+    KEYS, LIST, Rng, TEXT, Table, cases, genesis, make_both, object_edit, own_last, reference, root_edits,
 };
 use syncline_core::change::Change;
 use syncline_core::document::Document;
@@ -87,10 +86,7 @@ fn the_state_equals_a_rebuilt_document_after_every_step() {
         history(seed, Mutant::None, &mut seen).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
     }
     println!("{seen:?}");
-    assert!(
-        seen.conflicts > 0 && seen.same_bytes > 0 && seen.through_history > 0,
-        "{seen:?}"
-    );
+    assert!(seen.conflicts > 0 && seen.same_bytes > 0 && seen.through_history > 0, "{seen:?}");
 }
 
 #[test]
@@ -145,8 +141,7 @@ impl Replica {
 
     /// Takes a change as a store does: parse, guard, rule G.
     fn receive(&mut self, change: &Change, mutant: Mutant, seen: &mut Seen) -> Checked {
-        let parsed =
-            Change::parse(change.bytes()).map_err(|bad| format!("honest bytes refused: {bad}"))?;
+        let parsed = Change::parse(change.bytes()).map_err(|bad| format!("honest bytes refused: {bad}"))?;
         same(&parsed, change, "a parsed change")?;
         same(parsed.ops(), change.ops(), "the parsed operations").or_else(allow_nan(change))?;
         let mut history = Counted(&mut self.lineage, 0);
@@ -167,9 +162,7 @@ impl Replica {
     }
 
     fn take(&mut self, change: &Change, mutant: Mutant) -> Checked {
-        self.lineage
-            .insert(change)
-            .map_err(|missing| format!("missing {missing:?}"))?;
+        self.lineage.insert(change).map_err(|missing| format!("missing {missing:?}"))?;
         self.changes.push(change.clone());
         match mutant {
             Mutant::None => self.state.apply(change),
@@ -180,9 +173,7 @@ impl Replica {
 
     fn catch_up(&mut self) {
         let behind = &self.changes[self.in_document..];
-        self.document
-            .apply_accepted(behind)
-            .expect("accepted changes apply");
+        self.document.apply_accepted(behind).expect("accepted changes apply");
         self.in_document = self.changes.len();
     }
 
@@ -197,28 +188,12 @@ impl Replica {
         let decoded = RecordState::decode(&bytes, &table).map_err(|error| error.to_string())?;
         same(&decoded, &self.state, "the decoded state")?;
         let heads: Vec<ChangeHash> = self.state.heads.iter().copied().collect();
-        same(
-            self.lineage.fold(&heads).expect("heads are held"),
-            &expected,
-            "the folded history",
-        )?;
+        same(self.lineage.fold(&heads).expect("heads are held"), &expected, "the folded history")?;
         if rng.percent(20) {
             self.catch_up();
-            same(
-                &self.document.heads(),
-                &rebuilt.heads(),
-                "heads of the live document",
-            )?;
-            same(
-                &self.document.text(TEXT),
-                &rebuilt.text(TEXT),
-                "text of the live document",
-            )?;
-            same(
-                &self.document.list(LIST),
-                &rebuilt.list(LIST),
-                "list of the live document",
-            )?;
+            same(&self.document.heads(), &rebuilt.heads(), "heads of the live document")?;
+            same(&self.document.text(TEXT), &rebuilt.text(TEXT), "text of the live document")?;
+            same(&self.document.list(LIST), &rebuilt.list(LIST), "list of the live document")?;
         }
         if rng.percent(20) {
             self.verify_branch(rng)?;
@@ -231,27 +206,15 @@ impl Replica {
         if self.changes.is_empty() {
             return Ok(());
         }
-        let deps: Vec<ChangeHash> = (0..1 + rng.below(3))
-            .map(|_| rng.pick(&self.changes).hash())
-            .collect();
+        let deps: Vec<ChangeHash> = (0..1 + rng.below(3)).map(|_| rng.pick(&self.changes).hash()).collect();
         let within: BTreeSet<ChangeHash> = self.lineage.closure(&deps).into_iter().collect();
-        let (expected, _) = reference(
-            self.changes
-                .iter()
-                .filter(|change| within.contains(&change.hash())),
-        );
+        let (expected, _) = reference(self.changes.iter().filter(|change| within.contains(&change.hash())));
         for change in &self.changes {
             let hash = change.hash();
-            let ancestor = deps
-                .iter()
-                .any(|dep| *dep == hash || self.lineage.is_ancestor(&hash, dep));
+            let ancestor = deps.iter().any(|dep| *dep == hash || self.lineage.is_ancestor(&hash, dep));
             same(&within.contains(&hash), &ancestor, "closure and ancestors")?;
         }
-        same(
-            self.lineage.fold(&deps).expect("deps are held"),
-            &expected,
-            "a branch's state",
-        )
+        same(self.lineage.fold(&deps).expect("deps are held"), &expected, "a branch's state")
     }
 
     /// A change of root keys, built from the state, against the one that Automerge makes.
@@ -261,25 +224,14 @@ impl Replica {
         if mutant == Mutant::OwnLastForgotten {
             own = None;
         }
-        let writer = Writer {
-            actor: &self.actor,
-            own_last: own,
-        };
+        let writer = Writer { actor: &self.actor, own_last: own };
         let mutated = mutate_edits(&self.state, &edits, mutant);
-        let built = self
-            .state
-            .build(&mutated, &writer, time)
-            .map_err(|error| error.to_string())?;
+        let built = self.state.build(&mutated, &writer, time).map_err(|error| error.to_string())?;
         self.catch_up();
         if !edits.iter().any(|edit| matches!(edit, RootEdit::Force(..))) {
-            let edits = Edits {
-                root: edits,
-                objects: Vec::new(),
-            };
+            let edits = Edits { root: edits, objects: Vec::new() };
             let mut document = self.document.clone();
-            let made = document
-                .edit(&edits, &genesis, &self.actor, time)
-                .map_err(|error| error.to_string())?;
+            let made = document.edit(&edits, &genesis, &self.actor, time).map_err(|error| error.to_string())?;
             let made = made.map(|edited| edited.changes[0].clone());
             same(&built, &made, "the built change")?;
             seen.same_bytes += 1;
@@ -300,11 +252,7 @@ impl Replica {
             objects.push(object_edit(rng, &self.document));
             objects.truncate(1);
         }
-        let root = if rng.percent(50) {
-            root_edits(rng, &self.state, 3)
-        } else {
-            Vec::new()
-        };
+        let root = if rng.percent(50) { root_edits(rng, &self.state, 3) } else { Vec::new() };
         let edits = Edits { root, objects };
         let edited = self.document.edit(&edits, &genesis, &self.actor, time);
         let Some(edited) = edited.map_err(|error| error.to_string())? else {
@@ -321,16 +269,10 @@ impl Replica {
 /// Up to four replicas edit apart and exchange parts of what they have.
 fn history(seed: u64, mutant: Mutant, seen: &mut Seen) -> Checked {
     let mut rng = Rng::new(seed);
-    let mut replicas: Vec<Replica> = (0..2 + rng.below(3))
-        .map(|_| Replica::new(&mut rng))
-        .collect();
+    let mut replicas: Vec<Replica> = (0..2 + rng.below(3)).map(|_| Replica::new(&mut rng)).collect();
     if rng.percent(40) {
         let first = &mut replicas[0];
-        let created = first
-            .document
-            .edit(&make_both(), &genesis, &first.actor, 5)
-            .unwrap()
-            .unwrap();
+        let created = first.document.edit(&make_both(), &genesis, &first.actor, 5).unwrap().unwrap();
         first.take(&created.changes[0], mutant)?;
         first.in_document = 1;
         for replica in &mut replicas[1..] {
@@ -366,15 +308,11 @@ fn history(seed: u64, mutant: Mutant, seen: &mut Seen) -> Checked {
 
 /// All changes everywhere, in other orders.
 fn converge(rng: &mut Rng, replicas: &mut [Replica], mutant: Mutant, seen: &mut Seen) -> Checked {
-    let all: Vec<Change> = replicas
-        .iter()
-        .flat_map(|replica| replica.changes.clone())
-        .collect();
+    let all: Vec<Change> = replicas.iter().flat_map(|replica| replica.changes.clone()).collect();
     for replica in &mut *replicas {
         loop {
-            let ready = |change: &&Change| {
-                !replica.holds(&change.hash()) && change.deps().iter().all(|dep| replica.holds(dep))
-            };
+            let ready =
+                |change: &&Change| !replica.holds(&change.hash()) && change.deps().iter().all(|dep| replica.holds(dep));
             let waiting: Vec<&Change> = all.iter().filter(ready).collect();
             if waiting.is_empty() {
                 break;
@@ -394,17 +332,12 @@ fn same<T: PartialEq + std::fmt::Debug + ?Sized>(found: &T, expected: &T, what: 
     if found == expected {
         return Ok(());
     }
-    Err(format!(
-        "{what} differs:\n{found:#?}\nwhere Automerge has\n{expected:#?}"
-    ))
+    Err(format!("{what} differs:\n{found:#?}\nwhere Automerge has\n{expected:#?}"))
 }
 
 /// Operations are compared by value, by which NaN differs from itself; the bytes are the same.
 fn allow_nan(change: &Change) -> impl FnOnce(String) -> Checked {
-    let has_nan = change
-        .ops()
-        .iter()
-        .any(|op| matches!(&op.action, OpType::Put(ScalarValue::F64(f)) if f.is_nan()));
+    let has_nan = change.ops().iter().any(|op| matches!(&op.action, OpType::Put(ScalarValue::F64(f)) if f.is_nan()));
     move |difference| if has_nan { Ok(()) } else { Err(difference) }
 }
 
@@ -413,14 +346,10 @@ fn mutate_edits(state: &RecordState, edits: &[RootEdit], mutant: Mutant) -> Vec<
         (Mutant::SameValueWritten, RootEdit::Put(key, value)) if state.visible(key).len() == 1 => {
             RootEdit::Force(key.clone(), value.clone())
         }
-        (Mutant::ConflictSettledByPut, RootEdit::Put(key, value))
-            if state.visible(key).len() > 1 =>
-        {
+        (Mutant::ConflictSettledByPut, RootEdit::Put(key, value)) if state.visible(key).len() > 1 => {
             RootEdit::Force(key.clone(), value.clone())
         }
-        (Mutant::ToggleByConstant, RootEdit::Toggle(key)) => {
-            RootEdit::Put(key.clone(), ScalarValue::Int(1))
-        }
+        (Mutant::ToggleByConstant, RootEdit::Toggle(key)) => RootEdit::Put(key.clone(), ScalarValue::Int(1)),
         _ => edit.clone(),
     };
     edits.iter().map(one).collect()
@@ -431,21 +360,12 @@ fn apply_mutant(state: &mut RecordState, change: &Change, mutant: Mutant, me: &A
     let mut root_ops = 0;
     for (at, op) in change.ops().iter().enumerate() {
         let Key::Map(key) = &op.key else { continue };
-        if op.obj != ObjectId::Root
-            || (mutant == Mutant::MixedChangeSkipped && change.touches_objects())
-        {
+        if op.obj != ObjectId::Root || (mutant == Mutant::MixedChangeSkipped && change.touches_objects()) {
             continue;
         }
-        let offset = if mutant == Mutant::IdsCountRootOpsOnly {
-            root_ops
-        } else {
-            at as u64
-        };
+        let offset = if mutant == Mutant::IdsCountRootOpsOnly { root_ops } else { at as u64 };
         root_ops += 1;
-        let id = OpId {
-            counter: change.start_op() + offset,
-            actor: change.actor().clone(),
-        };
+        let id = OpId { counter: change.start_op() + offset, actor: change.actor().clone() };
         let ops = state.keys.entry(key.to_string()).or_default();
         apply_op_mutant(ops, id, op, change.time(), mutant);
         if ops.is_empty() {
@@ -464,11 +384,7 @@ fn apply_mutant(state: &mut RecordState, change: &Change, mutant: Mutant, me: &A
         Mutant::MaxOpCountsRootOpsOnly => (change.start_op() + root_ops).saturating_sub(1),
         _ => change.max_op(),
     };
-    state.max_op = if mutant == Mutant::MaxOpOfChange {
-        last
-    } else {
-        state.max_op.max(last)
-    };
+    state.max_op = if mutant == Mutant::MaxOpOfChange { last } else { state.max_op.max(last) };
     if mutant != Mutant::SeqOfOthersForgotten || change.actor() == me {
         let seq = state.seqs.entry(change.actor().clone()).or_default();
         *seq = (*seq).max(change.seq());
@@ -481,11 +397,7 @@ fn apply_mutant(state: &mut RecordState, change: &Change, mutant: Mutant, me: &A
 }
 
 fn apply_op_mutant(ops: &mut Vec<VisibleOp>, id: OpId, op: &Op, time: i64, mutant: Mutant) {
-    let named = |other: &OpId| {
-        op.pred
-            .iter()
-            .any(|pred| pred.0 == other.counter && pred.1 == other.actor)
-    };
+    let named = |other: &OpId| op.pred.iter().any(|pred| pred.0 == other.counter && pred.1 == other.actor);
     let value = match &op.action {
         OpType::Increment(by) => {
             ops.retain_mut(|other| {
@@ -518,11 +430,7 @@ fn apply_op_mutant(ops: &mut Vec<VisibleOp>, id: OpId, op: &Op, time: i64, mutan
     }
     ops.sort_by(|a, b| a.id.cmp(&b.id));
     if mutant == Mutant::TieByReversedActor {
-        ops.sort_by(|a, b| {
-            a.id.counter
-                .cmp(&b.id.counter)
-                .then(b.id.actor.cmp(&a.id.actor))
-        });
+        ops.sort_by(|a, b| a.id.counter.cmp(&b.id.counter).then(b.id.actor.cmp(&a.id.actor)));
     }
     if mutant == Mutant::LosersDropped && ops.len() > 1 {
         ops.drain(..ops.len() - 1);
@@ -534,16 +442,10 @@ fn keys_of_every_sort_take_part() {
     let mut rng = Rng::new(1);
     let mut keys = BTreeSet::new();
     for _ in 0..400 {
-        keys.extend(
-            root_edits(&mut rng, &RecordState::default(), 4)
-                .into_iter()
-                .map(|edit| match edit {
-                    RootEdit::Put(key, _)
-                    | RootEdit::Force(key, _)
-                    | RootEdit::Increment(key, _) => key,
-                    RootEdit::Toggle(key) | RootEdit::Delete(key) => key,
-                }),
-        );
+        keys.extend(root_edits(&mut rng, &RecordState::default(), 4).into_iter().map(|edit| match edit {
+            RootEdit::Put(key, _) | RootEdit::Force(key, _) | RootEdit::Increment(key, _) => key,
+            RootEdit::Toggle(key) | RootEdit::Delete(key) => key,
+        }));
     }
     assert_eq!(keys.len(), KEYS.len());
 }

@@ -106,24 +106,12 @@ proptest! {
 
 #[test]
 fn another_version_and_an_unknown_actor_are_named() {
-    let state = RecordState {
-        seqs: [(ActorId::from([1; 16]), 1)].into(),
-        ..RecordState::default()
-    };
+    let state = RecordState { seqs: [(ActorId::from([1; 16]), 1)].into(), ..RecordState::default() };
     let (_, mut bytes) = encoded(&state);
-    assert_eq!(
-        RecordState::decode(&bytes, &Table::default()),
-        Err(DamagedState::UnknownActor(0))
-    );
+    assert_eq!(RecordState::decode(&bytes, &Table::default()), Err(DamagedState::UnknownActor(0)));
     bytes[0] = 2;
-    assert_eq!(
-        RecordState::decode(&bytes, &Table::default()),
-        Err(DamagedState::Version(Some(2)))
-    );
-    assert_eq!(
-        RecordState::decode(&[], &Table::default()),
-        Err(DamagedState::Version(None))
-    );
+    assert_eq!(RecordState::decode(&bytes, &Table::default()), Err(DamagedState::Version(Some(2))));
+    assert_eq!(RecordState::decode(&[], &Table::default()), Err(DamagedState::Version(None)));
 }
 
 #[test]
@@ -136,25 +124,13 @@ fn a_new_record_of_five_fields_takes_about_a_hundred_bytes_beside_its_values() {
         ("due", ScalarValue::Timestamp(1_800_000_000), 5),
         ("owner", ScalarValue::Str("0123456789abcdef".into()), 17),
     ];
-    let edits = values
-        .iter()
-        .map(|(key, value, _)| RootEdit::Put((*key).into(), value.clone()));
+    let edits = values.iter().map(|(key, value, _)| RootEdit::Put((*key).into(), value.clone()));
     let edits: Vec<RootEdit> = edits.collect();
-    let writer = Writer {
-        actor: &actor,
-        own_last: None,
-    };
-    let change = RecordState::default()
-        .build(&edits, &writer, 1_800_000_000_000)
-        .unwrap()
-        .unwrap();
+    let writer = Writer { actor: &actor, own_last: None };
+    let change = RecordState::default().build(&edits, &writer, 1_800_000_000_000).unwrap().unwrap();
     let mut state = RecordState::default();
     state.apply(&change);
     let (_, bytes) = encoded(&state);
     let of_values: usize = values.iter().map(|(_, _, size)| size).sum();
-    assert!(
-        bytes.len() - of_values <= 100,
-        "{} bytes beside the values",
-        bytes.len() - of_values
-    );
+    assert!(bytes.len() - of_values <= 100, "{} bytes beside the values", bytes.len() - of_values);
 }

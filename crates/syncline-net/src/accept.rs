@@ -62,34 +62,20 @@ impl Handshake {
     pub async fn complete(self) -> Result<Connection, AcceptError> {
         let outcome = match timeout_at(self.deadline, async { self.connecting?.await }).await {
             Ok(Ok(quic)) => Ok(quic),
-            Ok(Err(error)) => Err(AcceptError::Failed {
-                peer: self.peer,
-                reason: CloseReason::from_quic(&error, None),
-            }),
-            Err(_) => Err(AcceptError::TimedOut {
-                peer: self.peer,
-                after: self.timeout,
-            }),
+            Ok(Err(error)) => {
+                Err(AcceptError::Failed { peer: self.peer, reason: CloseReason::from_quic(&error, None) })
+            }
+            Err(_) => Err(AcceptError::TimedOut { peer: self.peer, after: self.timeout }),
         };
         let gate = &self.handshake.0;
-        count(if outcome.is_ok() {
-            &gate.done
-        } else {
-            &gate.failed
-        });
-        Ok(Connection::accepted(
-            outcome?,
-            self.connection,
-            self.queue_bytes_max,
-        ))
+        count(if outcome.is_ok() { &gate.done } else { &gate.failed });
+        Ok(Connection::accepted(outcome?, self.connection, self.queue_bytes_max))
     }
 }
 
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handshake")
-            .field("peer", &self.peer)
-            .finish_non_exhaustive()
+        f.debug_struct("Handshake").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

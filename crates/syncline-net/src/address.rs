@@ -37,19 +37,12 @@ pub struct Address {
 impl Address {
     /// An address from its parts; `host` without brackets.
     pub fn new(host: &str, port: u16, pin: Option<Pin>) -> Result<Self, AddressError> {
-        Self::checked(host, port, pin).map_err(|problem| AddressError {
-            given: host.to_owned(),
-            problem,
-        })
+        Self::checked(host, port, pin).map_err(|problem| AddressError { given: host.to_owned(), problem })
     }
 
     /// The address of a listening IP address.
     pub fn at(socket: std::net::SocketAddr, pin: Option<Pin>) -> Self {
-        Self {
-            host: socket.ip().to_canonical().to_string(),
-            port: socket.port(),
-            pin,
-        }
+        Self { host: socket.ip().to_canonical().to_string(), port: socket.port(), pin }
     }
 
     /// Name or IP address, without brackets.
@@ -110,10 +103,7 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        Self::parse(text).map_err(|problem| AddressError {
-            given: text.to_owned(),
-            problem,
-        })
+        Self::parse(text).map_err(|problem| AddressError { given: text.to_owned(), problem })
     }
 }
 
@@ -150,9 +140,7 @@ fn split_authority(authority: &str) -> Result<(&str, u16), AddressProblem> {
     if port.is_empty() {
         return Err(AddressProblem::NoPort);
     }
-    let number = port
-        .parse()
-        .map_err(|_| AddressProblem::Port(port.to_owned()))?;
+    let number = port.parse().map_err(|_| AddressProblem::Port(port.to_owned()))?;
     Ok((host, number))
 }
 
@@ -239,9 +227,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
-        let slash = "SYNCLINE://Relay.example.org:4433/"
-            .parse::<Address>()
-            .unwrap();
+        let slash = "SYNCLINE://Relay.example.org:4433/".parse::<Address>().unwrap();
         assert_eq!(slash.to_string(), "syncline://relay.example.org:4433");
     }
 
@@ -253,33 +239,15 @@ mod tests {
         assert_eq!(problem("syncline://:4433"), AddressProblem::NoHost);
         assert_eq!(problem("syncline://host"), AddressProblem::NoPort);
         assert_eq!(problem("syncline://host:"), AddressProblem::NoPort);
-        assert_eq!(
-            problem("syncline://host:0"),
-            AddressProblem::Port("0".into())
-        );
-        assert_eq!(
-            problem("syncline://host:70000"),
-            AddressProblem::Port("70000".into())
-        );
+        assert_eq!(problem("syncline://host:0"), AddressProblem::Port("0".into()));
+        assert_eq!(problem("syncline://host:70000"), AddressProblem::Port("70000".into()));
         assert_eq!(problem("syncline://::1:4433"), AddressProblem::Bracket);
         assert_eq!(problem("syncline://[::1:4433"), AddressProblem::Bracket);
         assert_eq!(problem("syncline://[::1]"), AddressProblem::NoPort);
-        assert_eq!(
-            problem("syncline://[host]:1"),
-            AddressProblem::Host("host".into())
-        );
-        assert_eq!(
-            problem("syncline://a b:1"),
-            AddressProblem::Host("a b".into())
-        );
-        assert_eq!(
-            problem("syncline://h:1/db"),
-            AddressProblem::Path("/db".into())
-        );
-        assert_eq!(
-            problem("syncline://h:1?pn=00"),
-            AddressProblem::Parameter("pn=00".into())
-        );
+        assert_eq!(problem("syncline://[host]:1"), AddressProblem::Host("host".into()));
+        assert_eq!(problem("syncline://a b:1"), AddressProblem::Host("a b".into()));
+        assert_eq!(problem("syncline://h:1/db"), AddressProblem::Path("/db".into()));
+        assert_eq!(problem("syncline://h:1?pn=00"), AddressProblem::Parameter("pn=00".into()));
         let short = AddressProblem::Pin(PinError::Length { found: 2 });
         assert_eq!(problem("syncline://h:1?pin=00"), short);
         let twice = format!("syncline://h:1?pin={HEX}&pin={HEX}");
@@ -291,10 +259,7 @@ mod tests {
     fn the_message_shows_what_a_good_address_looks_like() {
         let message = "localhost:4433".parse::<Address>().unwrap_err().to_string();
         assert!(message.contains("`localhost:4433`"), "{message}");
-        assert!(
-            message.contains("syncline://relay.example.org:4433"),
-            "{message}"
-        );
+        assert!(message.contains("syncline://relay.example.org:4433"), "{message}");
     }
 
     #[test]
@@ -302,10 +267,7 @@ mod tests {
         let pinned: Address = format!("syncline://h:1?pin={HEX}").parse().unwrap();
         assert!(matches!(pinned.trust(Some("ca.pem".into())), Trust::Pin(_)));
         let plain: Address = "syncline://h:1".parse().unwrap();
-        assert!(matches!(
-            plain.trust(Some("ca.pem".into())),
-            Trust::CaFile(_)
-        ));
+        assert!(matches!(plain.trust(Some("ca.pem".into())), Trust::CaFile(_)));
         assert!(matches!(plain.trust(None), Trust::NativeRoots));
     }
 }

@@ -187,10 +187,9 @@ impl CloseReason {
                 code: CloseCode::GOING_AWAY,
                 reason: "the endpoint was closed".to_owned(),
             }),
-            ConnectionError::ApplicationClosed(close) => Self::Peer {
-                code: CloseCode::from_wire(close.error_code),
-                reason: readable(&close.reason),
-            },
+            ConnectionError::ApplicationClosed(close) => {
+                Self::Peer { code: CloseCode::from_wire(close.error_code), reason: readable(&close.reason) }
+            }
             ConnectionError::ConnectionClosed(close) => {
                 Self::from_transport(close.error_code.into(), &error.to_string(), Self::Lost)
             }
@@ -205,9 +204,7 @@ impl CloseReason {
             ConnectionError::VersionMismatch => Self::Version,
             ConnectionError::TimedOut => Self::IdleTimeout,
             ConnectionError::Reset => Self::Lost("the peer restarted".to_owned()),
-            ConnectionError::CidsExhausted => {
-                Self::Lost("no connection id is left on this endpoint".to_owned())
-            }
+            ConnectionError::CidsExhausted => Self::Lost("no connection id is left on this endpoint".to_owned()),
         }
     }
 
@@ -233,10 +230,7 @@ pub(crate) fn short(reason: &str) -> &str {
 /// A peer's words without control characters, so that they cannot forge lines of a log.
 fn readable(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len().min(REASON_BYTES_MAX)];
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    String::from_utf8_lossy(bytes).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn after_colon(reason: &str) -> String {
@@ -261,26 +255,14 @@ mod tests {
 
     #[test]
     fn a_peers_words_cannot_start_a_new_line() {
-        assert_eq!(
-            readable(b"bye\nERROR all is lost\xff"),
-            "bye ERROR all is lost\u{fffd}"
-        );
+        assert_eq!(readable(b"bye\nERROR all is lost\xff"), "bye ERROR all is lost\u{fffd}");
     }
 
     #[test]
     fn reasons_read_as_sentences() {
-        let said = CloseReason::Peer {
-            code: CloseCode::GOING_AWAY,
-            reason: "restart".to_owned(),
-        };
-        assert_eq!(
-            said.to_string(),
-            "the peer closed the connection: going away: restart"
-        );
-        let local = CloseReason::Local {
-            code: CloseCode(300),
-            reason: String::new(),
-        };
+        let said = CloseReason::Peer { code: CloseCode::GOING_AWAY, reason: "restart".to_owned() };
+        assert_eq!(said.to_string(), "the peer closed the connection: going away: restart");
+        let local = CloseReason::Local { code: CloseCode(300), reason: String::new() };
         assert_eq!(local.to_string(), "closed here: code 300");
     }
 }

@@ -40,33 +40,17 @@ impl Connection {
         Self::start(shared, Control::Opened(out), Inbound::dialed(control), None)
     }
 
-    pub(crate) fn accepted(
-        quic: quinn::Connection,
-        slot: ConnectionSlot,
-        queue_bytes_max: usize,
-    ) -> Self {
+    pub(crate) fn accepted(quic: quinn::Connection, slot: ConnectionSlot, queue_bytes_max: usize) -> Self {
         let shared = Shared::new(quic, queue_bytes_max);
         let (sender, receiver) = oneshot::channel();
         let inbound = Inbound::accepted(sender);
         Self::start(shared, Control::Awaited(receiver), inbound, Some(slot))
     }
 
-    fn start(
-        shared: Arc<Shared>,
-        control: Control,
-        inbound: Inbound,
-        slot: Option<ConnectionSlot>,
-    ) -> Self {
+    fn start(shared: Arc<Shared>, control: Control, inbound: Inbound, slot: Option<ConnectionSlot>) -> Self {
         let writer = tokio::spawn(writer::run(Arc::clone(&shared), control)).abort_handle();
-        let link = Link {
-            shared,
-            inbound: Mutex::new(inbound),
-            writer,
-            _slot: slot,
-        };
-        Self {
-            link: Arc::new(link),
-        }
+        let link = Link { shared, inbound: Mutex::new(inbound), writer, _slot: slot };
+        Self { link: Arc::new(link) }
     }
 
     /// Queues a frame, waiting while the lane's queue is full. It returns when the frame is
@@ -343,10 +327,7 @@ impl Shared {
 
     fn close(&self, code: CloseCode, reason: &str) {
         let reason = short(reason);
-        let verdict = CloseReason::Local {
-            code,
-            reason: reason.to_owned(),
-        };
+        let verdict = CloseReason::Local { code, reason: reason.to_owned() };
         self.end(verdict, code, reason);
     }
 

@@ -42,10 +42,7 @@ pub(crate) async fn dial(
 async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, DialError> {
     let found = tokio::net::lookup_host((address.host(), address.port()))
         .await
-        .map_err(|source| DialError::Resolve {
-            address: address.clone(),
-            source,
-        })?;
+        .map_err(|source| DialError::Resolve { address: address.clone(), source })?;
     let mut sockets: Vec<SocketAddr> = Vec::new();
     for socket in found {
         if !sockets.contains(&socket) {
@@ -53,9 +50,7 @@ async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, DialError> {
         }
     }
     match sockets.is_empty() {
-        true => Err(DialError::NoAddress {
-            address: address.clone(),
-        }),
+        true => Err(DialError::NoAddress { address: address.clone() }),
         false => Ok(sockets),
     }
 }
@@ -120,11 +115,7 @@ impl Attempt {
     async fn run(self, socket: SocketAddr) -> Result<Connection, DialError> {
         match tokio::time::timeout(self.timeout, self.connect(socket)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(DialError::TimedOut {
-                address: self.address,
-                socket,
-                after: self.timeout,
-            }),
+            Err(_) => Err(DialError::TimedOut { address: self.address, socket, after: self.timeout }),
         }
     }
 
@@ -137,10 +128,7 @@ impl Attempt {
             .map_err(|error| self.not_started(socket, &error))?
             .await
             .map_err(|error| self.failed(socket, &error))?;
-        let control = quic
-            .open_bi()
-            .await
-            .map_err(|error| self.failed(socket, &error))?;
+        let control = quic.open_bi().await.map_err(|error| self.failed(socket, &error))?;
         Ok(Connection::dialed(quic, control, self.queue_bytes_max))
     }
 
@@ -151,11 +139,9 @@ impl Attempt {
             | ConnectError::InvalidServerName(_)
             | ConnectError::InvalidRemoteAddress(_)
             | ConnectError::NoDefaultClientConfig
-            | ConnectError::UnsupportedVersion => DialError::Unreachable {
-                address: self.address.clone(),
-                socket,
-                problem: error.to_string(),
-            },
+            | ConnectError::UnsupportedVersion => {
+                DialError::Unreachable { address: self.address.clone(), socket, problem: error.to_string() }
+            }
         }
     }
 
@@ -163,24 +149,16 @@ impl Attempt {
         let address = self.address.clone();
         match CloseReason::from_quic(error, None) {
             CloseReason::Tls(problem) => match self.tls.wrong_pin() {
-                Some((expected, found)) => DialError::PinMismatch {
-                    address,
-                    expected,
-                    found,
-                },
+                Some((expected, found)) => DialError::PinMismatch { address, expected, found },
                 None => DialError::Certificate { address, problem },
             },
             CloseReason::Version => DialError::Version { address },
             CloseReason::Refused => DialError::Refused { address },
-            CloseReason::IdleTimeout => DialError::TimedOut {
-                address,
-                socket,
-                after: self.timeout,
-            },
+            CloseReason::IdleTimeout => DialError::TimedOut { address, socket, after: self.timeout },
             CloseReason::Local { .. } => DialError::EndpointClosed,
-            reason @ (CloseReason::Peer { .. }
-            | CloseReason::Violation(_)
-            | CloseReason::Lost(_)) => DialError::Broken { address, reason },
+            reason @ (CloseReason::Peer { .. } | CloseReason::Violation(_) | CloseReason::Lost(_)) => {
+                DialError::Broken { address, reason }
+            }
         }
     }
 }

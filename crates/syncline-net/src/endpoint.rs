@@ -86,8 +86,7 @@ impl Endpoint {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(BindError::NoRuntime);
         }
-        let quic = quinn::Endpoint::client(address)
-            .map_err(|source| BindError::from_system(address, source))?;
+        let quic = quinn::Endpoint::client(address).map_err(|source| BindError::from_system(address, source))?;
         Ok(Self {
             quic,
             accepting: Arc::new(limits.accepting()),
@@ -170,10 +169,7 @@ impl Endpoint {
 
     fn keep_alive(&self) -> std::time::Duration {
         let longest = self.limits.keep_alive;
-        let mut jitter = self
-            .jitter
-            .lock()
-            .expect("nothing panics while it holds the jitter");
+        let mut jitter = self.jitter.lock().expect("nothing panics while it holds the jitter");
         longest - jitter.up_to(longest / 4)
     }
 }

@@ -98,12 +98,7 @@ impl Decoder {
     /// Takes all of `bytes`, handing each frame that they complete to `emit`.
     ///
     /// After an error the stream's position is lost and the decoder must not be used again.
-    pub(crate) fn push(
-        &mut self,
-        mut bytes: &[u8],
-        lane: Lane,
-        mut emit: impl FnMut(Frame),
-    ) -> Result<(), Violation> {
+    pub(crate) fn push(&mut self, mut bytes: &[u8], lane: Lane, mut emit: impl FnMut(Frame)) -> Result<(), Violation> {
         while !bytes.is_empty() {
             if self.header_held < HEADER_BYTES {
                 bytes = self.take_header(bytes);
@@ -138,11 +133,7 @@ impl Decoder {
         let missing = self.body_bytes() - self.body.len();
         let (now, later) = bytes.split_at(bytes.len().min(missing));
         if self.body.capacity() - self.body.len() < now.len() {
-            let trusted = now
-                .len()
-                .max(self.body.len())
-                .max(FIRST_RESERVATION_BYTES)
-                .min(missing);
+            let trusted = now.len().max(self.body.len()).max(FIRST_RESERVATION_BYTES).min(missing);
             self.body.reserve_exact(trusted);
         }
         self.body.extend_from_slice(now);
@@ -151,10 +142,7 @@ impl Decoder {
 
     fn finish_frame(&mut self) -> Frame {
         self.header_held = 0;
-        Frame {
-            kind: self.header[4],
-            body: std::mem::take(&mut self.body),
-        }
+        Frame { kind: self.header[4], body: std::mem::take(&mut self.body) }
     }
 
     fn check_length(&self, lane: Lane) -> Result<(), Violation> {
@@ -233,56 +221,32 @@ mod tests {
 
     #[test]
     fn the_largest_frame_passes_and_one_byte_more_does_not() {
-        let largest = Frame {
-            kind: 7,
-            body: vec![1; FRAME_BYTES_MAX - 1],
-        };
+        let largest = Frame { kind: 7, body: vec![1; FRAME_BYTES_MAX - 1] };
         let mut out = Vec::new();
         let bytes = encode(std::slice::from_ref(&largest));
-        Decoder::default()
-            .push(&bytes, Lane::Bulk, |frame| out.push(frame))
-            .unwrap();
+        Decoder::default().push(&bytes, Lane::Bulk, |frame| out.push(frame)).unwrap();
         assert_eq!(out, [largest]);
 
-        let larger = Frame {
-            kind: 7,
-            body: vec![1; FRAME_BYTES_MAX],
-        };
+        let larger = Frame { kind: 7, body: vec![1; FRAME_BYTES_MAX] };
         assert_eq!(larger.header(), None);
         let announced = u32::try_from(FRAME_BYTES_MAX + 1).unwrap().to_le_bytes();
         let refused = Decoder::default().push(&announced, Lane::Bulk, |_| unreachable!());
         let bytes = FRAME_BYTES_MAX + 1;
-        assert_eq!(
-            refused,
-            Err(Violation::FrameTooLarge {
-                lane: Lane::Bulk,
-                bytes
-            })
-        );
+        assert_eq!(refused, Err(Violation::FrameTooLarge { lane: Lane::Bulk, bytes }));
     }
 
     #[test]
     fn a_frame_without_even_a_kind_is_refused() {
         let refused = Decoder::default().push(&[0; 4], Lane::Control, |_| unreachable!());
-        assert_eq!(
-            refused,
-            Err(Violation::EmptyFrame {
-                lane: Lane::Control
-            })
-        );
+        assert_eq!(refused, Err(Violation::EmptyFrame { lane: Lane::Control }));
     }
 
     #[test]
     fn an_announced_body_that_has_not_arrived_takes_little_memory() {
         let mut decoder = Decoder::default();
-        let mut bytes = u32::try_from(FRAME_BYTES_MAX)
-            .unwrap()
-            .to_le_bytes()
-            .to_vec();
+        let mut bytes = u32::try_from(FRAME_BYTES_MAX).unwrap().to_le_bytes().to_vec();
         bytes.extend_from_slice(&[1, 2, 3]);
-        decoder
-            .push(&bytes, Lane::Bulk, |_| unreachable!())
-            .unwrap();
+        decoder.push(&bytes, Lane::Bulk, |_| unreachable!()).unwrap();
         assert!(!decoder.is_between_frames());
         assert!(decoder.body.capacity() <= FIRST_RESERVATION_BYTES);
     }

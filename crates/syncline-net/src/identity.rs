@@ -39,26 +39,18 @@ impl Identity {
         match fs::read(path) {
             Ok(bytes) => Self::from_pem(&bytes, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                store_once(path, &generate_pem(&[])?).map_err(|source| IdentityError::Write {
-                    path: path.to_owned(),
-                    source,
-                })?;
+                store_once(path, &generate_pem(&[])?)
+                    .map_err(|source| IdentityError::Write { path: path.to_owned(), source })?;
                 // Another process may have been faster; the file decides.
                 Self::from_pem(&read(path)?, path)
             }
-            Err(source) => Err(IdentityError::Read {
-                path: path.to_owned(),
-                source,
-            }),
+            Err(source) => Err(IdentityError::Read { path: path.to_owned(), source }),
         }
     }
 
     /// The identity of a certificate chain file (own certificate first) and a key file, both
     /// PEM, as certificate authorities hand them out. Both may be the same file.
-    pub fn from_pem_files(
-        certificates: impl AsRef<Path>,
-        key: impl AsRef<Path>,
-    ) -> Result<Self, IdentityError> {
+    pub fn from_pem_files(certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, IdentityError> {
         let (chain_path, key_path) = (certificates.as_ref(), key.as_ref());
         let chain = parse_chain(&read(chain_path)?, chain_path)?;
         let key = parse_key(&read(key_path)?, key_path)?;
@@ -75,12 +67,7 @@ impl Identity {
     }
 
     fn from_pem(bytes: &[u8], path: &Path) -> Result<Self, IdentityError> {
-        Self::assemble(
-            parse_chain(bytes, path)?,
-            parse_key(bytes, path)?,
-            path,
-            path,
-        )
+        Self::assemble(parse_chain(bytes, path)?, parse_key(bytes, path)?, path, path)
     }
 
     fn assemble(
@@ -89,20 +76,14 @@ impl Identity {
         chain_path: &Path,
         key_path: &Path,
     ) -> Result<Self, IdentityError> {
-        let pin = chain
-            .first()
-            .and_then(Pin::of)
-            .ok_or_else(|| IdentityError::Malformed {
-                path: chain_path.to_owned(),
-                problem: "the first certificate is not an X.509 certificate".to_owned(),
-            })?;
+        let pin = chain.first().and_then(Pin::of).ok_or_else(|| IdentityError::Malformed {
+            path: chain_path.to_owned(),
+            problem: "the first certificate is not an X.509 certificate".to_owned(),
+        })?;
         let certified = match CertifiedKey::from_der(chain, key, &provider()) {
             Ok(certified) => Arc::new(certified),
             Err(rustls::Error::InconsistentKeys(_)) => {
-                return Err(IdentityError::Mismatch {
-                    certificates: chain_path.to_owned(),
-                    key: key_path.to_owned(),
-                });
+                return Err(IdentityError::Mismatch { certificates: chain_path.to_owned(), key: key_path.to_owned() });
             }
             Err(error) => {
                 return Err(IdentityError::Malformed {
@@ -174,46 +155,29 @@ pub enum IdentityError {
     Generate(String),
 }
 
-pub(crate) fn parse_chain(
-    bytes: &[u8],
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|error| malformed(path, &error))?;
+pub(crate) fn parse_chain(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|error| malformed(path, &error))?;
     match chain.is_empty() {
-        true => Err(IdentityError::NoCertificate {
-            path: path.to_owned(),
-        }),
+        true => Err(IdentityError::NoCertificate { path: path.to_owned() }),
         false => Ok(chain),
     }
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
-    fs::read(path).map_err(|source| IdentityError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| IdentityError::Read { path: path.to_owned(), source })
 }
 
 fn parse_key(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, IdentityError> {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "every other error is about the text"
-    )]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other error is about the text")]
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
-        pem::Error::NoItemsFound => IdentityError::NoKey {
-            path: path.to_owned(),
-        },
+        pem::Error::NoItemsFound => IdentityError::NoKey { path: path.to_owned() },
         other => malformed(path, &other),
     })
 }
 
 fn malformed(path: &Path, error: &pem::Error) -> IdentityError {
-    IdentityError::Malformed {
-        path: path.to_owned(),
-        problem: format!("not valid PEM: {error}"),
-    }
+    IdentityError::Malformed { path: path.to_owned(), problem: format!("not valid PEM: {error}") }
 }
 
 fn generate_pem(names: &[String]) -> Result<String, IdentityError> {
@@ -221,8 +185,7 @@ fn generate_pem(names: &[String]) -> Result<String, IdentityError> {
         [] => vec!["localhost".to_owned()],
         some => some.to_vec(),
     };
-    let made = rcgen::generate_simple_self_signed(names)
-        .map_err(|error| IdentityError::Generate(error.to_string()))?;
+    let made = rcgen::generate_simple_self_signed(names).map_err(|error| IdentityError::Generate(error.to_string()))?;
     Ok(made.cert.pem() + &made.signing_key.serialize_pem())
 }
 
@@ -296,10 +259,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identity.pem");
         Identity::load_or_create(&path).unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -311,52 +271,28 @@ mod tests {
         fs::write(at("cert.pem"), one.cert.pem()).unwrap();
         fs::write(at("key.pem"), one.signing_key.serialize_pem()).unwrap();
         fs::write(at("other.pem"), two.signing_key.serialize_pem()).unwrap();
-        fs::write(
-            at("broken.pem"),
-            "-----BEGIN CERTIFICATE-----\nnot base64!\n",
-        )
-        .unwrap();
+        fs::write(at("broken.pem"), "-----BEGIN CERTIFICATE-----\nnot base64!\n").unwrap();
         let load = |cert: &str, key: &str| {
-            Identity::from_pem_files(at(cert), at(key)).map_err(|error| {
-                error
-                    .to_string()
-                    .replace(&folder.path().display().to_string(), "DIR")
-            })
+            Identity::from_pem_files(at(cert), at(key))
+                .map_err(|error| error.to_string().replace(&folder.path().display().to_string(), "DIR"))
         };
 
         assert!(load("cert.pem", "key.pem").is_ok());
         let absent = load("none.pem", "key.pem").unwrap_err();
         assert!(absent.starts_with("cannot read DIR/none.pem: "), "{absent}");
         let no_key = load("cert.pem", "cert.pem").unwrap_err();
-        assert_eq!(
-            no_key,
-            "DIR/cert.pem has no `-----BEGIN PRIVATE KEY-----` in it"
-        );
+        assert_eq!(no_key, "DIR/cert.pem has no `-----BEGIN PRIVATE KEY-----` in it");
         let no_cert = load("key.pem", "key.pem").unwrap_err();
-        assert_eq!(
-            no_cert,
-            "DIR/key.pem has no `-----BEGIN CERTIFICATE-----` in it"
-        );
+        assert_eq!(no_cert, "DIR/key.pem has no `-----BEGIN CERTIFICATE-----` in it");
         let mismatch = load("cert.pem", "other.pem").unwrap_err();
-        assert_eq!(
-            mismatch,
-            "the key in DIR/other.pem does not belong to the first certificate in DIR/cert.pem"
-        );
+        assert_eq!(mismatch, "the key in DIR/other.pem does not belong to the first certificate in DIR/cert.pem");
         let broken = load("broken.pem", "key.pem").unwrap_err();
-        assert!(
-            broken.starts_with("DIR/broken.pem: not valid PEM"),
-            "{broken}"
-        );
+        assert!(broken.starts_with("DIR/broken.pem: not valid PEM"), "{broken}");
     }
 
     #[test]
     fn a_missing_folder_is_named() {
         let error = Identity::load_or_create("/nonexistent/folder/identity.pem").unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("/nonexistent/folder/identity.pem"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("/nonexistent/folder/identity.pem"), "{error}");
     }
 }

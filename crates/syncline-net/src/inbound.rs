@@ -64,20 +64,11 @@ impl Inbound {
 
     /// After a violation: nothing more is read from this peer.
     fn spent() -> Self {
-        Self {
-            unidirectional_left: 0,
-            ..Self::empty(None)
-        }
+        Self { unidirectional_left: 0, ..Self::empty(None) }
     }
 
     fn empty(control: Option<oneshot::Sender<SendStream>>) -> Self {
-        Self {
-            streams: Vec::new(),
-            ready: VecDeque::new(),
-            seen: [false; 3],
-            unidirectional_left: 2,
-            control,
-        }
+        Self { streams: Vec::new(), ready: VecDeque::new(), seen: [false; 3], unidirectional_left: 2, control }
     }
 
     /// The next frame, or `None` when there will be no more. Cancel-safe: what has been read is
@@ -157,11 +148,7 @@ impl Inbound {
     }
 
     /// Reads from the most urgent stream that has something.
-    fn poll_streams(
-        &mut self,
-        cx: &mut Context<'_>,
-        shared: &Shared,
-    ) -> Poll<Result<Progress, Violation>> {
+    fn poll_streams(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<Result<Progress, Violation>> {
         for at in 0..self.streams.len() {
             let mut pieces: [Bytes; PIECES] = [const { Bytes::new() }; PIECES];
             if let Poll::Ready(read) = poll_pieces(&mut self.streams[at].from, &mut pieces, cx) {
@@ -197,9 +184,7 @@ impl Inbound {
 
     fn take(&mut self, at: usize, pieces: &[Bytes], shared: &Shared) -> Result<(), Violation> {
         let counted: usize = pieces.iter().map(Bytes::len).sum();
-        shared
-            .received_bytes
-            .fetch_add(counted as u64, Ordering::Relaxed);
+        shared.received_bytes.fetch_add(counted as u64, Ordering::Relaxed);
         let held = self.ready.len();
         let mut pieces = pieces.iter().map(|piece| piece.as_ref());
         let stream = &mut self.streams[at];
@@ -215,13 +200,10 @@ impl Inbound {
         }
         for bytes in named_now.into_iter().chain(pieces) {
             let ready = &mut self.ready;
-            stream
-                .decoder
-                .push(bytes, lane, |frame| ready.push_back((lane, frame)))?;
+            stream.decoder.push(bytes, lane, |frame| ready.push_back((lane, frame)))?;
         }
         if named_now.is_some() {
-            self.streams
-                .sort_by_key(|stream| stream.lane.map_or(u8::MAX, Lane::number));
+            self.streams.sort_by_key(|stream| stream.lane.map_or(u8::MAX, Lane::number));
         }
         let frames = (self.ready.len() - held) as u64;
         shared.received_frames.fetch_add(frames, Ordering::Relaxed);
@@ -240,12 +222,7 @@ impl Inbound {
 
 impl Stream {
     fn new(from: RecvStream, bidirectional: bool) -> Self {
-        Self {
-            from,
-            bidirectional,
-            lane: None,
-            decoder: Decoder::default(),
-        }
+        Self { from, bidirectional, lane: None, decoder: Decoder::default() }
     }
 
     fn name(&mut self, number: u8) -> Result<Lane, Violation> {

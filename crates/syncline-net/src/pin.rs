@@ -20,9 +20,7 @@ pub struct Pin([u8; 32]);
 impl Pin {
     /// The pin of a certificate, or `None` if the bytes are no certificate.
     pub(crate) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
-        let key = ParsedCertificate::try_from(certificate)
-            .ok()?
-            .subject_public_key_info();
+        let key = ParsedCertificate::try_from(certificate).ok()?.subject_public_key_info();
         Some(Self(sha256(key.as_ref())))
     }
 
@@ -50,16 +48,11 @@ impl FromStr for Pin {
     fn from_str(text: &str) -> Result<Self, PinError> {
         let mut digits = Vec::with_capacity(64);
         for (at, c) in text.chars().enumerate() {
-            let digit = c.to_digit(16).ok_or(PinError::Digit {
-                at: at + 1,
-                found: c,
-            })?;
+            let digit = c.to_digit(16).ok_or(PinError::Digit { at: at + 1, found: c })?;
             digits.push(u8::try_from(digit).expect("a hex digit is below 16"));
         }
         if digits.len() != 64 {
-            return Err(PinError::Length {
-                found: digits.len(),
-            });
+            return Err(PinError::Length { found: digits.len() });
         }
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
@@ -91,17 +84,9 @@ pub enum PinError {
 
 /// SHA-256 by the TLS provider, which brings one anyway.
 fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let suite = TLS13_AES_128_GCM_SHA256
-        .tls13()
-        .expect("a suite named TLS13 is a TLS 1.3 suite");
+    let suite = TLS13_AES_128_GCM_SHA256.tls13().expect("a suite named TLS13 is a TLS 1.3 suite");
     debug_assert_eq!(suite.common.suite, CipherSuite::TLS13_AES_128_GCM_SHA256);
-    suite
-        .common
-        .hash_provider
-        .hash(bytes)
-        .as_ref()
-        .try_into()
-        .expect("SHA-256 gives 32 bytes")
+    suite.common.hash_provider.hash(bytes).as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }
 
 #[cfg(test)]
@@ -110,10 +95,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_sha_256() {
-        assert_eq!(
-            Pin(sha256(b"abc")).to_string(),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(Pin(sha256(b"abc")).to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]

@@ -57,13 +57,7 @@ pub(crate) enum Refused {
 
 impl Queue {
     pub(crate) fn new(lane: Lane, bytes_max: usize) -> Self {
-        Self {
-            lane,
-            bytes_max,
-            state: Mutex::default(),
-            filled: Notify::new(),
-            drained: Notify::new(),
-        }
+        Self { lane, bytes_max, state: Mutex::default(), filled: Notify::new(), drained: Notify::new() }
     }
 
     /// Queues the whole frame or nothing. There is room while less than the bound is queued, so
@@ -158,19 +152,14 @@ impl Queue {
 
     /// Drops what is left.
     pub(crate) fn close(&self) {
-        let state = State {
-            phase: Phase::Closed,
-            ..State::default()
-        };
+        let state = State { phase: Phase::Closed, ..State::default() };
         *self.lock() = state;
         self.filled.notify_one();
         self.drained.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds a queue")
+        self.state.lock().expect("nothing panics while it holds a queue")
     }
 }
 
@@ -216,10 +205,7 @@ mod tests {
     use super::*;
 
     fn frame(bytes: usize) -> Frame {
-        Frame {
-            kind: 1,
-            body: vec![9; bytes],
-        }
+        Frame { kind: 1, body: vec![9; bytes] }
     }
 
     async fn taken(queue: &Queue) -> Vec<Bytes> {

@@ -45,13 +45,7 @@ pub struct Redial {
 impl Redial {
     /// A fresh backoff. Give every client another `seed`.
     pub fn new(policy: RedialPolicy, seed: u64) -> Self {
-        Self {
-            policy,
-            jitter: Jitter::new(seed),
-            failures: 0,
-            connected_at: None,
-            hint: None,
-        }
+        Self { policy, jitter: Jitter::new(seed), failures: 0, connected_at: None, hint: None }
     }
 
     /// The dial succeeded.
@@ -154,14 +148,8 @@ mod tests {
         for quarter in 0..4u32 {
             let from = Duration::from_micros(62_500) * quarter;
             let to = from + Duration::from_micros(62_500);
-            let inside = waits
-                .iter()
-                .filter(|wait| (from..to).contains(*wait))
-                .count();
-            assert!(
-                (150..350).contains(&inside),
-                "{inside} of 1000 in quarter {quarter}"
-            );
+            let inside = waits.iter().filter(|wait| (from..to).contains(*wait)).count();
+            assert!((150..350).contains(&inside), "{inside} of 1000 in quarter {quarter}");
         }
     }
 
@@ -190,10 +178,7 @@ mod tests {
 
         redial.retry_after(Duration::MAX);
         let capped = redial.next_delay(Duration::ZERO);
-        assert!(
-            (policy.hint_max..=policy.hint_max * 3 / 2).contains(&capped),
-            "{capped:?}"
-        );
+        assert!((policy.hint_max..=policy.hint_max * 3 / 2).contains(&capped), "{capped:?}");
 
         redial.retry_after(20 * SECOND);
         redial.on_connected(Duration::ZERO);

@@ -10,9 +10,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
-use rustls::{
-    CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme, version::TLS13,
-};
+use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme, version::TLS13};
 use thiserror::Error;
 
 use crate::ALPN;
@@ -87,14 +85,9 @@ pub(crate) fn client_tls_for(trust: &Trust, protocol: &str) -> Result<ClientTls,
         .expect("ring has TLS 1.3 suites");
     let mut tls = match trust {
         Trust::Pin(pin) => {
-            let verifier = Arc::new(PinVerifier {
-                expected: *pin,
-                wrong: OnceLock::new(),
-            });
+            let verifier = Arc::new(PinVerifier { expected: *pin, wrong: OnceLock::new() });
             pinned = Some(Arc::clone(&verifier));
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(verifier)
+            builder.dangerous().with_custom_certificate_verifier(verifier)
         }
         Trust::CaFile(path) => builder.with_root_certificates(file_roots(path)?),
         Trust::NativeRoots => builder.with_root_certificates(native_roots()?),
@@ -105,10 +98,7 @@ pub(crate) fn client_tls_for(trust: &Trust, protocol: &str) -> Result<ClientTls,
     // 0-RTT data can be replayed.
     tls.resumption = Resumption::disabled();
     let config = QuicClientConfig::try_from(tls).expect("ring has TLS13_AES_128_GCM_SHA256");
-    Ok(ClientTls {
-        config: Arc::new(config),
-        pinned,
-    })
+    Ok(ClientTls { config: Arc::new(config), pinned })
 }
 
 pub(crate) fn server_tls(identity: &Identity) -> Arc<QuicServerConfig> {
@@ -132,9 +122,7 @@ fn file_roots(path: &Path) -> Result<RootCertStore, TrustError> {
     let certificates = identity::parse_chain(&bytes, path).map_err(TrustError::File)?;
     let mut roots = RootCertStore::empty();
     match roots.add_parsable_certificates(certificates) {
-        (0, _) => Err(TrustError::NoAuthority {
-            path: path.to_owned(),
-        }),
+        (0, _) => Err(TrustError::NoAuthority { path: path.to_owned() }),
         _ => Ok(roots),
     }
 }
@@ -144,11 +132,7 @@ fn native_roots() -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     match roots.add_parsable_certificates(found.certs) {
         (0, _) => Err(TrustError::NoNativeRoots {
-            detail: found
-                .errors
-                .first()
-                .map(|error| format!(" ({error})"))
-                .unwrap_or_default(),
+            detail: found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default(),
         }),
         _ => Ok(roots),
     }
@@ -186,12 +170,7 @@ impl ServerCertVerifier for PinVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &provider().signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &provider().signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -200,17 +179,10 @@ impl ServerCertVerifier for PinVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &provider().signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        provider().signature_verification_algorithms.supported_schemes()
     }
 }

@@ -56,13 +56,9 @@ async fn write_lane(shared: &Shared, lane: Lane, control: Option<Control>) -> Re
         return Ok(());
     }
     let mut stream = open(shared, control).await?;
-    stream
-        .set_priority(lane.priority())
-        .map_err(|_| End::Lost)?;
+    stream.set_priority(lane.priority()).map_err(|_| End::Lost)?;
     loop {
-        write_batch(&mut stream, shared, lane, &mut batch)
-            .await
-            .map_err(|error| write_end(lane, &error))?;
+        write_batch(&mut stream, shared, lane, &mut batch).await.map_err(|error| write_end(lane, &error))?;
         if !queue.next_batch(&mut batch).await {
             break;
         }
@@ -107,8 +103,6 @@ async fn deliver(mut stream: SendStream, lane: Lane) -> Result<(), End> {
 fn write_end(lane: Lane, error: &WriteError) -> End {
     match error {
         WriteError::Stopped(_) => End::Stopped(lane),
-        WriteError::ConnectionLost(_) | WriteError::ClosedStream | WriteError::ZeroRttRejected => {
-            End::Lost
-        }
+        WriteError::ConnectionLost(_) | WriteError::ClosedStream | WriteError::ZeroRttRejected => End::Lost,
     }
 }

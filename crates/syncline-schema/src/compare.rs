@@ -46,11 +46,7 @@ impl fmt::Display for SchemaChange {
 pub fn changes(old: &Schema, new: &Schema) -> Vec<SchemaChange> {
     let mut new = new.clone();
     continue_names(old, &mut new);
-    let mut compare = Compare {
-        old,
-        new: &new,
-        found: Vec::new(),
-    };
+    let mut compare = Compare { old, new: &new, found: Vec::new() };
     compare.models();
     compare.enums();
     compare.embedded();
@@ -97,9 +93,7 @@ fn continue_fields(old: &[Field], new: &mut [Field]) {
 /// The field that `field` was: of the same document key, else of the name that its file gives as
 /// the former one, else of the same name.
 fn old_field<'a>(old: &'a [Field], field: &Field) -> Option<&'a Field> {
-    let by_key = old
-        .iter()
-        .find(|before| before.document_key == field.document_key);
+    let by_key = old.iter().find(|before| before.document_key == field.document_key);
     let by_former = || old.iter().find(|before| before.name == field.document_key);
     let by_name = || old.iter().find(|before| before.name == field.name);
     by_key.or_else(by_former).or_else(by_name)
@@ -119,11 +113,7 @@ struct Compare<'a> {
 
 impl Compare<'_> {
     fn note(&mut self, kind: ChangeKind, place: impl Into<String>, sentence: impl Into<String>) {
-        self.found.push(SchemaChange {
-            kind,
-            place: place.into(),
-            sentence: sentence.into(),
-        });
+        self.found.push(SchemaChange { kind, place: place.into(), sentence: sentence.into() });
     }
 
     fn models(&mut self) {
@@ -136,14 +126,8 @@ impl Compare<'_> {
             known.push(&before.name);
             self.model(before, model);
         }
-        for gone in self
-            .old
-            .models
-            .iter()
-            .filter(|model| !known.contains(&&model.name))
-        {
-            let sentence =
-                "the model is gone; its records are kept and passed on, but cannot be queried";
+        for gone in self.old.models.iter().filter(|model| !known.contains(&&model.name)) {
+            let sentence = "the model is gone; its records are kept and passed on, but cannot be queried";
             self.note(ChangeKind::Removed, &gone.name, sentence);
         }
     }
@@ -163,28 +147,12 @@ impl Compare<'_> {
             self.note(ChangeKind::Incompatible, &new.name, sentence);
         }
         self.fields(&new.name, &old.fields, &new.fields);
-        for index in new
-            .indexes
-            .iter()
-            .filter(|index| !old.indexes.contains(index))
-        {
-            let sentence = format!(
-                "index {} over {} is new",
-                index.name,
-                index.fields.join(", ")
-            );
+        for index in new.indexes.iter().filter(|index| !old.indexes.contains(index)) {
+            let sentence = format!("index {} over {} is new", index.name, index.fields.join(", "));
             self.note(ChangeKind::Additive, &new.name, sentence);
         }
-        for index in old
-            .indexes
-            .iter()
-            .filter(|index| !new.indexes.contains(index))
-        {
-            let sentence = format!(
-                "index {} over {} is gone",
-                index.name,
-                index.fields.join(", ")
-            );
+        for index in old.indexes.iter().filter(|index| !new.indexes.contains(index)) {
+            let sentence = format!("index {} over {} is gone", index.name, index.fields.join(", "));
             self.note(ChangeKind::Removed, &new.name, sentence);
         }
         if old.auth != new.auth {
@@ -202,18 +170,10 @@ impl Compare<'_> {
     /// Key fields may be renamed, nothing else: record ids are made from the key.
     fn key(&mut self, old: &Model, new: &Model) {
         let documents = |model: &Model| {
-            let fields = model
-                .key_fields()
-                .into_iter()
-                .filter_map(|name| model.field(name));
-            fields
-                .map(|field| field.document_key.clone())
-                .collect::<Vec<_>>()
+            let fields = model.key_fields().into_iter().filter_map(|name| model.field(name));
+            fields.map(|field| field.document_key.clone()).collect::<Vec<_>>()
         };
-        let same_sort = matches!(
-            (&old.key, &new.key),
-            (Key::Id, Key::Id) | (Key::Custom(_), Key::Custom(_))
-        );
+        let same_sort = matches!((&old.key, &new.key), (Key::Id, Key::Id) | (Key::Custom(_), Key::Custom(_)));
         if !same_sort || documents(old) != documents(new) {
             let sentence = format!(
                 "the key was {} and is now {}; records are named by their key, which cannot change",
@@ -227,9 +187,7 @@ impl Compare<'_> {
     fn fields(&mut self, owner: &str, old: &[Field], new: &[Field]) {
         for (at, field) in new.iter().enumerate() {
             let place = format!("{owner}.{}", field.name);
-            let twin = new[..at]
-                .iter()
-                .find(|other| other.document_key == field.document_key);
+            let twin = new[..at].iter().find(|other| other.document_key == field.document_key);
             if let Some(twin) = twin {
                 let sentence = format!(
                     "the field would share the values of {}, which had this name before; give the new field a fresh name",
@@ -238,25 +196,15 @@ impl Compare<'_> {
                 self.note(ChangeKind::Incompatible, place, sentence);
                 continue;
             }
-            match old
-                .iter()
-                .find(|before| before.document_key == field.document_key)
-            {
+            match old.iter().find(|before| before.document_key == field.document_key) {
                 Some(before) => self.field(&place, before, field),
                 None => self.note(ChangeKind::Additive, place, "the field is new"),
             }
         }
         for gone in old {
-            if !new
-                .iter()
-                .any(|field| field.document_key == gone.document_key)
-            {
+            if !new.iter().any(|field| field.document_key == gone.document_key) {
                 let sentence = "the field is gone; its values are kept and come back with it";
-                self.note(
-                    ChangeKind::Removed,
-                    format!("{owner}.{}", gone.name),
-                    sentence,
-                );
+                self.note(ChangeKind::Removed, format!("{owner}.{}", gone.name), sentence);
             }
         }
     }
@@ -288,11 +236,7 @@ impl Compare<'_> {
             self.note(ChangeKind::Adjusted, place, sentence);
         }
         if old.required && !new.required {
-            self.note(
-                ChangeKind::Adjusted,
-                place,
-                "the field is no longer required",
-            );
+            self.note(ChangeKind::Adjusted, place, "the field is no longer required");
         }
         for (differs, what) in [
             (old.kind != new.kind, "what its values may be"),
@@ -315,8 +259,9 @@ impl Compare<'_> {
             (FieldKind::Enum(old), FieldKind::Enum(new)) => self.same_enum(old, new),
             (FieldKind::Counter, FieldKind::Counter) => true,
             (FieldKind::Text { .. }, FieldKind::Text { .. }) => true,
-            (FieldKind::List(old), FieldKind::List(new))
-            | (FieldKind::Set(old), FieldKind::Set(new)) => self.same_element(&old.kind, &new.kind),
+            (FieldKind::List(old), FieldKind::List(new)) | (FieldKind::Set(old), FieldKind::Set(new)) => {
+                self.same_element(&old.kind, &new.kind)
+            }
             (FieldKind::Embedded(old), FieldKind::Embedded(new)) => self.same_embedded(old, new),
             (
                 FieldKind::Scalar(_)
@@ -346,11 +291,7 @@ impl Compare<'_> {
         let (Some(before), Some(after)) = (self.old.enum_type(old), self.new.enum_type(new)) else {
             return old == new;
         };
-        old == new
-            || before
-                .values
-                .iter()
-                .all(|value| after.values.contains(value))
+        old == new || before.values.iter().all(|value| after.values.contains(value))
     }
 
     /// The same type, or one of another name that holds the old one's values as it did.
@@ -358,16 +299,12 @@ impl Compare<'_> {
         if old == new {
             return true;
         }
-        let (Some(before), Some(after)) =
-            (self.old.embedded_type(old), self.new.embedded_type(new))
-        else {
+        let (Some(before), Some(after)) = (self.old.embedded_type(old), self.new.embedded_type(new)) else {
             return false;
         };
         before.fields.iter().all(|field| {
             let mut others = after.fields.iter();
-            others.any(|other| {
-                other.document_key == field.document_key && self.same_kind(&field.kind, &other.kind)
-            })
+            others.any(|other| other.document_key == field.document_key && self.same_kind(&field.kind, &other.kind))
         })
     }
 
@@ -380,22 +317,10 @@ impl Compare<'_> {
     }
 
     fn enum_values(&mut self, old: &EnumType, new: &EnumType) {
-        for value in new
-            .values
-            .iter()
-            .filter(|value| !old.values.contains(value))
-        {
-            self.note(
-                ChangeKind::Additive,
-                &new.name,
-                format!("the value {value} is new"),
-            );
+        for value in new.values.iter().filter(|value| !old.values.contains(value)) {
+            self.note(ChangeKind::Additive, &new.name, format!("the value {value} is new"));
         }
-        for value in old
-            .values
-            .iter()
-            .filter(|value| !new.values.contains(value))
-        {
+        for value in old.values.iter().filter(|value| !new.values.contains(value)) {
             let sentence = format!("the value {value} is gone; records that have it keep it");
             self.note(ChangeKind::Removed, &new.name, sentence);
         }

@@ -370,9 +370,7 @@ impl Scalar {
 
     /// The scalar of that name, with or without `AWS`.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|scalar| scalar.name() == name || scalar.name().strip_prefix("AWS") == Some(name))
+        Self::ALL.into_iter().find(|scalar| scalar.name() == name || scalar.name().strip_prefix("AWS") == Some(name))
     }
 
     /// Name in the schema language, as Amplify spells it.

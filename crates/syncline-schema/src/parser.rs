@@ -53,15 +53,11 @@ pub struct Parsed {
 /// ```
 pub fn parse(file: &str, source: &str) -> Result<Parsed, Diagnostics> {
     let mut findings = Findings::default();
-    let schema = syntax::read(source)
-        .map_err(|finding| findings.push(finding))
-        .map(|document| check(&document, &mut findings));
+    let schema =
+        syntax::read(source).map_err(|finding| findings.push(finding)).map(|document| check(&document, &mut findings));
     let diagnostics = findings.into_diagnostics(file, source);
     match schema {
-        Ok(schema) if diagnostics.errors().next().is_none() => Ok(Parsed {
-            schema,
-            warnings: diagnostics,
-        }),
+        Ok(schema) if diagnostics.errors().next().is_none() => Ok(Parsed { schema, warnings: diagnostics }),
         Ok(_) | Err(()) => Err(diagnostics),
     }
 }
@@ -75,11 +71,7 @@ fn check(document: &apollo_compiler::ast::Document, findings: &mut Findings) -> 
     let joins = relations::resolve(&definitions, &mut drafts, findings);
     let mut models = drafts::finish(drafts, findings);
     models.extend(joins);
-    let schema = Schema {
-        models,
-        enums,
-        embedded,
-    };
+    let schema = Schema { models, enums, embedded };
     limits::check(&definitions, &schema, findings);
     schema
 }

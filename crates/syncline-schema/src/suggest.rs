@@ -2,10 +2,7 @@
 
 /// `` did you mean `priority`? `` for the candidate nearest to `name`, if one is near enough to be
 /// a slip of the finger: equal but for case, or a third of its letters away at most.
-pub fn did_you_mean<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = name.to_lowercase();
     let reach = (name.chars().count() / 3).max(1);
     candidates
@@ -50,14 +47,8 @@ mod tests {
     #[test]
     fn the_nearest_name_is_suggested_and_a_far_one_is_not() {
         let names = ["title", "titles", "priority"];
-        assert_eq!(
-            did_you_mean("Title", names).as_deref(),
-            Some("did you mean `title`?")
-        );
-        assert_eq!(
-            did_you_mean("prioritty", names).as_deref(),
-            Some("did you mean `priority`?")
-        );
+        assert_eq!(did_you_mean("Title", names).as_deref(), Some("did you mean `title`?"));
+        assert_eq!(did_you_mean("prioritty", names).as_deref(), Some("did you mean `priority`?"));
         assert_eq!(did_you_mean("owner", names), None);
     }
 }

@@ -17,12 +17,7 @@ const TIMESTAMP_MAX: u64 = 1 << 48;
 /// `null` is no good value of any scalar but `AWSJSON`: whether a field may be empty is for the caller.
 pub fn check_scalar(scalar: Scalar, value: &Value) -> Result<(), String> {
     fault(scalar, value).map_or(Ok(()), |fault| {
-        Err(format!(
-            "{} is not {}: {fault}; a good value is {}",
-            shown(value),
-            noun(scalar),
-            example(scalar)
-        ))
+        Err(format!("{} is not {}: {fault}; a good value is {}", shown(value), noun(scalar), example(scalar)))
     })
 }
 
@@ -40,13 +35,8 @@ pub fn check_enum(enum_type: &EnumType, value: &Value) -> Result<(), String> {
     if names().any(|name| name == text) {
         return Ok(());
     }
-    let cure = did_you_mean(text, names())
-        .unwrap_or_else(|| format!("it has {}", enum_type.values.join(", ")));
-    Err(format!(
-        "{} is not a value of {}; {cure}",
-        shown(value),
-        enum_type.name
-    ))
+    let cure = did_you_mean(text, names()).unwrap_or_else(|| format!("it has {}", enum_type.values.join(", ")));
+    Err(format!("{} is not a value of {}; {cure}", shown(value), enum_type.name))
 }
 
 /// What is wrong with `value`, if anything is.
@@ -78,10 +68,7 @@ fn integer(value: &Value) -> Result<i64, String> {
     };
     number.as_i64().ok_or_else(|| {
         if number.is_u64() {
-            format!(
-                "it does not fit into 64 bits, whose greatest is {}",
-                i64::MAX
-            )
+            format!("it does not fit into 64 bits, whose greatest is {}", i64::MAX)
         } else {
             "it is written as a fraction".to_owned()
         }
@@ -188,16 +175,7 @@ mod tests {
     #[test]
     fn numbers_keep_their_kind() {
         good(Scalar::Int, &[json!(0), json!(i64::MIN), json!(i64::MAX)]);
-        bad(
-            Scalar::Int,
-            &[
-                json!(1.0),
-                json!(u64::MAX),
-                json!("1"),
-                json!(null),
-                json!(true),
-            ],
-        );
+        bad(Scalar::Int, &[json!(1.0), json!(u64::MAX), json!("1"), json!(null), json!(true)]);
         good(Scalar::Float, &[json!(1), json!(-0.5), json!(1e300)]);
         bad(Scalar::Float, &[json!("1.5"), json!(null)]);
         good(Scalar::Boolean, &[json!(true)]);
@@ -210,12 +188,7 @@ mod tests {
     fn dates_are_real_days() {
         good(
             Scalar::Date,
-            &[
-                json!("2024-02-29"),
-                json!("1970-01-01Z"),
-                json!("2024-05-31-07:00"),
-                json!("2024-05-31+05:30:10"),
-            ],
+            &[json!("2024-02-29"), json!("1970-01-01Z"), json!("2024-05-31-07:00"), json!("2024-05-31+05:30:10")],
         );
         bad(
             Scalar::Date,
@@ -237,33 +210,12 @@ mod tests {
 
     #[test]
     fn a_moment_needs_an_offset_and_a_time_does_not() {
-        good(
-            Scalar::Time,
-            &[
-                json!("17:30"),
-                json!("17:30:59.123"),
-                json!("00:00Z"),
-                json!("23:59:59+01:00"),
-            ],
-        );
+        good(Scalar::Time, &[json!("17:30"), json!("17:30:59.123"), json!("00:00Z"), json!("23:59:59+01:00")]);
         bad(
             Scalar::Time,
-            &[
-                json!("24:00"),
-                json!("17:60"),
-                json!("17:30:61"),
-                json!("17:30:00."),
-                json!("5:30pm"),
-                json!("17"),
-            ],
+            &[json!("24:00"), json!("17:60"), json!("17:30:61"), json!("17:30:00."), json!("5:30pm"), json!("17")],
         );
-        good(
-            Scalar::DateTime,
-            &[
-                json!("2024-05-31T17:30Z"),
-                json!("2024-05-31T17:30:00.000-07:00"),
-            ],
-        );
+        good(Scalar::DateTime, &[json!("2024-05-31T17:30Z"), json!("2024-05-31T17:30:00.000-07:00")]);
         bad(
             Scalar::DateTime,
             &[
@@ -274,27 +226,13 @@ mod tests {
                 json!("2024-05-31T17:30:00.0000000000Z"),
             ],
         );
-        good(
-            Scalar::Timestamp,
-            &[json!(0), json!(-(1i64 << 48)), json!(1i64 << 48)],
-        );
-        bad(
-            Scalar::Timestamp,
-            &[
-                json!((1i64 << 48) + 1),
-                json!(i64::MIN),
-                json!(1.5),
-                json!("0"),
-            ],
-        );
+        good(Scalar::Timestamp, &[json!(0), json!(-(1i64 << 48)), json!(1i64 << 48)]);
+        bad(Scalar::Timestamp, &[json!((1i64 << 48) + 1), json!(i64::MIN), json!(1.5), json!("0")]);
     }
 
     #[test]
     fn addresses_of_every_sort_are_checked() {
-        good(
-            Scalar::Email,
-            &[json!("a@b"), json!("ada.l+x@mail.example.org")],
-        );
+        good(Scalar::Email, &[json!("a@b"), json!("ada.l+x@mail.example.org")]);
         bad(
             Scalar::Email,
             &[
@@ -336,23 +274,9 @@ mod tests {
         good(Scalar::Phone, &[json!("+1-555 0100"), json!("030 901820")]);
         bad(
             Scalar::Phone,
-            &[
-                json!("+"),
-                json!("(030) 1"),
-                json!("call me"),
-                json!(""),
-                json!("1234567890123456"),
-                json!("+ 49 30"),
-            ],
+            &[json!("+"), json!("(030) 1"), json!("call me"), json!(""), json!("1234567890123456"), json!("+ 49 30")],
         );
-        good(
-            Scalar::IpAddress,
-            &[
-                json!("192.0.2.1"),
-                json!("10.0.0.0/8"),
-                json!("2001:db8::1/64"),
-            ],
-        );
+        good(Scalar::IpAddress, &[json!("192.0.2.1"), json!("10.0.0.0/8"), json!("2001:db8::1/64")]);
         bad(
             Scalar::IpAddress,
             &[
@@ -368,15 +292,7 @@ mod tests {
 
     #[test]
     fn json_is_any_value_or_a_string_that_parses() {
-        good(
-            Scalar::Json,
-            &[
-                json!({"a": [1]}),
-                json!(null),
-                json!("{\"a\":1}"),
-                json!("3"),
-            ],
-        );
+        good(Scalar::Json, &[json!({"a": [1]}), json!(null), json!("{\"a\":1}"), json!("3")]);
         bad(Scalar::Json, &[json!("{a:1}"), json!("")]);
     }
 
@@ -384,12 +300,10 @@ mod tests {
     fn a_refusal_names_the_value_the_fault_and_a_good_value() {
         assert_eq!(
             check_scalar(Scalar::Date, &json!("2023-02-29")),
-            Err("\"2023-02-29\" is not an AWSDate: month 2 of 2023 has 28 days; a good value is \"2024-05-31\"".to_owned())
+            Err("\"2023-02-29\" is not an AWSDate: month 2 of 2023 has 28 days; a good value is \"2024-05-31\""
+                .to_owned())
         );
-        let status = EnumType {
-            name: "Status".to_owned(),
-            values: vec!["DRAFT".to_owned(), "PUBLISHED".to_owned()],
-        };
+        let status = EnumType { name: "Status".to_owned(), values: vec!["DRAFT".to_owned(), "PUBLISHED".to_owned()] };
         assert_eq!(check_enum(&status, &json!("DRAFT")), Ok(()));
         assert_eq!(
             check_enum(&status, &json!("draft")),

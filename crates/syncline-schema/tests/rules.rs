@@ -1,29 +1,22 @@
 //! What the parser makes of each part of the schema language, and what `changes` makes of two schemas.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its schemas should fail"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its schemas should fail")]
 
 use std::path::Path;
 
 use syncline_schema::{
-    Allow, ChangeKind, Deletes, ElementKind, Field, FieldKind, Key, Managed, Merge, Model,
-    RelationKind, Scalar, Schema, changes, continue_names, parse,
+    Allow, ChangeKind, Deletes, ElementKind, Field, FieldKind, Key, Managed, Merge, Model, RelationKind, Scalar,
+    Schema, changes, continue_names, parse,
 };
 
 /// A schema of `tests/schemas`.
 fn good(name: &str) -> Schema {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/schemas")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/schemas").join(name);
     accepted(&std::fs::read_to_string(path).unwrap())
 }
 
 #[track_caller]
 fn accepted(source: &str) -> Schema {
-    parse("test.graphql", source)
-        .unwrap_or_else(|refused| panic!("{refused}"))
-        .schema
+    parse("test.graphql", source).unwrap_or_else(|refused| panic!("{refused}")).schema
 }
 
 /// The one error's message.
@@ -40,9 +33,7 @@ fn names(fields: &[Field]) -> Vec<&str> {
 }
 
 fn field<'a>(model: &'a Model, name: &str) -> &'a Field {
-    model
-        .field(name)
-        .unwrap_or_else(|| panic!("no field {name}"))
+    model.field(name).unwrap_or_else(|| panic!("no field {name}"))
 }
 
 #[test]
@@ -57,21 +48,9 @@ fn color_is_only_used_when_asked_for() {
 fn managed_fields_exist_unwritten_with_id_first_and_times_last() {
     let schema = accepted("type Todo @model @auth(rules: [{allow: owner}]) { title: String! }");
     let todo = &schema.models[0];
-    assert_eq!(
-        names(&todo.fields),
-        ["id", "title", "owner", "createdAt", "updatedAt"]
-    );
+    assert_eq!(names(&todo.fields), ["id", "title", "owner", "createdAt", "updatedAt"]);
     let managed: Vec<_> = todo.fields.iter().map(|field| field.managed).collect();
-    assert_eq!(
-        managed,
-        [
-            Managed::Id,
-            Managed::No,
-            Managed::Owner,
-            Managed::CreatedAt,
-            Managed::UpdatedAt
-        ]
-    );
+    assert_eq!(managed, [Managed::Id, Managed::No, Managed::Owner, Managed::CreatedAt, Managed::UpdatedAt]);
     assert_eq!(todo.key, Key::Id);
 }
 
@@ -82,10 +61,7 @@ fn written_managed_fields_keep_their_type_and_renamed_times_their_name() {
     );
     let model = &schema.models[0];
     assert_eq!(names(&model.fields), ["id", "made", "a", "updatedAt"]);
-    assert_eq!(
-        field(model, "made").kind,
-        FieldKind::Scalar(Scalar::Timestamp)
-    );
+    assert_eq!(field(model, "made").kind, FieldKind::Scalar(Scalar::Timestamp));
     assert_eq!(field(model, "made").managed, Managed::CreatedAt);
     assert_eq!(field(model, "updatedAt").managed, Managed::No);
     assert_eq!(model.timestamps.updated_at, None);
@@ -95,10 +71,7 @@ fn written_managed_fields_keep_their_type_and_renamed_times_their_name() {
 fn a_custom_key_stands_first_and_replaces_the_id() {
     let shop = good("shop.graphql");
     let product = shop.model("Product").unwrap();
-    assert_eq!(
-        product.key,
-        Key::Custom(vec!["warehouse".into(), "sku".into()])
-    );
+    assert_eq!(product.key, Key::Custom(vec!["warehouse".into(), "sku".into()]));
     assert_eq!(&names(&product.fields)[..3], ["warehouse", "sku", "name"]);
     assert!(product.field("id").is_none());
     // Amplify's optionally managed id stays a generated one.
@@ -112,33 +85,19 @@ fn implied_foreign_keys_have_amplifys_names() {
     let shop = good("shop.graphql");
     let relation = |model: &str, name: &str| {
         let relations = &shop.model(model).unwrap().relations;
-        relations
-            .iter()
-            .find(|relation| relation.name == name)
-            .unwrap()
-            .clone()
+        relations.iter().find(|relation| relation.name == name).unwrap().clone()
     };
     // hasOne: the other record's key stands here.
     assert_eq!(relation("Order", "payment").fields, ["orderPaymentId"]);
     let order = shop.model("Order").unwrap();
-    assert_eq!(
-        field(order, "orderPaymentId").kind,
-        FieldKind::Scalar(Scalar::Id)
-    );
+    assert_eq!(field(order, "orderPaymentId").kind, FieldKind::Scalar(Scalar::Id));
     // hasMany without fields, and the belongsTo that answers it: one field per part of the key.
     let to_product = relation("OrderLine", "product");
     assert_eq!(to_product.kind, RelationKind::BelongsTo);
-    assert_eq!(
-        to_product.fields,
-        ["productLinesWarehouse", "productLinesSku"]
-    );
+    assert_eq!(to_product.fields, ["productLinesWarehouse", "productLinesSku"]);
     assert_eq!(to_product.references, ["warehouse", "sku"]);
     let line = shop.model("OrderLine").unwrap();
-    assert!(
-        line.indexes
-            .iter()
-            .any(|index| index.fields == to_product.fields)
-    );
+    assert!(line.indexes.iter().any(|index| index.fields == to_product.fields));
     // belongsTo that answers a hasOne has a key of its own.
     assert_eq!(relation("Payment", "order").fields, ["paymentOrderId"]);
     // hasMany through an index uses its first columns.
@@ -152,10 +111,7 @@ fn an_implied_foreign_key_keeps_the_first_names_of_model_and_field() {
         "type Article @model @renamed(from: \"Post\") { remarks: [Comment] @hasMany @renamed(from: \"comments\") } type Comment @model { a: Int }",
     );
     let comment = schema.model("Comment").unwrap();
-    assert_eq!(
-        field(comment, "articleRemarksId").document_key,
-        "postCommentsId"
-    );
+    assert_eq!(field(comment, "articleRemarksId").document_key, "postCommentsId");
 }
 
 #[test]
@@ -163,15 +119,8 @@ fn many_to_many_makes_a_join_model_whose_key_is_the_pair() {
     let blog = good("blog.graphql");
     let join = blog.model("PostTags").unwrap();
     assert_eq!(join.key, Key::Custom(vec!["postId".into(), "tagId".into()]));
-    assert_eq!(
-        names(&join.fields),
-        ["postId", "tagId", "owner", "createdAt", "updatedAt"]
-    );
-    let indexes: Vec<_> = join
-        .indexes
-        .iter()
-        .map(|index| index.name.as_str())
-        .collect();
+    assert_eq!(names(&join.fields), ["postId", "tagId", "owner", "createdAt", "updatedAt"]);
+    let indexes: Vec<_> = join.indexes.iter().map(|index| index.name.as_str()).collect();
     assert_eq!(indexes, ["byPost", "byTag"]);
     let tags = &blog.model("Post").unwrap().relations[2];
     assert_eq!(tags.kind, RelationKind::ManyToMany);
@@ -207,41 +156,21 @@ fn synclines_own_directives_reach_the_representation() {
     assert_eq!(field(task, "mood").merge, Merge::Latest);
     assert_eq!(field(task, "done").default, Some(false.into()));
     assert!(schema.model("Draft").unwrap().local);
-    assert_eq!(
-        schema.embedded_type("Place").unwrap().fields[0].document_key,
-        "label"
-    );
+    assert_eq!(schema.embedded_type("Place").unwrap().fields[0].document_key, "label");
 }
 
 #[test]
 fn auth_rules_are_kept_with_their_defaults() {
     let schema = good("chat.graphql");
     let room = schema.model("Room").unwrap();
-    assert_eq!(
-        room.auth[0].allow,
-        Allow::GroupsField {
-            field: "members".into(),
-            claim: "cognito:groups".into()
-        }
-    );
-    assert_eq!(
-        room.auth[1].allow,
-        Allow::Groups {
-            groups: vec!["Moderators".into()],
-            claim: "roles".into()
-        }
-    );
+    assert_eq!(room.auth[0].allow, Allow::GroupsField { field: "members".into(), claim: "cognito:groups".into() });
+    assert_eq!(room.auth[1].allow, Allow::Groups { groups: vec!["Moderators".into()], claim: "roles".into() });
     let message = schema.model("Message").unwrap();
     assert_eq!(message.auth[1].operations.len(), 1);
     assert_eq!(message.auth[2].operations.len(), 4);
     assert_eq!(field(message, "owner").managed, Managed::Owner);
     let social = good("social.graphql");
-    assert_eq!(
-        field(social.model("Profile").unwrap(), "birthday")
-            .auth
-            .len(),
-        1
-    );
+    assert_eq!(field(social.model("Profile").unwrap(), "birthday").auth.len(), 1);
 }
 
 #[test]
@@ -251,24 +180,18 @@ fn scalars_are_accepted_with_and_without_aws() {
             let schema = accepted(&format!("type T @model {{ x: {name} y: [{name}!]! }}"));
             let model = &schema.models[0];
             assert_eq!(field(model, "x").kind, FieldKind::Scalar(scalar));
-            assert!(
-                matches!(&field(model, "y").kind, FieldKind::List(element) if element.required)
-            );
+            assert!(matches!(&field(model, "y").kind, FieldKind::List(element) if element.required));
         }
     }
     // A type of the file goes before a scalar without AWS.
     let schema = accepted("type T @model { x: Date } enum Date { TODAY }");
-    assert_eq!(
-        field(&schema.models[0], "x").kind,
-        FieldKind::Enum("Date".into())
-    );
+    assert_eq!(field(&schema.models[0], "x").kind, FieldKind::Enum("Date".into()));
 }
 
 #[test]
 fn defaults_are_converted_to_the_fields_type_and_checked() {
-    let source = |ty: &str, default: &str| {
-        format!("type T @model {{ x: {ty} @default(value: {default}) }} enum E {{ A }}")
-    };
+    let source =
+        |ty: &str, default: &str| format!("type T @model {{ x: {ty} @default(value: {default}) }} enum E {{ A }}");
     for (ty, default, value) in [
         ("Int", "\"5\"", serde_json::json!(5)),
         ("Int", "5", serde_json::json!(5)),
@@ -301,10 +224,7 @@ fn defaults_are_converted_to_the_fields_type_and_checked() {
 fn each_definition_tells_its_first_error_and_its_neighbours_theirs() {
     let source = "type A @model { x: Sting y: Flot }\ntype B @model { a: [A] @hasMany }\ntype C @model { x: Nope }";
     let refused = parse("test.graphql", source).unwrap_err();
-    let places: Vec<_> = refused
-        .errors()
-        .map(|error| (error.line, error.column))
-        .collect();
+    let places: Vec<_> = refused.errors().map(|error| (error.line, error.column)).collect();
     assert_eq!(places, [(1, 20), (3, 20)]);
     assert_eq!(&source[refused.findings[0].span.clone()], "Sting");
 }
@@ -313,10 +233,7 @@ fn each_definition_tells_its_first_error_and_its_neighbours_theirs() {
 fn columns_count_characters_and_spans_bytes() {
     let source = "# ünïcödé\ntype T @model { \"äöü\" a: Sting }";
     let refused = parse("test.graphql", source).unwrap_err();
-    assert_eq!(
-        (refused.findings[0].line, refused.findings[0].column),
-        (2, 26)
-    );
+    assert_eq!((refused.findings[0].line, refused.findings[0].column), (2, 26));
     assert_eq!(&source[refused.findings[0].span.clone()], "Sting");
 }
 
@@ -325,50 +242,33 @@ fn tables_have_no_more_columns_than_sqlite_can_hold() {
     let fields: String = (0..1999).map(|n| format!("f{n}: Int ")).collect();
     accepted(&format!("type T @model(timestamps: null) {{ {fields} }}"));
     let message = refused(&format!("type T @model {{ {fields} }}"));
-    assert_eq!(
-        message,
-        "`T` needs 2002 columns, and SQLite's tables have 2000 at most"
-    );
+    assert_eq!(message, "`T` needs 2002 columns, and SQLite's tables have 2000 at most");
     // Fields of embedded types are columns; types that hold types twice grow without measure.
-    let nested: String = (0..100)
-        .map(|n| format!("type E{n} {{ a: E{next} b: E{next} }} ", next = n + 1))
-        .collect();
-    let message = refused(&format!(
-        "type T @model {{ e: E0 }} {nested} type E100 {{ x: Int }}"
-    ));
+    let nested: String = (0..100).map(|n| format!("type E{n} {{ a: E{next} b: E{next} }} ", next = n + 1)).collect();
+    let message = refused(&format!("type T @model {{ e: E0 }} {nested} type E100 {{ x: Int }}"));
     assert!(message.contains("columns"), "{message}");
 }
 
 #[test]
 fn deep_nesting_is_refused_and_brackets_in_texts_do_not_count() {
     for bracket in ["[", "{", "("] {
-        let message = refused(&format!(
-            "type T @model {{ a: {} }}",
-            bracket.repeat(100_000)
-        ));
+        let message = refused(&format!("type T @model {{ a: {} }}", bracket.repeat(100_000)));
         assert_eq!(message, "brackets are nested more than 64 deep");
     }
     let many = "[".repeat(100);
-    accepted(&format!(
-        "# {many}\n\"{many}\" type T @model {{ \"\"\"{many} \\\"\"\" {many}\"\"\" a: Int }}"
-    ));
+    accepted(&format!("# {many}\n\"{many}\" type T @model {{ \"\"\"{many} \\\"\"\" {many}\"\"\" a: Int }}"));
     refused("");
     refused("query { a }");
 }
 
 #[test]
 fn a_new_schema_is_accepted_unless_values_or_keys_change_their_nature() {
-    let old = accepted(
-        "type T @model { a: Int b: String c: E } enum E { X Y } type Gone @model { a: Int }",
-    );
+    let old = accepted("type T @model { a: Int b: String c: E } enum E { X Y } type Gone @model { a: Int }");
     let new = accepted(
         "type U @model @renamed(from: \"T\") { a: Int! z: String @renamed(from: \"b\") c: E n: [Int] } enum E { X Z }",
     );
     let found = changes(&old, &new);
-    let kinds: Vec<_> = found
-        .iter()
-        .map(|change| (change.kind, change.place.as_str()))
-        .collect();
+    let kinds: Vec<_> = found.iter().map(|change| (change.kind, change.place.as_str())).collect();
     assert_eq!(
         kinds,
         [
@@ -389,12 +289,7 @@ fn a_new_schema_is_accepted_unless_values_or_keys_change_their_nature() {
         "type T @model @local { a: Int b: String c: E } enum E { X Y }",
     ] {
         let found = changes(&old, &accepted(incompatible));
-        assert!(
-            found
-                .iter()
-                .any(|change| change.kind == ChangeKind::Incompatible),
-            "{incompatible}"
-        );
+        assert!(found.iter().any(|change| change.kind == ChangeKind::Incompatible), "{incompatible}");
     }
 }
 
@@ -412,12 +307,7 @@ fn a_chain_of_renames_leads_to_the_first_name_even_if_each_file_tells_one_step()
     // The first name is taken for good.
     let reused = accepted("type T @model { c: Int a: Int }");
     let found = changes(&third, &reused);
-    assert!(
-        found
-            .iter()
-            .any(|change| change.kind == ChangeKind::Incompatible),
-        "{found:?}"
-    );
+    assert!(found.iter().any(|change| change.kind == ChangeKind::Incompatible), "{found:?}");
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! The schemas in `tests/schemas`: good ones are accepted with exactly the expected warnings, bad
 //! ones refused with exactly the expected message. Expectations stand beside the schemas;
 //! `UPDATE_EXPECTED=1` writes them anew, for reading in the diff.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its schemas should fail"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its schemas should fail")]
 
 use std::{
     fs,
@@ -22,10 +19,7 @@ fn schemas_in(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "graphql")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "graphql"))
         .collect();
     paths.sort();
     paths
@@ -41,8 +35,7 @@ fn compare(path: &Path, rendered: &str) {
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         fs::write(&expected, rendered).unwrap();
     }
-    let wanted = fs::read_to_string(&expected)
-        .unwrap_or_else(|error| panic!("{}: {error}", expected.display()));
+    let wanted = fs::read_to_string(&expected).unwrap_or_else(|error| panic!("{}: {error}", expected.display()));
     assert_eq!(rendered, wanted, "{}", file_name(path));
 }
 
@@ -52,8 +45,7 @@ fn every_good_schema_is_accepted_with_the_expected_warnings() {
     assert!(paths.len() >= 12);
     for path in paths {
         let source = fs::read_to_string(&path).unwrap();
-        let parsed =
-            parse(&file_name(&path), &source).unwrap_or_else(|refused| panic!("{refused}"));
+        let parsed = parse(&file_name(&path), &source).unwrap_or_else(|refused| panic!("{refused}"));
         compare(&path, &parsed.warnings.render(false));
     }
 }
@@ -74,10 +66,7 @@ fn every_bad_schema_is_refused_with_the_expected_message() {
 fn sources() -> Vec<String> {
     let mut paths = schemas_in(&folder());
     paths.extend(schemas_in(&folder().join("bad")));
-    paths
-        .iter()
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect()
+    paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
 /// Roughly the tokens of SDL: words, and single other characters.
@@ -85,9 +74,7 @@ fn tokens(source: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
-        let word = rest
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
+        let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         let (token, behind) = rest.split_at(word.max(first.len_utf8()));
         tokens.push(token);
         rest = behind;
@@ -99,20 +86,13 @@ fn parse_and_render(source: &str) {
     let diagnostics = match parse("mutated.graphql", source) {
         Ok(parsed) => parsed.warnings,
         Err(refused) => {
-            assert!(
-                refused.errors().next().is_some(),
-                "refused without an error"
-            );
+            assert!(refused.errors().next().is_some(), "refused without an error");
             refused
         }
     };
     diagnostics.render(false);
     for finding in &diagnostics.findings {
-        assert!(
-            source.get(finding.span.clone()).is_some(),
-            "span {:?}",
-            finding.span
-        );
+        assert!(source.get(finding.span.clone()).is_some(), "span {:?}", finding.span);
     }
 }
 

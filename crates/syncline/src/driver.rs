@@ -132,8 +132,7 @@ impl Driver {
         let (messages, inbox) = channel();
         let (events, _) = broadcast::channel(FOLLOWERS_LAG_MAX);
         let (synced, _) = watch::channel(false);
-        let shared =
-            Arc::new(Shared { events, synced, links: Mutex::default(), threads: Mutex::default() });
+        let shared = Arc::new(Shared { events, synced, links: Mutex::default(), threads: Mutex::default() });
         let syncer = Syncer::start(store.syncer(), messages.clone());
         let thread = EngineThread {
             engine: Engine::new(store, syncline_core::wire::Role::Peer),
@@ -208,8 +207,7 @@ impl Driver {
         let (answer, outcome) = oneshot::channel();
         self.send(Message::Close(answer));
         let outcome = outcome.await;
-        let threads: Vec<_> =
-            self.shared.threads.lock().expect("nobody panics while holding it").drain(..).collect();
+        let threads: Vec<_> = self.shared.threads.lock().expect("nobody panics while holding it").drain(..).collect();
         for thread in threads {
             let _ = thread.join();
         }

@@ -211,7 +211,8 @@ impl Store {
         let mut beside = self.inner.path.clone().into_os_string();
         beside.push("-identity.pem");
         let identity = Identity::load_or_create(PathBuf::from(beside)).map_err(|e| Error::Listen(e.to_string()))?;
-        let config = ServerConfig { listen, identity: identity.clone(), limits: Limits::default(), seed: random_number() };
+        let config =
+            ServerConfig { listen, identity: identity.clone(), limits: Limits::default(), seed: random_number() };
         let endpoint = Endpoint::server(config).map_err(|error| Error::Listen(error.to_string()))?;
         let bound = endpoint.local_addr().map_err(|error| Error::Listen(error.to_string()))?;
         let url = Address::at(reachable(bound), Some(identity.pin())).to_string();
@@ -261,8 +262,7 @@ impl Store {
         let mut ending = String::new();
         for _ in 0..ATTEMPTS_MAX {
             let trust = address.trust(options.ca_file.clone());
-            let connection =
-                endpoint.dial(&address, trust).await.map_err(|error| Error::Connect(error.to_string()))?;
+            let connection = endpoint.dial(&address, trust).await.map_err(|error| Error::Connect(error.to_string()))?;
             let config = config(&options, true);
             let run = Running::start(&self.inner.driver, connection, true, config).await?;
             let outcome = run.until_over(&mut progress).await;

@@ -134,7 +134,8 @@ impl Observer {
             }
             match self.events.recv().await {
                 Ok(Event::Commit(commit)) => {
-                    let wanted = |change: &&RecordChange| self.model.as_ref().is_none_or(|model| *model == change.model);
+                    let wanted =
+                        |change: &&RecordChange| self.model.as_ref().is_none_or(|model| *model == change.model);
                     self.waiting.extend(commit.changes.iter().filter(wanted).cloned());
                 }
                 Ok(_) => {}
@@ -279,4 +280,3 @@ fn hyphenated(hex: &str) -> String {
         _ => hex.to_owned(),
     }
 }
-

@@ -75,10 +75,7 @@ impl LinkState {
             session::Event::PeerKnown { store, role, .. } => {
                 let relay = *role == Role::Relay;
                 self.peer = Some((store.to_string(), relay));
-                vec![
-                    Event::SubscriptionsEstablished { peer: store.to_string(), relay },
-                    Event::SyncQueriesStarted,
-                ]
+                vec![Event::SubscriptionsEstablished { peer: store.to_string(), relay }, Event::SyncQueriesStarted]
             }
             session::Event::Progress(progress) => {
                 self.progress = Progress {
@@ -106,7 +103,9 @@ impl LinkState {
             session::Event::Refused { detail, .. } => vec![Event::Trouble { what: detail.clone() }],
             session::Event::StoreFailed(what) => vec![Event::Trouble { what: what.clone() }],
             session::Event::Misbehaved(what) => vec![Event::Trouble { what: format!("the peer {what}") }],
-            session::Event::Asked { .. } | session::Event::CursorRefused { .. } | session::Event::Finished => Vec::new(),
+            session::Event::Asked { .. } | session::Event::CursorRefused { .. } | session::Event::Finished => {
+                Vec::new()
+            }
         }
     }
 }

@@ -70,9 +70,8 @@ impl Store {
     pub async fn open(path: impl AsRef<Path>, options: impl Into<Options>) -> Result<Self> {
         let (path, options) = (path.as_ref().to_owned(), options.into());
         let opened = path.clone();
-        let (store, warnings) = tokio::task::spawn_blocking(move || options.open(&opened))
-            .await
-            .map_err(|_| Error::Closed)??;
+        let (store, warnings) =
+            tokio::task::spawn_blocking(move || options.open(&opened)).await.map_err(|_| Error::Closed)??;
         let inner = Inner {
             schema: store.schema().cloned(),
             namespace: store.namespace().to_owned(),
@@ -344,9 +343,8 @@ impl Store {
             Some(reader) => reader,
             None => self.inner.driver.exclusive(|engine, _| Ok(engine.store().reader()?)).await?,
         };
-        let (value, reader) = tokio::task::spawn_blocking(move || (act(&reader), reader))
-            .await
-            .map_err(|_| Error::Closed)?;
+        let (value, reader) =
+            tokio::task::spawn_blocking(move || (act(&reader), reader)).await.map_err(|_| Error::Closed)?;
         self.inner.readers.lock().expect("nobody panics while holding it").push(reader);
         value
     }

@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::observe::{Diff, LiveQuery};
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
-use crate::typed::{Comparable, Condition, CounterField, Mismatch, Model, OrderBy, SetField, TextField, changed, from_json, to_json};
+use crate::typed::{
+    Comparable, Condition, CounterField, Mismatch, Model, OrderBy, SetField, TextField, changed, from_json, to_json,
+};
 
 impl From<Mismatch> for Error {
     fn from(mismatch: Mismatch) -> Self {

@@ -5,7 +5,8 @@
 use syncline::typed::from_json;
 use syncline::{Query, Store};
 
-syncline::models!(sdl = r#"
+syncline::models!(
+    sdl = r#"
   enum Mood { GOOD BAD }
   type Place { city: String zip: Int tags: [String] }
   type Task @model {
@@ -27,7 +28,8 @@ syncline::models!(sdl = r#"
     votes: Int @counter
     notes: String @text
   }
-"#);
+"#
+);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typed_query_reads_what_the_json_face_shows() {

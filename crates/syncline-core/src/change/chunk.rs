@@ -9,9 +9,7 @@ const CHANGE_CHUNK: u8 = 1;
 const HASH_BYTES: u64 = 32;
 
 /// Columns of a change, in their order: id << 4 | type. Bit 3 would say "deflated".
-const COLUMNS: [u64; 14] = [
-    0x01, 0x02, 0x11, 0x13, 0x15, 0x34, ACTION, 0x56, 0x57, PRED_COUNT, 0x71, 0x73, 0x94, 0xa5,
-];
+const COLUMNS: [u64; 14] = [0x01, 0x02, 0x11, 0x13, 0x15, 0x34, ACTION, 0x56, 0x57, PRED_COUNT, 0x71, 0x73, 0x94, 0xa5];
 const ACTION: u64 = 0x42;
 const PRED_COUNT: u64 = 0x70;
 
@@ -138,11 +136,7 @@ impl<'a> Reader<'a> {
             value |= i64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 let unused = 57_u32.saturating_sub(shift);
-                return Ok(if shift < 57 {
-                    value << unused >> unused
-                } else {
-                    value
-                });
+                return Ok(if shift < 57 { value << unused >> unused } else { value });
             }
         }
         Err(BadChange::Malformed("a number of more than 64 bits".into()))

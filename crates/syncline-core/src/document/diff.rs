@@ -35,17 +35,10 @@ pub(super) fn sequence<T: Ord>(old: &[T], new: &[T]) -> Vec<Hunk> {
     let mut numbers = BTreeMap::new();
     let old_numbers = number(old_mid, &mut numbers);
     let new_numbers = number(new_mid, &mut numbers);
-    let hunks = myers(&old_numbers, &new_numbers).unwrap_or_else(|| {
-        vec![Hunk {
-            old: 0..old_mid.len(),
-            new: 0..new_mid.len(),
-        }]
-    });
+    let hunks = myers(&old_numbers, &new_numbers)
+        .unwrap_or_else(|| vec![Hunk { old: 0..old_mid.len(), new: 0..new_mid.len() }]);
     let shift = |range: Range<usize>| range.start + prefix..range.end + prefix;
-    let moved = hunks.into_iter().map(|hunk| Hunk {
-        old: shift(hunk.old),
-        new: shift(hunk.new),
-    });
+    let moved = hunks.into_iter().map(|hunk| Hunk { old: shift(hunk.old), new: shift(hunk.new) });
     moved.collect()
 }
 
@@ -57,12 +50,7 @@ pub(super) fn text(old: &str, new: &str) -> Vec<TextEdit> {
     let hunks = [words as fn(&[char]) -> Vec<&[char]>, lines]
         .into_iter()
         .find_map(|tokens| token_hunks(&tokens(old_mid), &tokens(new_mid)))
-        .unwrap_or_else(|| {
-            vec![Hunk {
-                old: 0..old_mid.len(),
-                new: 0..new_mid.len(),
-            }]
-        });
+        .unwrap_or_else(|| vec![Hunk { old: 0..old_mid.len(), new: 0..new_mid.len() }]);
     let mut edits = Vec::with_capacity(hunks.len());
     let mut passed_old = 0;
     let mut at = prefix;
@@ -71,11 +59,7 @@ pub(super) fn text(old: &str, new: &str) -> Vec<TextEdit> {
         passed_old = hunk.old.end;
         let (same, gone, come) = trim(&old_mid[hunk.old], &new_mid[hunk.new.clone()]);
         if !gone.is_empty() || !come.is_empty() {
-            edits.push(TextEdit {
-                at: at + same,
-                delete: gone.len(),
-                insert: come.iter().collect(),
-            });
+            edits.push(TextEdit { at: at + same, delete: gone.len(), insert: come.iter().collect() });
         }
         at += hunk.new.len();
     }
@@ -86,23 +70,13 @@ pub(super) fn text(old: &str, new: &str) -> Vec<TextEdit> {
 fn trim<'a, T: PartialEq>(old: &'a [T], new: &'a [T]) -> (usize, &'a [T], &'a [T]) {
     let prefix = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (old, new) = (&old[prefix..], &new[prefix..]);
-    let suffix = old
-        .iter()
-        .rev()
-        .zip(new.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
-    (
-        prefix,
-        &old[..old.len() - suffix],
-        &new[..new.len() - suffix],
-    )
+    let suffix = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    (prefix, &old[..old.len() - suffix], &new[..new.len() - suffix])
 }
 
 /// Runs of letters and digits; every other character by itself.
 fn words(text: &[char]) -> Vec<&[char]> {
-    text.chunk_by(|a, b| a.is_alphanumeric() && b.is_alphanumeric())
-        .collect()
+    text.chunk_by(|a, b| a.is_alphanumeric() && b.is_alphanumeric()).collect()
 }
 
 fn lines(text: &[char]) -> Vec<&[char]> {
@@ -162,11 +136,7 @@ fn myers(old: &[u32], new: &[u32]) -> Option<Vec<Hunk>> {
                 next[at] = x;
                 continue;
             }
-            let snake = old[x..]
-                .iter()
-                .zip(&new[y..])
-                .take_while(|(a, b)| a == b)
-                .count();
+            let snake = old[x..].iter().zip(&new[y..]).take_while(|(a, b)| a == b).count();
             (x, y) = (x + snake, y + snake);
             steps += snake + 1;
             next[at] = x;
@@ -206,11 +176,7 @@ fn walk_back(trace: &[Vec<usize>], old_len: usize, new_len: usize) -> Vec<Hunk> 
         let inserts = after_insert >= after_delete;
         let start = after_insert.max(after_delete).unwrap_or(0);
         let y_start = (start as isize - (x as isize - y as isize)) as usize;
-        let (old_from, new_from) = if inserts {
-            (start, y_start - 1)
-        } else {
-            (start - 1, y_start)
-        };
+        let (old_from, new_from) = if inserts { (start, y_start - 1) } else { (start - 1, y_start) };
         push_front(&mut hunks, old_from..start, new_from..y_start);
         (x, y) = (old_from, new_from);
     }
@@ -243,16 +209,8 @@ mod tests {
 
     #[test]
     fn edits_turn_the_old_text_into_the_new_one() {
-        let texts = [
-            "",
-            "a",
-            "hello world",
-            "hello brave new world",
-            "helo wörld",
-            "x y z\nx\ny\n",
-            "ab ab ab",
-            "b a b a",
-        ];
+        let texts =
+            ["", "a", "hello world", "hello brave new world", "helo wörld", "x y z\nx\ny\n", "ab ab ab", "b a b a"];
         for old in texts {
             for new in texts {
                 assert_eq!(replay(old, &text(old, new)), new, "{old:?} to {new:?}");
@@ -263,11 +221,8 @@ mod tests {
     #[test]
     fn a_changed_word_leaves_its_neighbours_alone() {
         let edits = text("one two three four", "one 2 three for");
-        let expected = [(4, 3, "2"), (15, 1, "")].map(|(at, delete, insert)| TextEdit {
-            at,
-            delete,
-            insert: insert.to_owned(),
-        });
+        let expected =
+            [(4, 3, "2"), (15, 1, "")].map(|(at, delete, insert)| TextEdit { at, delete, insert: insert.to_owned() });
         assert_eq!(edits[0], expected[0]);
         assert_eq!(edits.len(), 2);
     }
@@ -276,9 +231,7 @@ mod tests {
     fn random_sequences_are_rebuilt_from_their_hunks() {
         let mut seed = 1_u64;
         let mut random = |below: u64| {
-            seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) % below
         };
         for _ in 0..2_000 {

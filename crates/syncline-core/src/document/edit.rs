@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
-use automerge::{
-    ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
-};
+use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
 use serde_json::Value as Json;
 
 use super::{Document, diff, json, newest_object};
@@ -55,9 +53,7 @@ impl Document {
             return Ok(some_edited(Vec::new(), changes));
         }
         let mut with_genesis = self.clone();
-        with_genesis
-            .apply_accepted(&needed)
-            .map_err(|error| EditError::Document(error.to_string()))?;
+        with_genesis.apply_accepted(&needed).map_err(|error| EditError::Document(error.to_string()))?;
         let changes = with_genesis.write(edits, writer, time)?;
         if !changes.is_empty() {
             *self = with_genesis;
@@ -66,44 +62,21 @@ impl Document {
     }
 
     /// Refuses what cannot be done before anything is; returns the genesis changes it takes.
-    fn check(
-        &self,
-        edits: &Edits,
-        genesis: &dyn Fn(&str) -> Genesis,
-    ) -> Result<Vec<Change>, EditError> {
-        state::plan(&edits.root, 1, self.doc.get_actor(), |key| {
-            standing(&self.doc, key)
-        })?;
+    fn check(&self, edits: &Edits, genesis: &dyn Fn(&str) -> Genesis) -> Result<Vec<Change>, EditError> {
+        state::plan(&edits.root, 1, self.doc.get_actor(), |key| standing(&self.doc, key))?;
         check_bytes(edits.root.iter().map(root_edit_bytes).sum())?;
-        let mut plan = ObjectPlan {
-            document: self,
-            genesis,
-            objects: Vec::new(),
-            needed: Vec::new(),
-        };
+        let mut plan = ObjectPlan { document: self, genesis, objects: Vec::new(), needed: Vec::new() };
         for edit in &edits.objects {
             plan.check(edit)?;
         }
         let touched = |key: &str| plan.objects.iter().any(|(object, _, _)| *object == key);
-        if let Some(key) = edits
-            .root
-            .iter()
-            .map(root_edit_key)
-            .find(|key| touched(key))
-        {
-            return Err(EditError::OverObject {
-                key: key.to_owned(),
-            });
+        if let Some(key) = edits.root.iter().map(root_edit_key).find(|key| touched(key)) {
+            return Err(EditError::OverObject { key: key.to_owned() });
         }
         Ok(plan.needed)
     }
 
-    fn write(
-        &mut self,
-        edits: &Edits,
-        writer: &ActorId,
-        time: i64,
-    ) -> Result<Vec<Change>, EditError> {
+    fn write(&mut self, edits: &Edits, writer: &ActorId, time: i64) -> Result<Vec<Change>, EditError> {
         let creating = self.doc.get_heads().is_empty();
         self.doc.set_actor(writer.clone());
         let mut changes = Vec::new();
@@ -120,14 +93,7 @@ impl Document {
 impl Document {
     /// Keeps the texts that are being edited at hand, as they read after the edits.
     fn follow_texts(&mut self, edits: &Edits) {
-        if let [
-            ObjectEdit::Splice {
-                key,
-                at,
-                delete,
-                insert,
-            },
-        ] = edits.objects.as_slice()
+        if let [ObjectEdit::Splice { key, at, delete, insert }] = edits.objects.as_slice()
             && self.texts.splice(key, *at, *delete, insert)
         {
             return;
@@ -174,24 +140,14 @@ impl<'a> ObjectPlan<'a> {
     fn check(&mut self, edit: &'a ObjectEdit) -> Result<(), EditError> {
         match edit {
             ObjectEdit::Make(key, kind) => self.open(key, *kind, true).map(|_| ()),
-            ObjectEdit::Splice {
-                key,
-                at,
-                delete,
-                insert,
-            } => {
+            ObjectEdit::Splice { key, at, delete, insert } => {
                 let len = self.open(key, ObjectKind::Text, false)?;
                 let (at, delete) = (*at, *delete);
                 match at.checked_add(delete) {
                     Some(end) if end <= *len => *len = *len - delete + insert.chars().count(),
                     Some(_) | None => {
                         let (key, len) = (key.clone(), *len);
-                        return Err(EditError::OutOfBounds {
-                            key,
-                            at,
-                            delete,
-                            len,
-                        });
+                        return Err(EditError::OutOfBounds { key, at, delete, len });
                     }
                 }
                 Ok(())
@@ -202,24 +158,14 @@ impl<'a> ObjectPlan<'a> {
             }
             ObjectEdit::SetList(key, elements) => {
                 self.open(key, ObjectKind::List, false)?;
-                elements
-                    .iter()
-                    .try_for_each(|element| check_element(key, element))
+                elements.iter().try_for_each(|element| check_element(key, element))
             }
         }
     }
 
     /// The object's length by now.
-    fn open(
-        &mut self,
-        key: &'a str,
-        expected: ObjectKind,
-        make: bool,
-    ) -> Result<&mut usize, EditError> {
-        let known = self
-            .objects
-            .iter()
-            .position(|(object, _, _)| *object == key);
+    fn open(&mut self, key: &'a str, expected: ObjectKind, make: bool) -> Result<&mut usize, EditError> {
+        let known = self.objects.iter().position(|(object, _, _)| *object == key);
         let at = match known {
             Some(at) => at,
             None => {
@@ -237,16 +183,8 @@ impl<'a> ObjectPlan<'a> {
         }
     }
 
-    fn find_or_make(
-        &mut self,
-        key: &str,
-        expected: ObjectKind,
-        make: bool,
-    ) -> Result<(ObjectKind, usize), EditError> {
-        let wrong = || EditError::WrongObject {
-            key: key.to_owned(),
-            expected,
-        };
+    fn find_or_make(&mut self, key: &str, expected: ObjectKind, make: bool) -> Result<(ObjectKind, usize), EditError> {
+        let wrong = || EditError::WrongObject { key: key.to_owned(), expected };
         if let Some((kind, object)) = newest_object(&self.document.doc, key) {
             return match kind {
                 ObjType::Text => Ok((ObjectKind::Text, self.document.doc.length(object))),
@@ -289,11 +227,8 @@ fn check_bytes(values: usize) -> Result<(), EditError> {
 /// Bytes of a root edit's value and key.
 fn root_edit_bytes(edit: &RootEdit) -> usize {
     let value = match edit {
-        RootEdit::Put(_, ScalarValue::Str(text)) | RootEdit::Force(_, ScalarValue::Str(text)) => {
-            text.len()
-        }
-        RootEdit::Put(_, ScalarValue::Bytes(bytes))
-        | RootEdit::Force(_, ScalarValue::Bytes(bytes)) => bytes.len(),
+        RootEdit::Put(_, ScalarValue::Str(text)) | RootEdit::Force(_, ScalarValue::Str(text)) => text.len(),
+        RootEdit::Put(_, ScalarValue::Bytes(bytes)) | RootEdit::Force(_, ScalarValue::Bytes(bytes)) => bytes.len(),
         RootEdit::Put(..) | RootEdit::Force(..) => 10,
         RootEdit::Toggle(_) | RootEdit::Delete(_) | RootEdit::Increment(..) => 10,
     };
@@ -316,10 +251,8 @@ fn write_all(
     for edit in &edits.objects {
         let mut steps = steps_of(&mut tx, edit, creating)?;
         loop {
-            let room = Room {
-                ops: SPLIT_OPS.saturating_sub(tx.pending_ops()),
-                bytes: SPLIT_BYTES.saturating_sub(bytes),
-            };
+            let room =
+                Room { ops: SPLIT_OPS.saturating_sub(tx.pending_ops()), bytes: SPLIT_BYTES.saturating_sub(bytes) };
             match steps.next_within(&room) {
                 None => break,
                 Some(Next::Full) => {
@@ -373,11 +306,7 @@ struct Steps {
 
 enum Step {
     /// Replaces characters.
-    Text {
-        at: usize,
-        delete: usize,
-        insert: String,
-    },
+    Text { at: usize, delete: usize, insert: String },
     /// Removes an element.
     Remove { at: usize },
     /// Inserts an element.
@@ -448,28 +377,13 @@ impl Step {
 fn cut(at: usize, delete: usize, insert: &str, room: usize) -> (Step, Step) {
     let delete_now = delete.min(room);
     let insert_now = room - delete_now;
-    let split = insert
-        .char_indices()
-        .nth(insert_now)
-        .map_or(insert.len(), |(byte, _)| byte);
-    let now = Step::Text {
-        at,
-        delete: delete_now,
-        insert: insert[..split].to_owned(),
-    };
-    let later = Step::Text {
-        at: at + insert_now,
-        delete: delete - delete_now,
-        insert: insert[split..].to_owned(),
-    };
+    let split = insert.char_indices().nth(insert_now).map_or(insert.len(), |(byte, _)| byte);
+    let now = Step::Text { at, delete: delete_now, insert: insert[..split].to_owned() };
+    let later = Step::Text { at: at + insert_now, delete: delete - delete_now, insert: insert[split..].to_owned() };
     (now, later)
 }
 
-fn steps_of(
-    tx: &mut Transaction<'_>,
-    edit: &ObjectEdit,
-    creating: bool,
-) -> Result<Steps, AutomergeError> {
+fn steps_of(tx: &mut Transaction<'_>, edit: &ObjectEdit, creating: bool) -> Result<Steps, AutomergeError> {
     let (key, kind) = match edit {
         ObjectEdit::Make(key, kind) => (key, *kind),
         ObjectEdit::Splice { key, .. } | ObjectEdit::SetText(key, _) => (key, ObjectKind::Text),
@@ -483,18 +397,10 @@ fn steps_of(
     };
     let queue = match edit {
         ObjectEdit::Make(..) => VecDeque::new(),
-        ObjectEdit::Splice {
-            at, delete, insert, ..
-        } => [Step::Text {
-            at: *at,
-            delete: *delete,
-            insert: insert.clone(),
-        }]
-        .into(),
-        ObjectEdit::SetText(_, text) => diff::text(&tx.text(&object)?, text)
-            .into_iter()
-            .map(Step::from)
-            .collect(),
+        ObjectEdit::Splice { at, delete, insert, .. } => {
+            [Step::Text { at: *at, delete: *delete, insert: insert.clone() }].into()
+        }
+        ObjectEdit::SetText(_, text) => diff::text(&tx.text(&object)?, text).into_iter().map(Step::from).collect(),
         ObjectEdit::SetList(_, elements) => list_steps(&json::elements(tx, &object), elements),
     };
     Ok(Steps { object, queue })
@@ -502,26 +408,18 @@ fn steps_of(
 
 impl From<diff::TextEdit> for Step {
     fn from(edit: diff::TextEdit) -> Self {
-        Self::Text {
-            at: edit.at,
-            delete: edit.delete,
-            insert: edit.insert,
-        }
+        Self::Text { at: edit.at, delete: edit.delete, insert: edit.insert }
     }
 }
 
 fn list_steps(old: &[Json], new: &[Json]) -> VecDeque<Step> {
-    let text =
-        |elements: &[Json]| -> Vec<String> { elements.iter().map(json::canonical).collect() };
+    let text = |elements: &[Json]| -> Vec<String> { elements.iter().map(json::canonical).collect() };
     let mut steps = VecDeque::new();
     for hunk in diff::sequence(&text(old), &text(new)) {
         // Everything before the hunk is as in the new list by now.
         let start = hunk.new.start;
         steps.extend(hunk.old.map(|_| Step::Remove { at: start }));
-        steps.extend(hunk.new.map(|at| Step::Insert {
-            at,
-            element: new[at].clone(),
-        }));
+        steps.extend(hunk.new.map(|at| Step::Insert { at, element: new[at].clone() }));
     }
     steps
 }
@@ -537,10 +435,7 @@ fn write_step(tx: &mut Transaction<'_>, object: &ObjId, step: &Step) -> Result<(
 /// What stands at a root key, without its times.
 fn standing(doc: &impl ReadDoc, key: &str) -> Vec<VisibleOp> {
     let all = doc.get_all(ROOT, key).unwrap_or_default();
-    let mut standing: Vec<_> = all
-        .into_iter()
-        .filter_map(|(value, id)| visible(value, id))
-        .collect();
+    let mut standing: Vec<_> = all.into_iter().filter_map(|(value, id)| visible(value, id)).collect();
     standing.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     standing
 }
@@ -553,9 +448,5 @@ fn visible(value: Value<'_>, id: ObjId) -> Option<VisibleOp> {
         Value::Object(kind) => Visible::object(kind),
         Value::Scalar(scalar) => Visible::Scalar(scalar.into_owned()),
     };
-    Some(VisibleOp {
-        id: OpId { counter, actor },
-        value,
-        time: 0,
-    })
+    Some(VisibleOp { id: OpId { counter, actor }, value, time: 0 })
 }

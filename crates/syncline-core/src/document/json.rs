@@ -8,18 +8,14 @@ use crate::guard::MAX_DEPTH;
 
 /// The elements of a list.
 pub(super) fn elements(doc: &impl ReadDoc, list: &ObjId) -> Vec<Json> {
-    (0..doc.length(list))
-        .map(|at| read(doc, list, at.into(), MAX_DEPTH))
-        .collect()
+    (0..doc.length(list)).map(|at| read(doc, list, at.into(), MAX_DEPTH)).collect()
 }
 
 /// `levels` bounds the recursion; the guard lets nothing deeper in.
 fn read(doc: &impl ReadDoc, parent: &ObjId, at: Prop, levels: u8) -> Json {
     match doc.get(parent, at) {
         Ok(Some((Value::Scalar(scalar), _))) => scalar_to_json(&scalar),
-        Ok(Some((Value::Object(kind), object))) if levels > 0 => {
-            read_object(doc, &object, kind, levels - 1)
-        }
+        Ok(Some((Value::Object(kind), object))) if levels > 0 => read_object(doc, &object, kind, levels - 1),
         Ok(Some((Value::Object(_), _)) | None) | Err(_) => Json::Null,
     }
 }
@@ -27,9 +23,7 @@ fn read(doc: &impl ReadDoc, parent: &ObjId, at: Prop, levels: u8) -> Json {
 fn read_object(doc: &impl ReadDoc, object: &ObjId, kind: ObjType, levels: u8) -> Json {
     match kind {
         ObjType::Text => doc.text(object).map_or(Json::Null, Json::String),
-        ObjType::List => (0..doc.length(object))
-            .map(|at| read(doc, object, at.into(), levels))
-            .collect(),
+        ObjType::List => (0..doc.length(object)).map(|at| read(doc, object, at.into(), levels)).collect(),
         ObjType::Map | ObjType::Table => {
             let entry = |key: String| {
                 let value = read(doc, object, key.as_str().into(), levels);
@@ -48,20 +42,13 @@ fn scalar_to_json(scalar: &ScalarValue) -> Json {
         ScalarValue::F64(float) => Number::from_f64(*float).map_or(Json::Null, Json::Number),
         ScalarValue::Counter(counter) => Json::from(i64::from(counter)),
         ScalarValue::Boolean(truth) => Json::Bool(*truth),
-        ScalarValue::Bytes(bytes) => {
-            Json::String(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-        }
+        ScalarValue::Bytes(bytes) => Json::String(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
         ScalarValue::Null | ScalarValue::Unknown { .. } => Json::Null,
     }
 }
 
 /// Inserts an element whole.
-pub(super) fn insert(
-    tx: &mut Transaction<'_>,
-    list: &ObjId,
-    at: usize,
-    element: &Json,
-) -> Result<(), AutomergeError> {
+pub(super) fn insert(tx: &mut Transaction<'_>, list: &ObjId, at: usize, element: &Json) -> Result<(), AutomergeError> {
     match element {
         Json::Object(entries) => {
             let map = tx.insert_object(list, at, ObjType::Map)?;
@@ -71,18 +58,12 @@ pub(super) fn insert(
             let nested = tx.insert_object(list, at, ObjType::List)?;
             fill_list(tx, &nested, inner)
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
-            tx.insert(list, at, scalar(element))
-        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => tx.insert(list, at, scalar(element)),
     }
 }
 
 /// Entries in order of their keys, so that equal elements make equal operations.
-fn fill_map(
-    tx: &mut Transaction<'_>,
-    map: &ObjId,
-    entries: &Map<String, Json>,
-) -> Result<(), AutomergeError> {
+fn fill_map(tx: &mut Transaction<'_>, map: &ObjId, entries: &Map<String, Json>) -> Result<(), AutomergeError> {
     for (key, value) in sorted(entries) {
         match value {
             Json::Object(inner) => {
@@ -93,28 +74,19 @@ fn fill_map(
                 let nested = tx.put_object(map, key, ObjType::List)?;
                 fill_list(tx, &nested, inner)?;
             }
-            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
-                tx.put(map, key, scalar(value))?
-            }
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => tx.put(map, key, scalar(value))?,
         }
     }
     Ok(())
 }
 
-fn fill_list(
-    tx: &mut Transaction<'_>,
-    list: &ObjId,
-    elements: &[Json],
-) -> Result<(), AutomergeError> {
+fn fill_list(tx: &mut Transaction<'_>, list: &ObjId, elements: &[Json]) -> Result<(), AutomergeError> {
     let mut enumerated = elements.iter().enumerate();
     enumerated.try_for_each(|(at, element)| insert(tx, list, at, element))
 }
 
 fn sorted(entries: &Map<String, Json>) -> Vec<(&str, &Json)> {
-    let mut sorted: Vec<_> = entries
-        .iter()
-        .map(|(key, value)| (key.as_str(), value))
-        .collect();
+    let mut sorted: Vec<_> = entries.iter().map(|(key, value)| (key.as_str(), value)).collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
     sorted
 }
@@ -146,12 +118,7 @@ pub(super) fn weight(element: &Json) -> usize {
 pub(super) fn depth(element: &Json) -> u8 {
     match element {
         Json::Array(inner) => inner.iter().map(depth).max().unwrap_or(0).saturating_add(1),
-        Json::Object(entries) => entries
-            .values()
-            .map(depth)
-            .max()
-            .unwrap_or(0)
-            .saturating_add(1),
+        Json::Object(entries) => entries.values().map(depth).max().unwrap_or(0).saturating_add(1),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => 0,
     }
 }
@@ -183,8 +150,6 @@ fn write_canonical(element: &Json, out: &mut String) {
             }
             out.push('}');
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {
-            out.push_str(&element.to_string())
-        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => out.push_str(&element.to_string()),
     }
 }

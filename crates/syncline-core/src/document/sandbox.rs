@@ -20,10 +20,7 @@ pub struct Budget {
 impl Default for Budget {
     /// 50 million operations, 512 MiB.
     fn default() -> Self {
-        Self {
-            ops: 50_000_000,
-            bytes: 512 << 20,
-        }
+        Self { ops: 50_000_000, bytes: 512 << 20 }
     }
 }
 
@@ -60,10 +57,7 @@ impl Document {
     /// call costs as much as the texts it touches are long. One bad change blocks no others: a
     /// batch that fails is halved until the bad ones are found.
     pub fn try_apply(&self, batch: &[&Change], budget: &Budget) -> Sandboxed {
-        let mut result = Sandboxed {
-            document: self.clone(),
-            rejected: Vec::new(),
-        };
+        let mut result = Sandboxed { document: self.clone(), rejected: Vec::new() };
         result.settle(0, batch, budget);
         result
     }
@@ -73,10 +67,7 @@ impl Document {
         let expected = self.expect_heads(batch)?;
         let document = guarded(|| {
             let mut document = self.clone();
-            let changes: Vec<_> = batch
-                .iter()
-                .map(|change| change.as_automerge().clone())
-                .collect();
+            let changes: Vec<_> = batch.iter().map(|change| change.as_automerge().clone()).collect();
             document.doc.apply_changes(changes)?;
             document.texts.clear();
             Ok(document)
@@ -88,13 +79,8 @@ impl Document {
             return Err(Rejected::OverBudget { ops, bytes });
         }
         let loaded = Self::load(&bytes)?;
-        let faithful =
-            document.heads() == expected && loaded.heads() == expected && loaded.op_count() == ops;
-        if faithful {
-            Ok(document)
-        } else {
-            Err(DamagedHistory::Unfaithful.into())
-        }
+        let faithful = document.heads() == expected && loaded.heads() == expected && loaded.op_count() == ops;
+        if faithful { Ok(document) } else { Err(DamagedHistory::Unfaithful.into()) }
     }
 
     /// The heads after the batch, if everything it builds on is here.
@@ -102,21 +88,12 @@ impl Document {
         let mut heads: BTreeSet<_> = self.heads().into_iter().collect();
         let mut arrived = BTreeSet::new();
         for change in batch {
-            let here = |dep: &ChangeHash| {
-                arrived.contains(dep) || self.doc.get_change_by_hash(dep).is_some()
-            };
-            let missing: Vec<_> = change
-                .deps()
-                .iter()
-                .filter(|dep| !here(dep))
-                .copied()
-                .collect();
+            let here = |dep: &ChangeHash| arrived.contains(dep) || self.doc.get_change_by_hash(dep).is_some();
+            let missing: Vec<_> = change.deps().iter().filter(|dep| !here(dep)).copied().collect();
             if !missing.is_empty() {
                 return Err(Rejected::MissingDeps(missing));
             }
-            if arrived.insert(change.hash())
-                && self.doc.get_change_by_hash(&change.hash()).is_none()
-            {
+            if arrived.insert(change.hash()) && self.doc.get_change_by_hash(&change.hash()).is_none() {
                 change.deps().iter().for_each(|dep| {
                     heads.remove(dep);
                 });

@@ -67,9 +67,7 @@ impl Held {
             start += block.len();
         }
         let rest = bytes[start..].iter().enumerate();
-        rest.filter(|(_, byte)| begins(**byte))
-            .nth(left)
-            .map_or(bytes.len(), |(place, _)| start + place)
+        rest.filter(|(_, byte)| begins(**byte)).nth(left).map_or(bytes.len(), |(place, _)| start + place)
     }
 }
 
@@ -92,27 +90,15 @@ mod tests {
     use crate::genesis::Genesis;
 
     fn edit(document: &mut Document, writer: u8, objects: Vec<ObjectEdit>) -> Vec<Change> {
-        let genesis = |key: &str| Genesis {
-            model: "Page".to_owned(),
-            key: key.to_owned(),
-            kind: ObjectKind::Text,
-        };
-        let edits = Edits {
-            root: Vec::new(),
-            objects,
-        };
+        let genesis = |key: &str| Genesis { model: "Page".to_owned(), key: key.to_owned(), kind: ObjectKind::Text };
+        let edits = Edits { root: Vec::new(), objects };
         let edited = document.edit(&edits, &genesis, &ActorId::from([writer; 16]), 1);
         let edited = edited.unwrap().unwrap();
         edited.genesis.into_iter().chain(edited.changes).collect()
     }
 
     fn splice(at: usize, delete: usize, insert: &str) -> ObjectEdit {
-        ObjectEdit::Splice {
-            key: "body".to_owned(),
-            at,
-            delete,
-            insert: insert.to_owned(),
-        }
+        ObjectEdit::Splice { key: "body".to_owned(), at, delete, insert: insert.to_owned() }
     }
 
     #[test]

@@ -69,13 +69,7 @@ impl<'a> Scene<'a> {
         if matches!(operation.action, OpType::Make(_)) && depth > MAX_DEPTH {
             return Err(Refusal::TooDeep { op });
         }
-        Ok(OpInfo {
-            kind: OpKind::of(&operation.action),
-            depth,
-            insert: operation.insert,
-            obj: number,
-            slot,
-        })
+        Ok(OpInfo { kind: OpKind::of(&operation.action), depth, insert: operation.insert, obj: number, slot })
     }
 
     fn map_slot(&mut self, op: usize, operation: &'a Op) -> Result<u32, Refusal> {
@@ -90,10 +84,7 @@ impl<'a> Scene<'a> {
         let named = match &operation.key {
             Key::Map(_) => return Err(Refusal::WrongAddress { op }),
             Key::Seq(ElementId::Head) => None,
-            Key::Seq(ElementId::Id(id)) => Some(
-                self.element(id, object)
-                    .ok_or(Refusal::ElementUnseen { op })?,
-            ),
+            Key::Seq(ElementId::Id(id)) => Some(self.element(id, object).ok_or(Refusal::ElementUnseen { op })?),
         };
         match (operation.insert, named) {
             (true, _) => Ok(self.view.lineage.op_count() + self.own.len() as u32),
@@ -107,13 +98,7 @@ impl<'a> Scene<'a> {
         (info.insert && info.obj == object).then_some(number)
     }
 
-    fn check_preds(
-        &self,
-        op: usize,
-        operation: &Op,
-        object: u32,
-        slot: u32,
-    ) -> Result<(), Refusal> {
+    fn check_preds(&self, op: usize, operation: &Op, object: u32, slot: u32) -> Result<(), Refusal> {
         for pred in operation.pred.iter() {
             let stands_there = self.find(pred).is_some_and(|(_, info)| {
                 let replaceable = !matches!(info.kind, OpKind::Delete | OpKind::Other);
@@ -163,12 +148,10 @@ fn check_action(op: usize, operation: &Op, object: OpKind) -> Result<(), Refusal
     match &operation.action {
         OpType::Delete if operation.insert => Err(Refusal::Action { op }),
         OpType::Delete => Ok(()),
-        OpType::Put(ScalarValue::Str(text)) if is_text => {
-            match (operation.insert, text.chars().count()) {
-                (true, 1) => Ok(()),
-                (false, _) | (true, _) => Err(Refusal::NotACharacter { op }),
-            }
-        }
+        OpType::Put(ScalarValue::Str(text)) if is_text => match (operation.insert, text.chars().count()) {
+            (true, 1) => Ok(()),
+            (false, _) | (true, _) => Err(Refusal::NotACharacter { op }),
+        },
         OpType::Put(_) | OpType::Make(_) if is_text => Err(Refusal::NotACharacter { op }),
         OpType::Put(_) | OpType::Make(ObjType::Map | ObjType::List) => Ok(()),
         OpType::Make(ObjType::Text | ObjType::Table)

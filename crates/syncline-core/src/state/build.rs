@@ -65,10 +65,7 @@ pub enum EditError {
         len: usize,
     },
     /// List elements nested deeper than [`crate::guard::MAX_DEPTH`].
-    #[error(
-        "an element of `{key}` is nested deeper than {} levels",
-        crate::guard::MAX_DEPTH
-    )]
+    #[error("an element of `{key}` is nested deeper than {} levels", crate::guard::MAX_DEPTH)]
     TooDeep {
         /// Where.
         key: String,
@@ -77,9 +74,7 @@ pub enum EditError {
     #[error("one change takes at most {MAX_CHANGE_OPS} operations; split the edit")]
     TooManyOps,
     /// More bytes than one change may have.
-    #[error(
-        "the change would have {bytes} bytes, over the limit of {MAX_CHANGE_BYTES}; split the edit"
-    )]
+    #[error("the change would have {bytes} bytes, over the limit of {MAX_CHANGE_BYTES}; split the edit")]
     TooLarge {
         /// How many.
         bytes: usize,
@@ -98,16 +93,9 @@ pub enum EditError {
 impl RecordState {
     /// The change that does `edits`, or `None` if they change nothing. The state stays as it is:
     /// apply the change when it is stored.
-    pub fn build(
-        &self,
-        edits: &[RootEdit],
-        writer: &Writer<'_>,
-        time: i64,
-    ) -> Result<Option<Change>, EditError> {
+    pub fn build(&self, edits: &[RootEdit], writer: &Writer<'_>, time: i64) -> Result<Option<Change>, EditError> {
         check_time(time)?;
-        let ops = plan(edits, self.max_op + 1, writer.actor, |key| {
-            self.visible(key).to_vec()
-        })?;
+        let ops = plan(edits, self.max_op + 1, writer.actor, |key| self.visible(key).to_vec())?;
         if ops.is_empty() {
             return Ok(None);
         }
@@ -154,11 +142,7 @@ pub(crate) fn checked(change: Change) -> Result<Change, EditError> {
 }
 
 pub(crate) fn check_time(time: i64) -> Result<(), EditError> {
-    if (0..MAX_TIME_MS).contains(&time) {
-        Ok(())
-    } else {
-        Err(EditError::Time(time))
-    }
+    if (0..MAX_TIME_MS).contains(&time) { Ok(()) } else { Err(EditError::Time(time)) }
 }
 
 /// The operations that do `edits`, where `visible` tells what stands at a key before them.
@@ -176,17 +160,8 @@ pub(crate) fn plan(
         let Some((action, pred)) = plan_one(edit, standing)? else {
             continue;
         };
-        let id = OpId {
-            counter: start_op + ops.len() as u64,
-            actor: actor.clone(),
-        };
-        let op = Op {
-            action,
-            obj: ObjectId::Root,
-            key: Key::Map(key.into()),
-            pred,
-            insert: false,
-        };
+        let id = OpId { counter: start_op + ops.len() as u64, actor: actor.clone() };
+        let op = Op { action, obj: ObjectId::Root, key: Key::Map(key.into()), pred, insert: false };
         apply_to_key(standing, id, &op, 0);
         ops.push(op);
     }
@@ -243,19 +218,10 @@ fn plan_put(value: &ScalarValue, standing: &[VisibleOp]) -> Planned {
     }
 }
 
-fn plan_increment(
-    key: &str,
-    by: i64,
-    standing: &[VisibleOp],
-) -> Result<(OpType, SortedVec<legacy::OpId>), EditError> {
-    let mut counters = standing
-        .iter()
-        .filter_map(|op| op.value.counter())
-        .peekable();
+fn plan_increment(key: &str, by: i64, standing: &[VisibleOp]) -> Result<(OpType, SortedVec<legacy::OpId>), EditError> {
+    let mut counters = standing.iter().filter_map(|op| op.value.counter()).peekable();
     if counters.peek().is_none() {
-        return Err(EditError::NotACounter {
-            key: key.to_owned(),
-        });
+        return Err(EditError::NotACounter { key: key.to_owned() });
     }
     let fits = |sum: i64| (-MAX_COUNTER..=MAX_COUNTER).contains(&sum);
     for current in counters {
@@ -272,15 +238,10 @@ fn plan_increment(
 pub(crate) fn toggled(standing: &[VisibleOp]) -> ScalarValue {
     match standing.last().map(|op| &op.value) {
         Some(Visible::Scalar(ScalarValue::Int(1))) => ScalarValue::Int(0),
-        Some(Visible::Scalar(_) | Visible::Object(_) | Visible::Foreign) | None => {
-            ScalarValue::Int(1)
-        }
+        Some(Visible::Scalar(_) | Visible::Object(_) | Visible::Foreign) | None => ScalarValue::Int(1),
     }
 }
 
 fn preds(standing: &[VisibleOp]) -> SortedVec<legacy::OpId> {
-    standing
-        .iter()
-        .map(|op| legacy::OpId(op.id.counter, op.id.actor.clone()))
-        .collect()
+    standing.iter().map(|op| legacy::OpId(op.id.counter, op.id.actor.clone())).collect()
 }

@@ -113,19 +113,9 @@ impl RecordState {
         out.push(0);
         put(out, op.id.counter);
         let local = order.binary_search(&&op.id.actor);
-        put(
-            out,
-            local.expect("the actor of a visible operation made a change of the record") as u64,
-        );
+        put(out, local.expect("the actor of a visible operation made a change of the record") as u64);
         let first = self.times.map_or(0, |(first, _)| first);
-        put(
-            out,
-            if op.time == 0 {
-                0
-            } else {
-                (op.time.wrapping_sub(first) as u64).wrapping_add(1)
-            },
-        );
+        put(out, if op.time == 0 { 0 } else { (op.time.wrapping_sub(first) as u64).wrapping_add(1) });
         let kind = put_value(&op.value, out);
         out[tag] = kind | if more { MORE_FOLLOW } else { 0 };
     }
@@ -224,11 +214,8 @@ type Read<T> = Result<T, DamagedState>;
 
 impl<'a> Reader<'a> {
     fn state(&mut self, table: &dyn ActorTable) -> Read<RecordState> {
-        let mut state = RecordState {
-            max_op: self.number("greatest operation")?,
-            times: self.times()?,
-            ..RecordState::default()
-        };
+        let mut state =
+            RecordState { max_op: self.number("greatest operation")?, times: self.times()?, ..RecordState::default() };
         for _ in 0..self.number("heads")? {
             state.heads.insert(self.hash()?);
         }
@@ -236,9 +223,7 @@ impl<'a> Reader<'a> {
         for _ in 0..self.number("actors")? {
             let index = self.number("actors")?;
             let index = u32::try_from(index).map_err(|_| DamagedState::Malformed("actors"))?;
-            let actor = table
-                .actor(index)
-                .ok_or(DamagedState::UnknownActor(index))?;
+            let actor = table.actor(index).ok_or(DamagedState::UnknownActor(index))?;
             state.seqs.insert(actor.clone(), self.number("actors")?);
             actors.push(actor);
         }
@@ -248,11 +233,7 @@ impl<'a> Reader<'a> {
             let ops = self.ops(&actors, first)?;
             state.keys.insert(key, ops);
         }
-        if self.0.is_empty() {
-            Ok(state)
-        } else {
-            Err(DamagedState::Malformed("end"))
-        }
+        if self.0.is_empty() { Ok(state) } else { Err(DamagedState::Malformed("end")) }
     }
 
     fn times(&mut self) -> Read<Option<(i64, i64)>> {
@@ -260,19 +241,12 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let first = self.number("times")? as i64;
-        Ok(Some((
-            first,
-            first.wrapping_add(self.number("times")? as i64),
-        )))
+        Ok(Some((first, first.wrapping_add(self.number("times")? as i64))))
     }
 
     fn hash(&mut self) -> Read<ChangeHash> {
         let bytes = self.take(32, "heads")?;
-        Ok(ChangeHash(
-            bytes
-                .try_into()
-                .map_err(|_| DamagedState::Malformed("heads"))?,
-        ))
+        Ok(ChangeHash(bytes.try_into().map_err(|_| DamagedState::Malformed("heads"))?))
     }
 
     fn ops(&mut self, actors: &[ActorId], first: i64) -> Read<Vec<VisibleOp>> {
@@ -308,10 +282,7 @@ impl<'a> Reader<'a> {
             BYTES => ScalarValue::Bytes(self.bytes("values")?.to_vec()),
             COUNTER => ScalarValue::counter(self.signed()?),
             TIMESTAMP => ScalarValue::Timestamp(self.signed()?),
-            UNKNOWN => ScalarValue::Unknown {
-                type_code: self.byte("values")?,
-                bytes: self.bytes("values")?.to_vec(),
-            },
+            UNKNOWN => ScalarValue::Unknown { type_code: self.byte("values")?, bytes: self.bytes("values")?.to_vec() },
             TEXT => return Ok(Visible::Object(ObjectKind::Text)),
             LIST => return Ok(Visible::Object(ObjectKind::List)),
             FOREIGN => return Ok(Visible::Foreign),
@@ -327,9 +298,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, len: u64, part: &'static str) -> Read<&'a [u8]> {
-        let split = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.0.split_at_checked(len));
+        let split = usize::try_from(len).ok().and_then(|len| self.0.split_at_checked(len));
         let (taken, rest) = split.ok_or(DamagedState::Malformed(part))?;
         self.0 = rest;
         Ok(taken)
@@ -346,9 +315,7 @@ impl<'a> Reader<'a> {
 
     fn float(&mut self) -> Read<f64> {
         let bytes = self.take(8, "values")?;
-        let bytes = bytes
-            .try_into()
-            .map_err(|_| DamagedState::Malformed("values"))?;
+        let bytes = bytes.try_into().map_err(|_| DamagedState::Malformed("values"))?;
         Ok(f64::from_bits(u64::from_le_bytes(bytes)))
     }
 

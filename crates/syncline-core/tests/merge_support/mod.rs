@@ -14,10 +14,7 @@ use syncline_core::state::{ActorTable, OpId, RecordState, Visible, VisibleOp};
 
 /// How many cases to run: `SYNCLINE_CASES`, or what keeps the default run short.
 pub(crate) fn cases(default: u64) -> u64 {
-    std::env::var("SYNCLINE_CASES")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    std::env::var("SYNCLINE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// Seeded random numbers.
@@ -63,17 +60,7 @@ impl Rng {
 }
 
 /// Keys of every sort: plain fields, set elements, existence, embedded fields, odd names.
-pub(crate) const KEYS: [&str; 9] = [
-    "title",
-    "done",
-    "",
-    "tags/a",
-    "tags/b",
-    "~live",
-    "address.city",
-    "votes",
-    "n",
-];
+pub(crate) const KEYS: [&str; 9] = ["title", "done", "", "tags/a", "tags/b", "~live", "address.city", "votes", "n"];
 pub(crate) const TEXT: &str = "body";
 pub(crate) const LIST: &str = "items";
 
@@ -99,11 +86,7 @@ pub(crate) fn scalar(rng: &mut Rng) -> ScalarValue {
 pub(crate) fn root_edit(rng: &mut Rng) -> RootEdit {
     let key = (*rng.pick(&KEYS)).to_owned();
     if key.starts_with("tags/") || key == "~live" {
-        return if rng.percent(65) {
-            RootEdit::Toggle(key)
-        } else {
-            RootEdit::Delete(key)
-        };
+        return if rng.percent(65) { RootEdit::Toggle(key) } else { RootEdit::Delete(key) };
     }
     if key == "votes" {
         return match rng.below(4) {
@@ -125,10 +108,7 @@ pub(crate) fn root_edits(rng: &mut Rng, state: &RecordState, most: usize) -> Vec
     let mut edits: Vec<RootEdit> = Vec::new();
     for _ in 0..wanted {
         edits.push(root_edit(rng));
-        let writer = syncline_core::state::Writer {
-            actor: &ActorId::from([9_u8]),
-            own_last: None,
-        };
+        let writer = syncline_core::state::Writer { actor: &ActorId::from([9_u8]), own_last: None };
         if state.build(&edits, &writer, 1).is_err() {
             edits.pop();
         }
@@ -160,12 +140,7 @@ pub(crate) fn object_edit(rng: &mut Rng, document: &Document) -> ObjectEdit {
             text.extend("!?".chars());
             return ObjectEdit::SetText(TEXT.into(), text.into_iter().collect());
         }
-        return ObjectEdit::Splice {
-            key: TEXT.into(),
-            at,
-            delete,
-            insert,
-        };
+        return ObjectEdit::Splice { key: TEXT.into(), at, delete, insert };
     }
     let mut list = document.list(LIST).unwrap_or_default();
     for _ in 0..1 + rng.below(2) {
@@ -185,11 +160,7 @@ pub(crate) fn genesis(key: &str) -> Genesis {
     Genesis {
         model: "Todo".into(),
         key: key.into(),
-        kind: if key == LIST {
-            ObjectKind::List
-        } else {
-            ObjectKind::Text
-        },
+        kind: if key == LIST { ObjectKind::List } else { ObjectKind::Text },
     }
 }
 
@@ -200,30 +171,21 @@ pub(crate) fn make_both() -> Edits {
             ObjectEdit::Make(TEXT.into(), ObjectKind::Text),
             ObjectEdit::SetText(TEXT.into(), "ab".into()),
             ObjectEdit::Make(LIST.into(), ObjectKind::List),
-            ObjectEdit::SetList(
-                LIST.into(),
-                vec![serde_json::json!({"street": "x"}), serde_json::json!(1)],
-            ),
+            ObjectEdit::SetList(LIST.into(), vec![serde_json::json!({"street": "x"}), serde_json::json!(1)]),
         ],
     }
 }
 
 /// What rule G must arrive at: everything read from a document that Automerge made.
-pub(crate) fn reference<'a>(
-    changes: impl IntoIterator<Item = &'a Change>,
-) -> (RecordState, Document) {
+pub(crate) fn reference<'a>(changes: impl IntoIterator<Item = &'a Change>) -> (RecordState, Document) {
     let changes: Vec<&Change> = changes.into_iter().collect();
-    let document =
-        Document::rebuild(changes.iter().copied()).expect("honest changes make a document");
+    let document = Document::rebuild(changes.iter().copied()).expect("honest changes make a document");
     (state_of(document.as_automerge(), &changes), document)
 }
 
 /// The state that a document shows.
 pub(crate) fn state_of(doc: &Automerge, changes: &[&Change]) -> RecordState {
-    let mut state = RecordState {
-        heads: doc.get_heads().into_iter().collect(),
-        ..RecordState::default()
-    };
+    let mut state = RecordState { heads: doc.get_heads().into_iter().collect(), ..RecordState::default() };
     let mut times = BTreeMap::new();
     for change in changes {
         state.max_op = state.max_op.max(change.max_op());
@@ -241,9 +203,7 @@ pub(crate) fn state_of(doc: &Automerge, changes: &[&Change]) -> RecordState {
     for key in doc.keys(ROOT) {
         let mut ops: Vec<VisibleOp> = Vec::new();
         for (value, id) in doc.get_all(ROOT, &key).unwrap() {
-            let ObjId::Id(counter, actor, _) = id else {
-                panic!("a value has an id")
-            };
+            let ObjId::Id(counter, actor, _) = id else { panic!("a value has an id") };
             let time = times[&(actor.clone(), counter)];
             let value = match value {
                 Value::Scalar(scalar) => Visible::Scalar(scalar.into_owned()),
@@ -251,22 +211,12 @@ pub(crate) fn state_of(doc: &Automerge, changes: &[&Change]) -> RecordState {
                 Value::Object(ObjType::List) => Visible::Object(ObjectKind::List),
                 Value::Object(_) => Visible::Foreign,
             };
-            ops.push(VisibleOp {
-                id: OpId { counter, actor },
-                value,
-                time,
-            });
+            ops.push(VisibleOp { id: OpId { counter, actor }, value, time });
         }
         ops.sort_by(|a, b| a.id.cmp(&b.id));
         let (_, winner) = doc.get(ROOT, &key).unwrap().unwrap();
-        let ObjId::Id(counter, actor, _) = winner else {
-            panic!("a value has an id")
-        };
-        assert_eq!(
-            ops.last().unwrap().id,
-            OpId { counter, actor },
-            "the winner is the greatest"
-        );
+        let ObjId::Id(counter, actor, _) = winner else { panic!("a value has an id") };
+        assert_eq!(ops.last().unwrap().id, OpId { counter, actor }, "the winner is the greatest");
         state.keys.insert(key, ops);
     }
     state

@@ -34,17 +34,7 @@ impl Scene {
         let connecting = raw_dial(&endpoint, &address, crate::ALPN);
         let accept = async { server.accept().await.unwrap().complete().await.unwrap() };
         let (raw, victim) = in_time(async { tokio::join!(connecting, accept) }).await;
-        Self {
-            pair: Pair {
-                server,
-                client,
-                dialer,
-                acceptor,
-            },
-            raw: raw.unwrap(),
-            victim,
-            endpoint,
-        }
+        Self { pair: Pair { server, client, dialer, acceptor }, raw: raw.unwrap(), victim, endpoint }
     }
 
     /// The victim stops listening because of `violation`, the peer hears `code`, and the honest
@@ -75,16 +65,9 @@ async fn raw_dial(
     alpn: &str,
 ) -> Result<quinn::Connection, ConnectionError> {
     let tls = client_tls_for(&Trust::Pin(address.pin().unwrap()), alpn).unwrap();
-    let socket = (
-        address.host().parse::<std::net::IpAddr>().unwrap(),
-        address.port(),
-    )
-        .into();
+    let socket = (address.host().parse::<std::net::IpAddr>().unwrap(), address.port()).into();
     let config = quinn::ClientConfig::new(tls.config);
-    endpoint
-        .connect_with(config, socket, "localhost")
-        .unwrap()
-        .await
+    endpoint.connect_with(config, socket, "localhost").unwrap().await
 }
 
 const BULK: u8 = 2;
@@ -101,9 +84,7 @@ async fn a_lane_that_ends_in_the_middle_of_a_frame_closes_its_connection() {
     let mut stream = scene.send_uni(&[BULK, 10, 0, 0, 0, 1, 2, 3]).await;
     stream.finish().unwrap();
     let lane = Lane::Bulk;
-    scene
-        .ends_with(Violation::HalfFrame { lane }, CloseCode::PROTOCOL_VIOLATION)
-        .await;
+    scene.ends_with(Violation::HalfFrame { lane }, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
@@ -116,10 +97,7 @@ async fn a_peer_that_closes_in_the_middle_of_a_frame_is_simply_gone() {
     drop(stream);
     assert_eq!(in_time(scene.victim.recv()).await, None);
     let reason = "so long".to_owned();
-    let expected = CloseReason::Peer {
-        code: CloseCode(300),
-        reason,
-    };
+    let expected = CloseReason::Peer { code: CloseCode(300), reason };
     assert_eq!(scene.victim.closed().await, expected);
 }
 
@@ -127,10 +105,7 @@ async fn a_peer_that_closes_in_the_middle_of_a_frame_is_simply_gone() {
 async fn an_oversize_frame_closes_its_connection_before_it_is_read() {
     let scene = Scene::new().await;
     let _stream = scene.send_uni(&[BULK, 1, 0, 16, 0]).await;
-    let violation = Violation::FrameTooLarge {
-        lane: Lane::Bulk,
-        bytes: (1 << 20) + 1,
-    };
+    let violation = Violation::FrameTooLarge { lane: Lane::Bulk, bytes: (1 << 20) + 1 };
     scene.ends_with(violation, CloseCode::FRAME_TOO_LARGE).await;
 }
 
@@ -139,36 +114,21 @@ async fn a_frame_without_a_kind_closes_its_connection() {
     let scene = Scene::new().await;
     let _stream = scene.send_uni(&[LIVE, 0, 0, 0, 0]).await;
     let lane = Lane::Live;
-    scene
-        .ends_with(
-            Violation::EmptyFrame { lane },
-            CloseCode::PROTOCOL_VIOLATION,
-        )
-        .await;
+    scene.ends_with(Violation::EmptyFrame { lane }, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
 async fn a_stream_for_an_unknown_lane_closes_its_connection() {
     let scene = Scene::new().await;
     let _stream = scene.send_uni(&[9]).await;
-    scene
-        .ends_with(
-            Violation::UnknownLane { number: 9 },
-            CloseCode::PROTOCOL_VIOLATION,
-        )
-        .await;
+    scene.ends_with(Violation::UnknownLane { number: 9 }, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
 async fn control_on_a_stream_of_one_direction_closes_its_connection() {
     let scene = Scene::new().await;
     let _stream = scene.send_uni(&whole(0)).await;
-    scene
-        .ends_with(
-            Violation::UnknownLane { number: 0 },
-            CloseCode::PROTOCOL_VIOLATION,
-        )
-        .await;
+    scene.ends_with(Violation::UnknownLane { number: 0 }, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
@@ -176,12 +136,7 @@ async fn live_on_the_stream_for_control_closes_its_connection() {
     let scene = Scene::new().await;
     let (mut stream, _back) = scene.raw.open_bi().await.unwrap();
     stream.write_all(&whole(LIVE)).await.unwrap();
-    scene
-        .ends_with(
-            Violation::UnknownLane { number: 1 },
-            CloseCode::PROTOCOL_VIOLATION,
-        )
-        .await;
+    scene.ends_with(Violation::UnknownLane { number: 1 }, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
@@ -191,21 +146,14 @@ async fn a_second_stream_for_a_lane_closes_its_connection() {
     assert_eq!(recv(&scene.victim).await, (Lane::Live, frame(7, b"ok")));
     let _second = scene.send_uni(&[LIVE]).await;
     let lane = Lane::Live;
-    scene
-        .ends_with(
-            Violation::DuplicateLane { lane },
-            CloseCode::PROTOCOL_VIOLATION,
-        )
-        .await;
+    scene.ends_with(Violation::DuplicateLane { lane }, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
 async fn a_stream_that_ends_before_it_names_its_lane_closes_its_connection() {
     let scene = Scene::new().await;
     scene.raw.open_uni().await.unwrap().finish().unwrap();
-    scene
-        .ends_with(Violation::UnnamedStream, CloseCode::PROTOCOL_VIOLATION)
-        .await;
+    scene.ends_with(Violation::UnnamedStream, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
@@ -214,39 +162,23 @@ async fn a_lane_that_is_reset_closes_its_connection() {
     let mut stream = scene.send_uni(&whole(LIVE)).await;
     assert_eq!(recv(&scene.victim).await, (Lane::Live, frame(7, b"ok")));
     stream.reset(VarInt::from_u32(1)).unwrap();
-    scene
-        .ends_with(Violation::LaneReset, CloseCode::PROTOCOL_VIOLATION)
-        .await;
+    scene.ends_with(Violation::LaneReset, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
 async fn a_lane_that_the_peer_refuses_to_read_closes_its_connection() {
     let scene = Scene::new().await;
-    scene
-        .victim
-        .send(Lane::Live, frame(1, b"take this"))
-        .await
-        .unwrap();
+    scene.victim.send(Lane::Live, frame(1, b"take this")).await.unwrap();
     let mut stream = in_time(scene.raw.accept_uni()).await.unwrap();
     stream.stop(VarInt::from_u32(1)).unwrap();
     let insist = async {
-        while scene
-            .victim
-            .send(Lane::Live, frame(1, b"and this"))
-            .await
-            .is_ok()
-        {
+        while scene.victim.send(Lane::Live, frame(1, b"and this")).await.is_ok() {
             tokio::task::yield_now().await;
         }
     };
     in_time(insist).await;
     let lane = Lane::Live;
-    scene
-        .ends_with(
-            Violation::LaneStopped { lane },
-            CloseCode::PROTOCOL_VIOLATION,
-        )
-        .await;
+    scene.ends_with(Violation::LaneStopped { lane }, CloseCode::PROTOCOL_VIOLATION).await;
 }
 
 #[tokio::test]
@@ -261,10 +193,7 @@ async fn a_stall_in_the_middle_of_a_frame_holds_up_neither_other_lanes_nor_other
     assert_eq!(recv(&scene.victim).await, (Lane::Live, frame(7, b"ok")));
     exchange(&scene.pair.dialer, &scene.pair.acceptor).await;
     bulk.write_all(&[0, 0, 8, 1, 2, 3, 4]).await.unwrap();
-    assert_eq!(
-        recv(&scene.victim).await,
-        (Lane::Bulk, frame(8, &[1, 2, 3, 4]))
-    );
+    assert_eq!(recv(&scene.victim).await, (Lane::Bulk, frame(8, &[1, 2, 3, 4])));
 }
 
 #[tokio::test]
@@ -284,15 +213,7 @@ async fn random_bytes_on_streams_harm_only_their_own_connection() {
     let address = Address::at(pair.server.local_addr().unwrap(), Some(pair_pin(&pair)));
     for seed in 0..30u8 {
         let connecting = raw_dial(&endpoint, &address, crate::ALPN);
-        let accept = async {
-            pair.server
-                .accept()
-                .await
-                .unwrap()
-                .complete()
-                .await
-                .unwrap()
-        };
+        let accept = async { pair.server.accept().await.unwrap().complete().await.unwrap() };
         let (raw, victim) = in_time(async { tokio::join!(connecting, accept) }).await;
         let raw = raw.unwrap();
         let mut stream = raw.open_uni().await.unwrap();
@@ -305,10 +226,7 @@ async fn random_bytes_on_streams_harm_only_their_own_connection() {
         stream.finish().unwrap();
         while in_time(victim.recv()).await.is_some() {}
         let reason = in_time(victim.closed()).await;
-        assert!(
-            matches!(reason, CloseReason::Violation(_)),
-            "seed {seed}: {reason}"
-        );
+        assert!(matches!(reason, CloseReason::Violation(_)), "seed {seed}: {reason}");
     }
     exchange(&pair.dialer, &pair.acceptor).await;
 }
@@ -316,9 +234,7 @@ async fn random_bytes_on_streams_harm_only_their_own_connection() {
 /// The pin that the pair's server shows.
 fn pair_pin(pair: &Pair) -> crate::Pin {
     let chain = pair.dialer.quic().peer_identity().unwrap();
-    let chain = chain
-        .downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>()
-        .unwrap();
+    let chain = chain.downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>().unwrap();
     crate::Pin::of(&chain[0]).unwrap()
 }
 
@@ -356,8 +272,7 @@ async fn a_handshake_that_is_never_finished_ends_at_its_deadline() {
     let bytes = trap.recv(&mut first).await.unwrap();
     dial.abort();
     let mute = UdpSocket::bind(any_port()).unwrap();
-    mute.send_to(&first[..bytes], server.local_addr().unwrap())
-        .unwrap();
+    mute.send_to(&first[..bytes], server.local_addr().unwrap()).unwrap();
 
     let handshake = server.accept().await.unwrap();
     assert_eq!(handshake.remote_addr(), mute.local_addr().unwrap());
@@ -367,14 +282,7 @@ async fn a_handshake_that_is_never_finished_ends_at_its_deadline() {
     let error = handshake.complete().await.unwrap_err();
     assert_eq!(error, AcceptError::TimedOut { peer, after });
     let stats = server.stats();
-    assert_eq!(
-        (
-            stats.handshakes,
-            stats.accepted_open,
-            stats.handshakes_failed
-        ),
-        (0, 0, 1)
-    );
+    assert_eq!((stats.handshakes, stats.accepted_open, stats.handshakes_failed), (0, 0, 1));
 }
 
 #[tokio::test]

@@ -8,15 +8,10 @@ use crate::{CloseCode, FRAME_BYTES_MAX, SendError, TrySendError};
 #[tokio::test]
 async fn every_lane_carries_frames_in_order_in_both_directions() {
     let pair = Pair::new().await;
-    for (from, to) in [
-        (&pair.dialer, &pair.acceptor),
-        (&pair.acceptor, &pair.dialer),
-    ] {
+    for (from, to) in [(&pair.dialer, &pair.acceptor), (&pair.acceptor, &pair.dialer)] {
         for number in 0..50u8 {
             for lane in Lane::ALL {
-                from.send(lane, frame(number, &[lane.number(); 10]))
-                    .await
-                    .unwrap();
+                from.send(lane, frame(number, &[lane.number(); 10])).await.unwrap();
             }
         }
         let mut next = [0u8; 3];
@@ -54,22 +49,9 @@ async fn either_end_may_speak_first_on_any_lane() {
 #[tokio::test]
 async fn the_largest_frames_and_the_smallest_arrive_whole() {
     let pair = Pair::new().await;
-    let sizes = [
-        0,
-        FRAME_BYTES_MAX - 1,
-        1,
-        16 << 10,
-        100_000,
-        0,
-        (64 << 10) + 3,
-    ];
-    let frames: Vec<_> = (0..)
-        .zip(sizes)
-        .map(|(kind, bytes)| Frame {
-            kind,
-            body: pattern(bytes, usize::from(kind)),
-        })
-        .collect();
+    let sizes = [0, FRAME_BYTES_MAX - 1, 1, 16 << 10, 100_000, 0, (64 << 10) + 3];
+    let frames: Vec<_> =
+        (0..).zip(sizes).map(|(kind, bytes)| Frame { kind, body: pattern(bytes, usize::from(kind)) }).collect();
     for lane in Lane::ALL {
         let send = async {
             for frame in &frames {
@@ -79,11 +61,7 @@ async fn the_largest_frames_and_the_smallest_arrive_whole() {
         let receive = async {
             for frame in &frames {
                 let got = recv(&pair.acceptor).await;
-                assert!(
-                    got == (lane, frame.clone()),
-                    "frame {} on {lane}",
-                    frame.kind
-                );
+                assert!(got == (lane, frame.clone()), "frame {} on {lane}", frame.kind);
             }
         };
         tokio::join!(send, receive);
@@ -112,10 +90,7 @@ async fn fill(connection: &Connection, lane: Lane) -> u32 {
                 assert_eq!(frame.body[..4], sent.to_le_bytes());
                 // Full for good is full although the writer had every chance to run.
                 let quiet = Duration::from_millis(200);
-                if tokio::time::timeout(quiet, connection.ready(lane))
-                    .await
-                    .is_err()
-                {
+                if tokio::time::timeout(quiet, connection.ready(lane)).await.is_err() {
                     return sent;
                 }
             }
@@ -136,10 +111,7 @@ async fn a_peer_that_does_not_read_fills_the_queue_up_to_its_bound_and_loses_not
 
     for number in 0..sent {
         let (lane, got) = recv(&pair.acceptor).await;
-        assert_eq!(
-            (lane, &got.body[..4]),
-            (Lane::Bulk, &number.to_le_bytes()[..])
-        );
+        assert_eq!((lane, &got.body[..4]), (Lane::Bulk, &number.to_le_bytes()[..]));
     }
     in_time(pair.dialer.ready(Lane::Bulk)).await.unwrap();
 }
@@ -148,14 +120,8 @@ async fn a_peer_that_does_not_read_fills_the_queue_up_to_its_bound_and_loses_not
 async fn a_full_bulk_lane_holds_up_neither_control_nor_live() {
     let pair = Pair::new().await;
     let bulk = in_time(fill(&pair.dialer, Lane::Bulk)).await;
-    pair.dialer
-        .send(Lane::Live, frame(2, b"news"))
-        .await
-        .unwrap();
-    pair.dialer
-        .send(Lane::Control, frame(1, b"urgent"))
-        .await
-        .unwrap();
+    pair.dialer.send(Lane::Live, frame(2, b"news")).await.unwrap();
+    pair.dialer.send(Lane::Control, frame(1, b"urgent")).await.unwrap();
     let (mut urgent, mut bulk_before) = (Vec::new(), 0);
     while urgent.len() < 2 {
         match recv(&pair.acceptor).await {
@@ -172,10 +138,7 @@ async fn a_receive_that_is_cancelled_loses_nothing() {
     let send = async {
         for number in 0..200u8 {
             let body = pattern(3_000, usize::from(number));
-            pair.dialer
-                .send(Lane::Live, Frame { kind: number, body })
-                .await
-                .unwrap();
+            pair.dialer.send(Lane::Live, Frame { kind: number, body }).await.unwrap();
         }
     };
     let receive = async {
@@ -196,19 +159,13 @@ async fn a_receive_that_is_cancelled_loses_nothing() {
 #[tokio::test]
 async fn stream_bytes_count_frames_with_headers_and_lane_numbers() {
     let pair = Pair::new().await;
-    pair.dialer
-        .send(Lane::Control, frame(1, b"12345"))
-        .await
-        .unwrap();
+    pair.dialer.send(Lane::Control, frame(1, b"12345")).await.unwrap();
     pair.dialer.send(Lane::Live, frame(1, b"")).await.unwrap();
     recv(&pair.acceptor).await;
     recv(&pair.acceptor).await;
     let (sent, got) = (pair.dialer.stats(), pair.acceptor.stats());
     assert_eq!((sent.frames_sent, sent.stream_bytes_sent), (2, 11 + 6));
-    assert_eq!(
-        (got.frames_received, got.stream_bytes_received),
-        (2, 11 + 6)
-    );
+    assert_eq!((got.frames_received, got.stream_bytes_received), (2, 11 + 6));
     assert!(sent.wire_bytes_sent > sent.stream_bytes_sent);
     assert!(got.wire_bytes_received > got.stream_bytes_received);
     assert!(sent.rtt > Duration::ZERO);

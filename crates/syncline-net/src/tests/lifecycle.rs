@@ -17,20 +17,14 @@ async fn finishing_delivers_everything_that_was_queued() {
     let mut expected = Vec::new();
     for number in 0..40u8 {
         let lane = Lane::ALL[usize::from(number) % 3];
-        let sent = Frame {
-            kind: number,
-            body: pattern(usize::from(number) * 1_000, 1),
-        };
+        let sent = Frame { kind: number, body: pattern(usize::from(number) * 1_000, 1) };
         pair.dialer.send(lane, sent.clone()).await.unwrap();
         expected.push((lane, sent));
     }
     // Nobody reads until it is over.
     assert!(in_time(pair.dialer.finish(CloseCode::NORMAL, "done", LONG)).await);
     let reason = in_time(pair.acceptor.closed()).await;
-    let said = CloseReason::Peer {
-        code: CloseCode::NORMAL,
-        reason: "done".to_owned(),
-    };
+    let said = CloseReason::Peer { code: CloseCode::NORMAL, reason: "done".to_owned() };
     assert_eq!(reason, said);
 
     let mut got = Vec::new();
@@ -38,60 +32,37 @@ async fn finishing_delivers_everything_that_was_queued() {
         got.push(next);
     }
     got.sort_by_key(|(_, frame)| frame.kind);
-    assert!(
-        got == expected,
-        "{} of {} frames",
-        got.len(),
-        expected.len()
-    );
+    assert!(got == expected, "{} of {} frames", got.len(), expected.len());
 }
 
 #[tokio::test]
 async fn an_acceptor_finishes_its_control_lane_too() {
     let pair = Pair::new().await;
-    pair.acceptor
-        .send(Lane::Control, frame(1, b"goodbye"))
-        .await
-        .unwrap();
+    pair.acceptor.send(Lane::Control, frame(1, b"goodbye")).await.unwrap();
     let acceptor = pair.acceptor.clone();
     // The control stream comes with receiving.
     let receiving = tokio::spawn(async move { acceptor.recv().await });
     let finish = pair.acceptor.finish(CloseCode::GOING_AWAY, "restart", LONG);
     assert!(in_time(finish).await);
-    assert_eq!(
-        recv(&pair.dialer).await,
-        (Lane::Control, frame(1, b"goodbye"))
-    );
+    assert_eq!(recv(&pair.dialer).await, (Lane::Control, frame(1, b"goodbye")));
     assert_eq!(in_time(pair.dialer.recv()).await, None);
     let reason = "restart".to_owned();
     let code = CloseCode::GOING_AWAY;
-    assert_eq!(
-        pair.dialer.closed().await,
-        CloseReason::Peer { code, reason }
-    );
+    assert_eq!(pair.dialer.closed().await, CloseReason::Peer { code, reason });
     assert_eq!(in_time(receiving).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn finishing_gives_up_on_a_peer_that_does_not_read() {
-    let limits = Limits {
-        queue_bytes_max: 8 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits { queue_bytes_max: 8 << 20, ..Limits::default() };
     let pair = Pair::with(limits).await;
     for _ in 0..5 {
         let body = vec![0; 1_000_000];
-        pair.dialer
-            .send(Lane::Bulk, Frame { kind: 0, body })
-            .await
-            .unwrap();
+        pair.dialer.send(Lane::Bulk, Frame { kind: 0, body }).await.unwrap();
     }
     let within = Duration::from_millis(50);
     assert!(!in_time(pair.dialer.finish(CloseCode::NORMAL, "", within)).await);
-    assert!(matches!(
-        pair.dialer.closed().await,
-        CloseReason::Local { .. }
-    ));
+    assert!(matches!(pair.dialer.closed().await, CloseReason::Local { .. }));
 }
 
 #[tokio::test]
@@ -107,18 +78,10 @@ async fn code_and_reason_of_a_close_reach_the_peer_and_those_who_send() {
     pair.dialer.close(CloseCode(4_000), "because");
     let reason = "because".to_owned();
     let code = CloseCode(4_000);
-    let local = CloseReason::Local {
-        code,
-        reason: reason.clone(),
-    };
+    let local = CloseReason::Local { code, reason: reason.clone() };
     assert_eq!(in_time(pair.dialer.closed()).await, local);
     let refused = pair.dialer.send(Lane::Live, frame(1, b"")).await;
-    assert_eq!(
-        refused,
-        Err(SendError::Closed {
-            reason: local.clone()
-        })
-    );
+    assert_eq!(refused, Err(SendError::Closed { reason: local.clone() }));
 
     let said = CloseReason::Peer { code, reason };
     assert_eq!(in_time(pair.acceptor.recv()).await, None);
@@ -132,10 +95,7 @@ async fn code_and_reason_of_a_close_reach_the_peer_and_those_who_send() {
 
 #[tokio::test]
 async fn a_close_wakes_those_who_wait_for_room() {
-    let limits = Limits {
-        queue_bytes_max: 1,
-        ..Limits::default()
-    };
+    let limits = Limits { queue_bytes_max: 1, ..Limits::default() };
     let pair = Pair::with(limits).await;
     let dialer = pair.dialer.clone();
     let sender = tokio::spawn(async move {
@@ -152,10 +112,7 @@ async fn a_close_wakes_those_who_wait_for_room() {
     pair.acceptor.close(CloseCode::BUSY, "");
     let error = in_time(sender).await.unwrap();
     let code = CloseCode::BUSY;
-    let reason = CloseReason::Peer {
-        code,
-        reason: String::new(),
-    };
+    let reason = CloseReason::Peer { code, reason: String::new() };
     assert_eq!(error, SendError::Closed { reason });
 }
 
@@ -168,10 +125,7 @@ async fn dropping_the_last_handle_closes_the_connection() {
     drop(clone);
     assert_eq!(in_time(pair.acceptor.recv()).await, None);
     let code = CloseCode::NORMAL;
-    let reason = CloseReason::Peer {
-        code,
-        reason: String::new(),
-    };
+    let reason = CloseReason::Peer { code, reason: String::new() };
     assert_eq!(pair.acceptor.close_reason(), Some(reason));
 }
 
@@ -237,22 +191,15 @@ async fn a_restarted_server_is_found_again_under_its_old_address() {
     first.close(CloseCode::GOING_AWAY, "restart");
     let reason = "restart".to_owned();
     let code = CloseCode::GOING_AWAY;
-    assert_eq!(
-        in_time(dialer.closed()).await,
-        CloseReason::Peer { code, reason }
-    );
+    assert_eq!(in_time(dialer.closed()).await, CloseReason::Peer { code, reason });
     in_time(first.wait_idle()).await;
     drop((first, acceptor));
 
     let identity = Identity::load_or_create(&kept).unwrap();
     let second = in_time(async {
         loop {
-            let config = ServerConfig {
-                listen: socket,
-                identity: identity.clone(),
-                limits: Limits::default(),
-                seed: 2,
-            };
+            let config =
+                ServerConfig { listen: socket, identity: identity.clone(), limits: Limits::default(), seed: 2 };
             match Endpoint::server(config) {
                 Ok(server) => break server,
                 // The old socket is freed by a task of its own.
@@ -281,10 +228,7 @@ fn keep_accepting(server: &Endpoint) -> tokio::task::JoinHandle<()> {
 
 #[tokio::test]
 async fn a_full_server_refuses_and_says_so() {
-    let limits = Limits {
-        connections_max: 2,
-        ..Limits::default()
-    };
+    let limits = Limits { connections_max: 2, ..Limits::default() };
     let (server, address) = server(limits);
     let accepting = keep_accepting(&server);
     let client = client(Limits::default());
@@ -305,20 +249,14 @@ async fn a_server_that_stops_accepting_keeps_those_it_has() {
     let address = Address::at(pair.server.local_addr().unwrap(), None);
     let pin = Identity::generate(&[]).unwrap().pin();
     let refused = in_time(pair.client.dial(&address, crate::Trust::Pin(pin))).await;
-    assert!(
-        matches!(refused, Err(DialError::Refused { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(DialError::Refused { .. })), "{refused:?}");
     exchange(&pair.dialer, &pair.acceptor).await;
     accepting.abort();
 }
 
 #[tokio::test]
 async fn under_load_peers_must_prove_their_address_first() {
-    let limits = Limits {
-        handshakes_before_retry: 0,
-        ..Limits::default()
-    };
+    let limits = Limits { handshakes_before_retry: 0, ..Limits::default() };
     let (server, address) = server(limits);
     let client = client(Limits::default());
     let (dialer, acceptor) = connect(&client, &server, &address).await;
@@ -331,18 +269,10 @@ async fn a_port_in_use_is_named_with_a_way_out() {
     let taken = UdpSocket::bind(any_port()).unwrap();
     let address = taken.local_addr().unwrap();
     let identity = Identity::generate(&[]).unwrap();
-    let config = ServerConfig {
-        listen: address,
-        identity,
-        limits: Limits::default(),
-        seed: 0,
-    };
+    let config = ServerConfig { listen: address, identity, limits: Limits::default(), seed: 0 };
     let error = Endpoint::server(config).unwrap_err();
     let message = error.to_string();
-    assert!(
-        message.contains(&format!("port {}", address.port())),
-        "{message}"
-    );
+    assert!(message.contains(&format!("port {}", address.port())), "{message}");
     assert!(message.contains("choose another port"), "{message}");
 }
 
@@ -357,9 +287,7 @@ async fn a_name_that_does_not_exist_is_named() {
     let client = client(Limits::default());
     let address = Address::new("relay.invalid", 4433, None).unwrap();
     let pin = Identity::generate(&[]).unwrap().pin();
-    let error = in_time(client.dial(&address, crate::Trust::Pin(pin)))
-        .await
-        .unwrap_err();
+    let error = in_time(client.dial(&address, crate::Trust::Pin(pin))).await.unwrap_err();
     assert!(matches!(error, DialError::Resolve { .. }), "{error}");
     assert!(error.to_string().contains("relay.invalid"), "{error}");
 }
@@ -370,16 +298,10 @@ async fn a_dial_that_nobody_answers_ends_at_its_deadline() {
     let pin = Identity::generate(&[]).unwrap().pin();
     let address = Address::at(silent.local_addr().unwrap(), Some(pin));
     let client = client(Limits::default());
-    let error = client
-        .dial(&address, address.trust(None))
-        .await
-        .unwrap_err();
+    let error = client.dial(&address, address.trust(None)).await.unwrap_err();
     assert!(matches!(error, DialError::TimedOut { .. }), "{error}");
     assert!(!error.is_permanent());
-    assert!(
-        error.to_string().contains(&address.port().to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&address.port().to_string()), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,15 +65,10 @@ impl Authority {
 async fn a_wrong_pin_is_refused_and_both_pins_are_named() {
     let (server, address) = server(Limits::default());
     let stranger = Identity::generate(&[]).unwrap().pin();
-    let error = dial(&server, &address, Trust::Pin(stranger))
-        .await
-        .unwrap_err();
+    let error = dial(&server, &address, Trust::Pin(stranger)).await.unwrap_err();
     assert!(error.is_permanent());
     let message = error.to_string();
-    let DialError::PinMismatch {
-        expected, found, ..
-    } = error
-    else {
+    let DialError::PinMismatch { expected, found, .. } = error else {
         panic!("{error}");
     };
     assert_eq!((expected, Some(found)), (stranger, address.pin()));
@@ -91,9 +86,7 @@ async fn a_certificate_is_trusted_for_the_name_its_authority_vouches_for() {
     dial(&server, &address, authority.trust()).await.unwrap();
 
     let by_number = Address::new("127.0.0.1", port, None).unwrap();
-    let error = dial(&server, &by_number, authority.trust())
-        .await
-        .unwrap_err();
+    let error = dial(&server, &by_number, authority.trust()).await.unwrap_err();
     assert!(matches!(error, DialError::Certificate { .. }), "{error}");
 
     let stranger = Authority::new("localhost");
@@ -108,27 +101,14 @@ async fn a_bad_ca_file_is_named() {
     let (server, address) = server(Limits::default());
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none.pem");
-    let error = dial(&server, &address, Trust::CaFile(missing.clone()))
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains(&missing.display().to_string()),
-        "{error}"
-    );
+    let error = dial(&server, &address, Trust::CaFile(missing.clone())).await.unwrap_err();
+    assert!(error.to_string().contains(&missing.display().to_string()), "{error}");
 
     let empty = folder.path().join("empty.pem");
     fs::write(&empty, "not a certificate").unwrap();
-    let error = dial(&server, &address, Trust::CaFile(empty.clone()))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, DialError::Trust(TrustError::File(_))),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains(&empty.display().to_string()),
-        "{error}"
-    );
+    let error = dial(&server, &address, Trust::CaFile(empty.clone())).await.unwrap_err();
+    assert!(matches!(error, DialError::Trust(TrustError::File(_))), "{error}");
+    assert!(error.to_string().contains(&empty.display().to_string()), "{error}");
 }
 
 #[tokio::test]

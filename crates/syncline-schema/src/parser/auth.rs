@@ -20,16 +20,8 @@ const IDENTITY_CLAIM: &str = "sub";
 /// Claim that lists groups, unless a rule names another: Amplify's, whose tokens may live on.
 const GROUP_CLAIM: &str = "cognito:groups";
 
-const ENTRIES: &[&str] = &[
-    "allow",
-    "provider",
-    "ownerField",
-    "identityClaim",
-    "groupClaim",
-    "groups",
-    "groupsField",
-    "operations",
-];
+const ENTRIES: &[&str] =
+    &["allow", "provider", "ownerField", "identityClaim", "groupClaim", "groups", "groupsField", "operations"];
 
 /// A rule, with the place to point at.
 #[derive(Clone)]
@@ -45,17 +37,13 @@ pub(super) fn rules(list: &DirectiveList, findings: &mut Findings) -> Checked<Ve
     };
     let shape = "a list of rules, such as [{allow: owner}]";
     let Some(argument) = directives::argument(directive, "rules") else {
-        return Err(
-            Finding::error(directives::name_span(directive), "`@auth` has no rules")
-                .help("write `@auth(rules: [{allow: owner}])`"),
-        );
+        return Err(Finding::error(directives::name_span(directive), "`@auth` has no rules")
+            .help("write `@auth(rules: [{allow: owner}])`"));
     };
     let items = match argument.value.as_list() {
         Some([]) => {
-            return Err(
-                Finding::error(argument.value.span(), "`@auth` has no rules")
-                    .help("nobody could use it; name who may, or remove `@auth`"),
-            );
+            return Err(Finding::error(argument.value.span(), "`@auth` has no rules")
+                .help("nobody could use it; name who may, or remove `@auth`"));
         }
         Some(items) => items,
         // GraphQL takes one value where a list of one is meant.
@@ -70,13 +58,8 @@ pub(super) fn rules(list: &DirectiveList, findings: &mut Findings) -> Checked<Ve
         };
         let entries = Entries::new(entries)?;
         let rule = rule(&entries, item, &mut said, findings)?;
-        let named = entries
-            .value("ownerField")
-            .or_else(|| entries.value("groupsField"));
-        rules.push(PlacedRule {
-            rule,
-            span: named.unwrap_or(item).span(),
-        });
+        let named = entries.value("ownerField").or_else(|| entries.value("groupsField"));
+        rules.push(PlacedRule { rule, span: named.unwrap_or(item).span() });
     }
     Ok(rules)
 }
@@ -88,10 +71,8 @@ fn rule(
     findings: &mut Findings,
 ) -> Checked<AuthRule> {
     let Some(allow) = entries.word("allow")? else {
-        return Err(
-            Finding::error(item.span(), "the rule does not say whom it allows")
-                .help("write `allow: owner`, groups, private, public or custom"),
-        );
+        return Err(Finding::error(item.span(), "the rule does not say whom it allows")
+            .help("write `allow: owner`, groups, private, public or custom"));
     };
     if let Some((name, _)) = entries.get("provider")
         && said.insert("provider")
@@ -102,10 +83,7 @@ fn rule(
         );
     }
     let allow = self::allow(entries, &allow, said, findings)?;
-    Ok(AuthRule {
-        allow,
-        operations: operations(entries, said, findings)?,
-    })
+    Ok(AuthRule { allow, operations: operations(entries, said, findings)? })
 }
 
 fn allow(
@@ -127,19 +105,17 @@ fn allow(
             claim: entries.string_or("identityClaim", IDENTITY_CLAIM)?,
         }),
         "groups" => match entries.strings("groups")? {
-            Some(groups) if groups.is_empty() => Err(Finding::error(
-                allow.span.clone(),
-                "the rule allows no group",
-            )
-            .help("name one: `groups: [\"Admins\"]`")),
+            Some(groups) if groups.is_empty() => {
+                Err(Finding::error(allow.span.clone(), "the rule allows no group")
+                    .help("name one: `groups: [\"Admins\"]`"))
+            }
             Some(groups) => Ok(Allow::Groups {
                 groups: groups.iter().map(|group| group.text.to_owned()).collect(),
                 claim: group_claim()?,
             }),
-            None => Ok(Allow::GroupsField {
-                field: entries.string_or("groupsField", "groups")?,
-                claim: group_claim()?,
-            }),
+            None => {
+                Ok(Allow::GroupsField { field: entries.string_or("groupsField", "groups")?, claim: group_claim()? })
+            }
         },
         "private" => Ok(Allow::SignedIn),
         "public" => Ok(Allow::Public),
@@ -154,12 +130,8 @@ fn allow(
         }
         other => {
             let known = ["owner", "groups", "private", "public", "custom"];
-            let cure = did_you_mean(other, known)
-                .unwrap_or_else(|| format!("there are {}", known.join(", ")));
-            Err(
-                Finding::error(allow.span.clone(), format!("`allow` cannot be `{other}`"))
-                    .help(cure),
-            )
+            let cure = did_you_mean(other, known).unwrap_or_else(|| format!("there are {}", known.join(", ")));
+            Err(Finding::error(allow.span.clone(), format!("`allow` cannot be `{other}`")).help(cure))
         }
     }
 }
@@ -169,21 +141,14 @@ fn operations(
     said: &mut BTreeSet<&'static str>,
     findings: &mut Findings,
 ) -> Checked<Vec<Operation>> {
-    let all = vec![
-        Operation::Create,
-        Operation::Read,
-        Operation::Update,
-        Operation::Delete,
-    ];
+    let all = vec![Operation::Create, Operation::Read, Operation::Update, Operation::Delete];
     let Some((_, value)) = entries.get("operations") else {
         return Ok(all);
     };
     if value.is_null() {
         return Ok(all);
     }
-    let items = value
-        .as_list()
-        .unwrap_or_else(|| std::slice::from_ref(value));
+    let items = value.as_list().unwrap_or_else(|| std::slice::from_ref(value));
     if items.is_empty() {
         return Err(Finding::error(value.span(), "the rule allows no operation")
             .help("name some of create, read, update, delete, or leave `operations` out for all"));
@@ -207,12 +172,8 @@ fn operations(
             }
             other => {
                 let known = ["create", "read", "update", "delete"];
-                let cure = did_you_mean(other, known)
-                    .unwrap_or_else(|| format!("there are {}", known.join(", ")));
-                return Err(
-                    Finding::error(word.span, format!("there is no operation `{other}`"))
-                        .help(cure),
-                );
+                let cure = did_you_mean(other, known).unwrap_or_else(|| format!("there are {}", known.join(", ")));
+                return Err(Finding::error(word.span, format!("there is no operation `{other}`")).help(cure));
             }
         };
         if !operations.contains(&operation) {
@@ -231,15 +192,10 @@ impl<'a> Entries<'a> {
             if !ENTRIES.contains(&name.as_str()) {
                 let cure = did_you_mean(name, ENTRIES.iter().copied())
                     .unwrap_or_else(|| format!("there are {}", ENTRIES.join(", ")));
-                return Err(
-                    Finding::error(name.span(), format!("a rule has no `{name}`")).help(cure),
-                );
+                return Err(Finding::error(name.span(), format!("a rule has no `{name}`")).help(cure));
             }
             if entries[..at].iter().any(|(other, _)| other == name) {
-                return Err(
-                    Finding::error(name.span(), format!("`{name}` is given twice"))
-                        .help("keep one"),
-                );
+                return Err(Finding::error(name.span(), format!("`{name}` is given twice")).help("keep one"));
             }
         }
         Ok(Self(entries))
@@ -256,16 +212,12 @@ impl<'a> Entries<'a> {
 
     fn word(&self, name: &str) -> Checked<Option<Text<'a>>> {
         let value = self.value(name);
-        value
-            .map(|value| directives::expect_word(value, name))
-            .transpose()
+        value.map(|value| directives::expect_word(value, name)).transpose()
     }
 
     fn strings(&self, name: &str) -> Checked<Option<Vec<Text<'a>>>> {
         let value = self.value(name);
-        value
-            .map(|value| directives::expect_strings(value, name))
-            .transpose()
+        value.map(|value| directives::expect_strings(value, name)).transpose()
     }
 
     fn string_or(&self, name: &str, otherwise: &str) -> Checked<String> {
@@ -304,33 +256,18 @@ pub(super) fn manage_owners(draft: &mut Draft<'_>, rules: &[PlacedRule]) -> Chec
 }
 
 fn manage_owner(draft: &mut Draft<'_>, name: &str, span: &Range<usize>) -> Checked<()> {
-    if draft
-        .relations
-        .iter()
-        .any(|relation| relation.field.name == name)
-    {
-        return Err(Finding::error(
-            span.clone(),
-            format!("the owner field `{name}` is a relation"),
-        )
-        .help("name a field that holds the identity: `ownerField: \"…\"`"));
+    if draft.relations.iter().any(|relation| relation.field.name == name) {
+        return Err(Finding::error(span.clone(), format!("the owner field `{name}` is a relation"))
+            .help("name a field that holds the identity: `ownerField: \"…\"`"));
     }
     if draft.managed.iter().any(|field| field.name == name) {
         return Ok(());
     }
     let is_key = draft.model.is_key_field(name);
-    let Some(field) = draft
-        .model
-        .fields
-        .iter_mut()
-        .find(|field| field.name == name)
-    else {
+    let Some(field) = draft.model.fields.iter_mut().find(|field| field.name == name) else {
         if Name::new(name).is_err() {
-            return Err(Finding::error(
-                span.clone(),
-                format!("`{name}` cannot be the name of a field"),
-            )
-            .help("names have letters, digits and `_`"));
+            return Err(Finding::error(span.clone(), format!("`{name}` cannot be the name of a field"))
+                .help("names have letters, digits and `_`"));
         }
         let owner = fields::implicit(name, Scalar::String, Managed::Owner);
         // Before the times, which stay last.
@@ -353,13 +290,10 @@ fn manage_owner(draft: &mut Draft<'_>, name: &str, span: &Range<usize>) -> Check
         | FieldKind::Text { .. }
         | FieldKind::List(_)
         | FieldKind::Set(_)
-        | FieldKind::Embedded(_) => Err(Finding::error(
-            span.clone(),
-            format!("the owner field `{name}` cannot hold an identity"),
-        )
-        .help(format!(
-            "make it `{name}: String`, or `[String]` for several owners"
-        ))),
+        | FieldKind::Embedded(_) => {
+            Err(Finding::error(span.clone(), format!("the owner field `{name}` cannot hold an identity"))
+                .help(format!("make it `{name}: String`, or `[String]` for several owners")))
+        }
     }
 }
 
@@ -372,10 +306,7 @@ fn check_groups_field(draft: &Draft<'_>, name: &str, span: &Range<usize>) -> Che
     let fits = written.is_some_and(|field| match &field.kind {
         FieldKind::Scalar(scalar) => matches!(scalar, Scalar::String | Scalar::Id),
         FieldKind::List(element) | FieldKind::Set(element) => {
-            matches!(
-                element.kind,
-                ElementKind::Scalar(Scalar::String | Scalar::Id)
-            )
+            matches!(element.kind, ElementKind::Scalar(Scalar::String | Scalar::Id))
         }
         FieldKind::Enum(_) => true,
         FieldKind::Counter | FieldKind::Text { .. } | FieldKind::Embedded(_) => false,
@@ -385,12 +316,8 @@ fn check_groups_field(draft: &Draft<'_>, name: &str, span: &Range<usize>) -> Che
     }
     let message = match written {
         Some(_) => format!("the groups field `{name}` cannot hold groups"),
-        None => format!(
-            "`{}` has no field `{name}` to take the groups from",
-            draft.name()
-        ),
+        None => format!("`{}` has no field `{name}` to take the groups from", draft.name()),
     };
-    Err(Finding::error(span.clone(), message).help(format!(
-        "declare `{name}: [String]`, or name fixed groups with `groups: […]`"
-    )))
+    Err(Finding::error(span.clone(), message)
+        .help(format!("declare `{name}: [String]`, or name fixed groups with `groups: […]`")))
 }

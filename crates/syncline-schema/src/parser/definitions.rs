@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apollo_compiler::{
     Name, Node,
-    ast::{
-        Definition, Document, EnumTypeDefinition, InputObjectTypeDefinition, ObjectTypeDefinition,
-        Type,
-    },
+    ast::{Definition, Document, EnumTypeDefinition, InputObjectTypeDefinition, ObjectTypeDefinition, Type},
 };
 
 use super::{
@@ -44,10 +41,7 @@ impl<'a> Definitions<'a> {
 
     /// Names that a field's type could be.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.by_name
-            .iter()
-            .filter(|(_, named)| !matches!(named, Named::Other(_)))
-            .map(|(name, _)| *name)
+        self.by_name.iter().filter(|(_, named)| !matches!(named, Named::Other(_))).map(|(name, _)| *name)
     }
 
     /// Names of the models.
@@ -90,11 +84,7 @@ fn sort<'a>(
             if is_root(&object.name) {
                 roots.extend(object.fields.iter().map(|field| &field.ty));
                 findings.push(root_warning(&object.name));
-                return define(
-                    definitions,
-                    &object.name,
-                    Named::Other("a root operation type"),
-                );
+                return define(definitions, &object.name, Named::Other("a root operation type"));
             }
             sort_object(definitions, object)
         }
@@ -118,11 +108,8 @@ fn sort<'a>(
         Definition::ScalarTypeDefinition(scalar) => scalar_definition(&scalar.name, findings),
         Definition::DirectiveDefinition(directive) => {
             findings.push(
-                Finding::warning(
-                    directive.name.span(),
-                    format!("the definition of `@{}` is ignored", directive.name),
-                )
-                .help("Syncline knows its directives; the definition can go"),
+                Finding::warning(directive.name.span(), format!("the definition of `@{}` is ignored", directive.name))
+                    .help("Syncline knows its directives; the definition can go"),
             );
             Ok(())
         }
@@ -161,14 +148,8 @@ fn sort<'a>(
     }
 }
 
-fn sort_object<'a>(
-    definitions: &mut Definitions<'a>,
-    object: &'a Node<ObjectTypeDefinition>,
-) -> Checked<()> {
-    let is_model = object
-        .directives
-        .iter()
-        .any(|directive| directive.name == "model");
+fn sort_object<'a>(definitions: &mut Definitions<'a>, object: &'a Node<ObjectTypeDefinition>) -> Checked<()> {
+    let is_model = object.directives.iter().any(|directive| directive.name == "model");
     if is_model {
         define(definitions, &object.name, Named::Model)?;
         definitions.models.push(object);
@@ -182,25 +163,16 @@ fn sort_object<'a>(
 /// Takes the name, unless it is taken or not to be had.
 fn define<'a>(definitions: &mut Definitions<'a>, name: &'a Name, named: Named) -> Checked<()> {
     if name.starts_with("__") {
-        return Err(
-            Finding::error(name.span(), format!("`{name}` starts with `__`"))
-                .help("GraphQL keeps these names for itself; choose another"),
-        );
+        return Err(Finding::error(name.span(), format!("`{name}` starts with `__`"))
+            .help("GraphQL keeps these names for itself; choose another"));
     }
-    let built_in = Scalar::ALL
-        .into_iter()
-        .any(|scalar| scalar.name() == name.as_str());
+    let built_in = Scalar::ALL.into_iter().any(|scalar| scalar.name() == name.as_str());
     if built_in {
-        return Err(
-            Finding::error(name.span(), format!("`{name}` is a built-in scalar"))
-                .help("choose another name"),
-        );
+        return Err(Finding::error(name.span(), format!("`{name}` is a built-in scalar")).help("choose another name"));
     }
     if definitions.by_name.contains_key(name.as_str()) {
-        return Err(
-            Finding::error(name.span(), format!("`{name}` is defined twice"))
-                .help("merge the two definitions, or rename one"),
-        );
+        return Err(Finding::error(name.span(), format!("`{name}` is defined twice"))
+            .help("merge the two definitions, or rename one"));
     }
     definitions.by_name.insert(name, named);
     Ok(())
@@ -233,11 +205,8 @@ fn not_carried(name: &Name, what: &str) -> Box<Finding> {
 }
 
 fn schema_warning(span: std::ops::Range<usize>) -> Box<Finding> {
-    Finding::warning(
-        span.start..span.start + "schema".len(),
-        "`schema` is not carried over",
-    )
-    .help("Syncline has no root operations")
+    Finding::warning(span.start..span.start + "schema".len(), "`schema` is not carried over")
+        .help("Syncline has no root operations")
 }
 
 fn scalar_definition(name: &Name, findings: &mut Findings) -> Checked<()> {
@@ -249,11 +218,8 @@ fn scalar_definition(name: &Name, findings: &mut Findings) -> Checked<()> {
         return Ok(());
     }
     let all: Vec<_> = Scalar::ALL.into_iter().map(Scalar::name).collect();
-    Err(Finding::error(
-        name.span(),
-        format!("there are no custom scalars such as `{name}`"),
-    )
-    .help(format!("use one of {}", all.join(", "))))
+    Err(Finding::error(name.span(), format!("there are no custom scalars such as `{name}`"))
+        .help(format!("use one of {}", all.join(", "))))
 }
 
 fn extension_error(name: &Name) -> Box<Finding> {
@@ -262,36 +228,22 @@ fn extension_error(name: &Name) -> Box<Finding> {
 }
 
 fn operation_error(span: std::ops::Range<usize>) -> Box<Finding> {
-    Finding::error(
-        span.start..span.start + 1,
-        "a schema file holds definitions, not operations",
-    )
-    .help("queries are written in the app; remove this from the schema")
+    Finding::error(span.start..span.start + 1, "a schema file holds definitions, not operations")
+        .help("queries are written in the app; remove this from the schema")
 }
 
 /// Embedded types that root operations reach and models do not.
 fn answers<'a>(definitions: &Definitions<'a>, roots: &[&'a Type]) -> BTreeSet<&'a str> {
-    let stored = reachable(
-        definitions,
-        definitions
-            .models
-            .iter()
-            .flat_map(|model| &model.fields)
-            .map(|field| &field.ty),
-    );
+    let stored =
+        reachable(definitions, definitions.models.iter().flat_map(|model| &model.fields).map(|field| &field.ty));
     let mut answers = reachable(definitions, roots.iter().copied());
     answers.retain(|name| !stored.contains(name));
     answers
 }
 
-fn reachable<'a>(
-    definitions: &Definitions<'a>,
-    from: impl Iterator<Item = &'a Type>,
-) -> BTreeSet<&'a str> {
+fn reachable<'a>(definitions: &Definitions<'a>, from: impl Iterator<Item = &'a Type>) -> BTreeSet<&'a str> {
     let objects = definitions.embedded.iter();
-    let objects: BTreeMap<&str, _> = objects
-        .map(|object| (object.name.as_str(), object))
-        .collect();
+    let objects: BTreeMap<&str, _> = objects.map(|object| (object.name.as_str(), object)).collect();
     let mut reached = BTreeSet::new();
     let mut open: Vec<&Type> = from.collect();
     while let Some(ty) = open.pop() {
@@ -318,26 +270,18 @@ fn enum_type(definition: &EnumTypeDefinition, findings: &mut Findings) -> Checke
     let name = &definition.name;
     directives::check(&definition.directives, Place::Enum, findings)?;
     if definition.values.is_empty() {
-        return Err(
-            Finding::error(name.span(), format!("enum `{name}` has no values"))
-                .help(format!("list them: `enum {name} {{ FIRST SECOND }}`")),
-        );
+        return Err(Finding::error(name.span(), format!("enum `{name}` has no values"))
+            .help(format!("list them: `enum {name} {{ FIRST SECOND }}`")));
     }
     let mut values = Vec::new();
     for value in &definition.values {
         directives::check(&value.directives, Place::EnumValue, findings)?;
         let text = value.value.to_string();
         if values.contains(&text) {
-            return Err(Finding::error(
-                value.value.span(),
-                format!("enum `{name}` has the value `{text}` twice"),
-            )
-            .help("remove one"));
+            return Err(Finding::error(value.value.span(), format!("enum `{name}` has the value `{text}` twice"))
+                .help("remove one"));
         }
         values.push(text);
     }
-    Ok(EnumType {
-        name: name.to_string(),
-        values,
-    })
+    Ok(EnumType { name: name.to_string(), values })
 }

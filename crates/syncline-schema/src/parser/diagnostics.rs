@@ -60,22 +60,14 @@ impl Diagnostics {
     }
 
     fn of(&self, severity: Severity) -> impl Iterator<Item = &Diagnostic> {
-        self.findings
-            .iter()
-            .filter(move |finding| finding.severity == severity)
+        self.findings.iter().filter(move |finding| finding.severity == severity)
     }
 
     /// Every finding with an excerpt of the source, marked at the exact token, and its help.
     /// Ends with a newline unless empty; ANSI colors only when asked for.
     pub fn render(&self, color: bool) -> String {
-        let theme = if color {
-            GraphicalTheme::unicode()
-        } else {
-            GraphicalTheme::unicode_nocolor()
-        };
-        let handler = GraphicalReportHandler::new_themed(theme)
-            .with_links(false)
-            .with_width(100);
+        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(100);
         let source = Arc::new(NamedSource::new(&self.file, self.source.clone()));
         let mut out = String::new();
         for (nth, finding) in self.findings.iter().enumerate() {
@@ -86,10 +78,7 @@ impl Diagnostics {
             if handler.render_report(&mut out, report.as_ref()).is_err() {
                 // Without an excerpt the place still stands in words.
                 let (line, column) = (finding.line, finding.column);
-                out.push_str(&format!(
-                    "{}:{line}:{column}: {}\n",
-                    self.file, finding.message
-                ));
+                out.push_str(&format!("{}:{line}:{column}: {}\n", self.file, finding.message));
             }
         }
         out

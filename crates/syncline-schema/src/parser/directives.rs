@@ -43,56 +43,20 @@ struct Known {
     repeatable: bool,
 }
 
-const fn known(
-    name: &'static str,
-    places: &'static [Place],
-    arguments: &'static [&'static str],
-) -> Known {
-    Known {
-        name,
-        places,
-        arguments,
-        repeatable: false,
-    }
+const fn known(name: &'static str, places: &'static [Place], arguments: &'static [&'static str]) -> Known {
+    Known { name, places, arguments, repeatable: false }
 }
 
-const EVERYWHERE: &[Place] = &[
-    Place::Model,
-    Place::Field,
-    Place::Embedded,
-    Place::EmbeddedField,
-    Place::Enum,
-    Place::EnumValue,
-];
+const EVERYWHERE: &[Place] =
+    &[Place::Model, Place::Field, Place::Embedded, Place::EmbeddedField, Place::Enum, Place::EnumValue];
 
 const KNOWN: &[Known] = &[
-    known(
-        "model",
-        &[Place::Model],
-        &[
-            "queries",
-            "mutations",
-            "subscriptions",
-            "timestamps",
-            "deletes",
-        ],
-    ),
+    known("model", &[Place::Model], &["queries", "mutations", "subscriptions", "timestamps", "deletes"]),
     known("primaryKey", &[Place::Field], &["sortKeyFields"]),
-    Known {
-        repeatable: true,
-        ..known(
-            "index",
-            &[Place::Field],
-            &["name", "queryField", "sortKeyFields"],
-        )
-    },
+    Known { repeatable: true, ..known("index", &[Place::Field], &["name", "queryField", "sortKeyFields"]) },
     known("default", &[Place::Field, Place::EmbeddedField], &["value"]),
     known("hasOne", &[Place::Field], &["fields"]),
-    known(
-        "hasMany",
-        &[Place::Field],
-        &["indexName", "fields", "limit"],
-    ),
+    known("hasMany", &[Place::Field], &["indexName", "fields", "limit"]),
     known("belongsTo", &[Place::Field], &["fields"]),
     known("manyToMany", &[Place::Field], &["relationName", "limit"]),
     known("auth", &[Place::Model, Place::Field], &["rules"]),
@@ -101,45 +65,23 @@ const KNOWN: &[Known] = &[
     known("counter", &[Place::Field], &[]),
     known("set", &[Place::Field], &[]),
     known("merge", &[Place::Field, Place::EmbeddedField], &["with"]),
-    known(
-        "renamed",
-        &[Place::Model, Place::Field, Place::EmbeddedField],
-        &["from"],
-    ),
+    known("renamed", &[Place::Model, Place::Field, Place::EmbeddedField], &["from"]),
     known("fulltext", &[Place::Field], &[]),
     known("deprecated", EVERYWHERE, &["reason"]),
 ];
 
 /// Directives of Gen 1 that mean something outside of the store: name, what is lost.
 const NOT_CARRIED: &[(&str, &str)] = &[
-    (
-        "function",
-        "Syncline calls no functions; call it from the app, or watch the records from a server of yours",
-    ),
-    (
-        "http",
-        "Syncline calls no HTTP endpoints; call it from the app",
-    ),
-    (
-        "predictions",
-        "there are no predictions; call the service from the app",
-    ),
-    (
-        "searchable",
-        "there is no search cluster; `@fulltext` on the text fields makes them searchable on the device",
-    ),
+    ("function", "Syncline calls no functions; call it from the app, or watch the records from a server of yours"),
+    ("http", "Syncline calls no HTTP endpoints; call it from the app"),
+    ("predictions", "there are no predictions; call the service from the app"),
+    ("searchable", "there is no search cluster; `@fulltext` on the text fields makes them searchable on the device"),
     (
         "mapsTo",
         "tables are named as their models; for a model that had another name in Syncline write `@renamed(from:)`",
     ),
-    (
-        "versioned",
-        "every record keeps its causal version; the directive can go",
-    ),
-    (
-        "sql",
-        "Syncline runs no SQL of the schema; query in the app",
-    ),
+    ("versioned", "every record keeps its causal version; the directive can go"),
+    ("sql", "Syncline runs no SQL of the schema; query in the app"),
     ("refersTo", "tables are named as their models"),
     ("aws_api_key", AWS),
     ("aws_auth", AWS),
@@ -156,21 +98,16 @@ const AWS: &str = "access is decided by `@auth` rules and the relay's tokens";
 /// Checks names, places, repetitions and argument names of a list of directives.
 pub(super) fn check(list: &DirectiveList, place: Place, findings: &mut Findings) -> Checked<()> {
     for (at, directive) in list.iter().enumerate() {
-        let Some(known) = KNOWN
-            .iter()
-            .find(|known| known.name == directive.name.as_str())
-        else {
+        let Some(known) = KNOWN.iter().find(|known| known.name == directive.name.as_str()) else {
             findings.push(foreign(directive)?);
             continue;
         };
         check_place(known, directive, place)?;
         let earlier = list[..at].iter().any(|other| other.name == directive.name);
         if earlier && !known.repeatable {
-            return Err(Finding::error(
-                name_span(directive),
-                format!("`@{}` stands here twice", known.name),
-            )
-            .help("keep one"));
+            return Err(
+                Finding::error(name_span(directive), format!("`@{}` stands here twice", known.name)).help("keep one")
+            );
         }
         check_arguments(known, directive)?;
     }
@@ -182,11 +119,8 @@ fn check_place(known: &Known, directive: &Node<Directive>, place: Place) -> Chec
         return Ok(());
     }
     let places: Vec<_> = known.places.iter().map(|place| place.words()).collect();
-    Err(Finding::error(
-        name_span(directive),
-        format!("`@{}` cannot stand on {}", known.name, place.words()),
-    )
-    .help(format!("it belongs on {}", places.join(", "))))
+    Err(Finding::error(name_span(directive), format!("`@{}` cannot stand on {}", known.name, place.words()))
+        .help(format!("it belongs on {}", places.join(", "))))
 }
 
 fn check_arguments(known: &Known, directive: &Node<Directive>) -> Checked<()> {
@@ -199,17 +133,10 @@ fn check_arguments(known: &Known, directive: &Node<Directive>) -> Checked<()> {
                 [] => "it takes none".to_owned(),
                 some => format!("it takes {}", some.join(", ")),
             });
-            return Err(Finding::error(
-                name.span(),
-                format!("`@{}` has no argument `{name}`", known.name),
-            )
-            .help(cure));
+            return Err(Finding::error(name.span(), format!("`@{}` has no argument `{name}`", known.name)).help(cure));
         }
         if arguments[..at].iter().any(|other| other.name == *name) {
-            return Err(
-                Finding::error(name.span(), format!("argument `{name}` is given twice"))
-                    .help("keep one"),
-            );
+            return Err(Finding::error(name.span(), format!("argument `{name}` is given twice")).help("keep one"));
         }
     }
     Ok(())
@@ -222,19 +149,15 @@ fn foreign(directive: &Node<Directive>) -> Checked<Box<Finding>> {
     if let Some((_, lost)) = NOT_CARRIED.iter().find(|(known, _)| *known == name) {
         return Ok(Finding::warning(span, format!("`@{name}` is not carried over")).help(*lost));
     }
-    let replaced = |rewrite: &str| {
-        Err(Finding::error(span.clone(), format!("`@{name}` has been replaced")).help(rewrite))
-    };
+    let replaced =
+        |rewrite: &str| Err(Finding::error(span.clone(), format!("`@{name}` has been replaced")).help(rewrite));
     match name {
         "key" => replaced(&key_rewrite(directive)),
         "connection" => replaced(
             "a list: `comments: [Comment] @hasMany(indexName: \"byPost\", fields: [\"id\"])`; one record that refers back: `post: Post @belongsTo(fields: [\"postID\"])`; one record: `team: Team @hasOne`",
         ),
         _ => {
-            let all: Vec<String> = KNOWN
-                .iter()
-                .map(|known| format!("@{}", known.name))
-                .collect();
+            let all: Vec<String> = KNOWN.iter().map(|known| format!("@{}", known.name)).collect();
             let written = format!("@{name}");
             let cure = did_you_mean(&written, all.iter().map(String::as_str))
                 .unwrap_or_else(|| format!("there are {}", all.join(", ")));
@@ -245,10 +168,7 @@ fn foreign(directive: &Node<Directive>) -> Checked<Box<Finding>> {
 
 /// What this very `@key` is called today.
 fn key_rewrite(directive: &Node<Directive>) -> String {
-    let fields = names(directive, "fields")
-        .ok()
-        .flatten()
-        .unwrap_or_default();
+    let fields = names(directive, "fields").ok().flatten().unwrap_or_default();
     let texts: Vec<&str> = fields.iter().map(|field| field.text).collect();
     let [first, rest @ ..] = &texts[..] else {
         return "mark the field itself: `@primaryKey`, or `@index(name: …)`".to_owned();
@@ -296,16 +216,12 @@ pub(super) fn argument<'a>(directive: &'a Directive, name: &str) -> Option<&'a N
 
 /// A string argument.
 pub(super) fn string<'a>(directive: &'a Directive, name: &str) -> Checked<Option<Text<'a>>> {
-    argument(directive, name)
-        .map(|argument| expect_string(&argument.value, name))
-        .transpose()
+    argument(directive, name).map(|argument| expect_string(&argument.value, name)).transpose()
 }
 
 /// An argument that is a list of strings; one string counts as a list of one.
 pub(super) fn names<'a>(directive: &'a Directive, name: &str) -> Checked<Option<Vec<Text<'a>>>> {
-    argument(directive, name)
-        .map(|argument| expect_strings(&argument.value, name))
-        .transpose()
+    argument(directive, name).map(|argument| expect_strings(&argument.value, name)).transpose()
 }
 
 /// A boolean argument.
@@ -320,47 +236,32 @@ pub(super) fn boolean(directive: &Directive, name: &str) -> Checked<Option<bool>
 
 /// A word of the schema language, as in `with: max`; the same in quotes is taken, too.
 pub(super) fn word<'a>(directive: &'a Directive, name: &str) -> Checked<Option<Text<'a>>> {
-    argument(directive, name)
-        .map(|argument| expect_word(&argument.value, name))
-        .transpose()
+    argument(directive, name).map(|argument| expect_word(&argument.value, name)).transpose()
 }
 
 pub(super) fn expect_word<'a>(value: &'a Node<Value>, name: &str) -> Checked<Text<'a>> {
     let text = value.as_enum().map(Name::as_str).or_else(|| value.as_str());
     let text = text.ok_or_else(|| wrong(value, name, "a word"))?;
-    Ok(Text {
-        text,
-        span: value.span(),
-    })
+    Ok(Text { text, span: value.span() })
 }
 
 pub(super) fn expect_string<'a>(value: &'a Node<Value>, name: &str) -> Checked<Text<'a>> {
-    let text = value
-        .as_str()
-        .ok_or_else(|| wrong(value, name, "a string in double quotes"))?;
-    Ok(Text {
-        text,
-        span: value.span(),
-    })
+    let text = value.as_str().ok_or_else(|| wrong(value, name, "a string in double quotes"))?;
+    Ok(Text { text, span: value.span() })
 }
 
 pub(super) fn expect_strings<'a>(value: &'a Node<Value>, name: &str) -> Checked<Vec<Text<'a>>> {
     let Some(items) = value.as_list() else {
         let one = expect_string(value, name);
-        return one
-            .map(|text| vec![text])
-            .map_err(|_| wrong(value, name, "a list of strings, such as [\"a\", \"b\"]"));
+        return one.map(|text| vec![text]).map_err(|_| wrong(value, name, "a list of strings, such as [\"a\", \"b\"]"));
     };
     items.iter().map(|item| expect_string(item, name)).collect()
 }
 
 /// The error for an argument of the wrong type.
 pub(super) fn wrong(value: &Node<Value>, name: &str, expected: &str) -> Box<Finding> {
-    Finding::error(
-        value.span(),
-        format!("`{name}` takes {expected}, not {}", kind_of(value)),
-    )
-    .help(format!("write {expected}"))
+    Finding::error(value.span(), format!("`{name}` takes {expected}, not {}", kind_of(value)))
+        .help(format!("write {expected}"))
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -11,10 +11,7 @@ use super::{
     finding::{Checked, Finding, Findings, Spanned},
     renames,
 };
-use crate::{
-    Deletes, Field, FieldKind, Index, Key, Model, Relation, RelationKind, Scalar, Timestamps,
-    did_you_mean,
-};
+use crate::{Deletes, Field, FieldKind, Index, Key, Model, Relation, RelationKind, Scalar, Timestamps, did_you_mean};
 
 /// A model whose relations may still add fields to it.
 pub(super) struct Draft<'a> {
@@ -107,11 +104,7 @@ impl<'a> Draft<'a> {
 
     /// Every field so far.
     pub(super) fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.model
-            .fields
-            .iter()
-            .chain(&self.foreign_keys)
-            .chain(&self.managed)
+        self.model.fields.iter().chain(&self.foreign_keys).chain(&self.managed)
     }
 
     /// The field of that name, or an error at `span` that suggests the nearest.
@@ -120,21 +113,13 @@ impl<'a> Draft<'a> {
             let names = || self.fields().map(|field| field.name.as_str());
             let cure = did_you_mean(name, names())
                 .unwrap_or_else(|| format!("it has {}", names().collect::<Vec<_>>().join(", ")));
-            Finding::error(
-                span.clone(),
-                format!("`{}` has no field `{name}`", self.name()),
-            )
-            .help(cure)
+            Finding::error(span.clone(), format!("`{}` has no field `{name}`", self.name())).help(cure)
         })
     }
 
     /// The key fields, most significant first.
     pub(super) fn key_parts(&self) -> Vec<KeyPart> {
-        let fields = self
-            .model
-            .key_fields()
-            .into_iter()
-            .filter_map(|name| self.field(name));
+        let fields = self.model.key_fields().into_iter().filter_map(|name| self.field(name));
         fields
             .filter_map(|field| match &field.kind {
                 FieldKind::Scalar(scalar) => Some(KeyPart {
@@ -167,10 +152,7 @@ fn finish_one(mut draft: Draft<'_>) -> Checked<Model> {
     let indexes = std::mem::take(&mut draft.indexes);
     let mut checked: Vec<Index> = Vec::new();
     for index in indexes {
-        if checked
-            .iter()
-            .any(|other| other.name.eq_ignore_ascii_case(&index.name))
-        {
+        if checked.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {
             return Err(Finding::error(
                 index.span,
                 format!("`{}` has two indexes named `{}`", draft.name(), index.name),
@@ -199,28 +181,18 @@ fn check_index(draft: &Draft<'_>, index: IndexDraft) -> Checked<Index> {
             .help("index scalars, enums and counters; `@fulltext` finds words in texts"));
         }
         if fields.contains(&name) {
-            return Err(Finding::error(
-                span,
-                format!("index `{}` names `{name}` twice", index.name),
-            )
-            .help("remove one"));
+            return Err(Finding::error(span, format!("index `{}` names `{name}` twice", index.name)).help("remove one"));
         }
         fields.push(name);
     }
-    Ok(Index {
-        name: index.name,
-        fields,
-    })
+    Ok(Index { name: index.name, fields })
 }
 
 fn can_be_indexed(kind: &FieldKind) -> bool {
     match kind {
         FieldKind::Scalar(scalar) => *scalar != Scalar::Json,
         FieldKind::Enum(_) | FieldKind::Counter => true,
-        FieldKind::Text { .. }
-        | FieldKind::List(_)
-        | FieldKind::Set(_)
-        | FieldKind::Embedded(_) => false,
+        FieldKind::Text { .. } | FieldKind::List(_) | FieldKind::Set(_) | FieldKind::Embedded(_) => false,
     }
 }
 

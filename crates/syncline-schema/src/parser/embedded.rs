@@ -14,11 +14,7 @@ use crate::{EmbeddedType, EnumType, Field};
 
 /// Builds the embedded types. Those that only root operations return are left out with a warning
 /// if they hold what no record can.
-pub(super) fn build(
-    definitions: &Definitions<'_>,
-    enums: &[EnumType],
-    findings: &mut Findings,
-) -> Vec<EmbeddedType> {
+pub(super) fn build(definitions: &Definitions<'_>, enums: &[EnumType], findings: &mut Findings) -> Vec<EmbeddedType> {
     let cycles = Cycles::new(definitions);
     let mut types = Vec::new();
     for object in &definitions.embedded {
@@ -26,11 +22,8 @@ pub(super) fn build(
         let checked = embedded_type(definitions, enums, &cycles, object, &mut own);
         if definitions.is_answer(&object.name) && checked.is_err() {
             findings.push(
-                Finding::warning(
-                    object.name.span(),
-                    format!("`type {}` is not carried over", object.name),
-                )
-                .help("only root operations return it, and it holds what no record can"),
+                Finding::warning(object.name.span(), format!("`type {}` is not carried over", object.name))
+                    .help("only root operations return it, and it holds what no record can"),
             );
             continue;
         }
@@ -50,11 +43,8 @@ fn embedded_type(
     let name = &object.name;
     directives::check(&object.directives, Place::Embedded, findings)?;
     if object.fields.is_empty() {
-        return Err(
-            Finding::error(name.span(), format!("type `{name}` has no fields")).help(format!(
-                "list them: `type {name} {{ street: String city: String }}`"
-            )),
-        );
+        return Err(Finding::error(name.span(), format!("type `{name}` has no fields"))
+            .help(format!("list them: `type {name} {{ street: String city: String }}`")));
     }
     cycles.refuse(object)?;
     let mut built: Vec<Field> = Vec::new();
@@ -62,10 +52,7 @@ fn embedded_type(
         directives::check(&field.directives, Place::EmbeddedField, findings)?;
         built.push(fields::build(definitions, enums, field)?);
     }
-    Ok(EmbeddedType {
-        name: name.to_string(),
-        fields: built,
-    })
+    Ok(EmbeddedType { name: name.to_string(), fields: built })
 }
 
 /// Which embedded types hold which, to find those that hold themselves.
@@ -76,16 +63,11 @@ struct Cycles<'a> {
 impl<'a> Cycles<'a> {
     fn new(definitions: &Definitions<'a>) -> Self {
         let holds = definitions.embedded.iter().map(|object| {
-            let types = object
-                .fields
-                .iter()
-                .map(|field| field.ty.inner_named_type().as_str());
+            let types = object.fields.iter().map(|field| field.ty.inner_named_type().as_str());
             let held = types.filter(|name| definitions.named(name) == Some(Named::Embedded));
             (object.name.as_str(), held.collect())
         });
-        Self {
-            holds: holds.collect(),
-        }
+        Self { holds: holds.collect() }
     }
 
     /// Refuses the type if a field of it leads back to it.

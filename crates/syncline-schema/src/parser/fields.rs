@@ -13,8 +13,7 @@ use super::{
     types::{self, Target, Written},
 };
 use crate::{
-    Element, ElementKind, EnumType, Field, FieldKind, Managed, Merge, Scalar, check_enum,
-    check_scalar, did_you_mean,
+    Element, ElementKind, EnumType, Field, FieldKind, Managed, Merge, Scalar, check_enum, check_scalar, did_you_mean,
 };
 
 /// Builds a field from its definition. Directives were checked for name, place and arguments.
@@ -24,11 +23,8 @@ pub(super) fn build(
     field: &Node<FieldDefinition>,
 ) -> Checked<Field> {
     if let Some(argument) = field.arguments.first() {
-        return Err(Finding::error(
-            argument.name.span(),
-            format!("field `{}` takes arguments", field.name),
-        )
-        .help("fields of stored types hold values; remove the arguments"));
+        return Err(Finding::error(argument.name.span(), format!("field `{}` takes arguments", field.name))
+            .help("fields of stored types hold values; remove the arguments"));
     }
     let written = types::resolve(definitions, &field.ty)?;
     let kind = kind(field, &written)?;
@@ -73,38 +69,26 @@ fn kind(field: &Node<FieldDefinition>, written: &Written<'_>) -> Checked<FieldKi
         return Ok(plain_kind(element, written));
     };
     let refuse = |needed: &str| {
-        Err(
-            Finding::error(directives::name_span(special), misfit(special, field))
-                .help(format!("`@{}` belongs on {needed}", special.name)),
-        )
+        Err(Finding::error(directives::name_span(special), misfit(special, field))
+            .help(format!("`@{}` belongs on {needed}", special.name)))
     };
     match special.name.as_str() {
-        "counter" if written.list || written.target != Target::Scalar(Scalar::Int) => {
-            refuse("a field of type `Int`")
-        }
+        "counter" if written.list || written.target != Target::Scalar(Scalar::Int) => refuse("a field of type `Int`"),
         "counter" => Ok(FieldKind::Counter),
         "text" if written.list || written.target != Target::Scalar(Scalar::String) => {
             refuse("a field of type `String`")
         }
-        "text" => Ok(FieldKind::Text {
-            rich: directives::boolean(special, "rich")?.unwrap_or(false),
-        }),
+        "text" => Ok(FieldKind::Text { rich: directives::boolean(special, "rich")?.unwrap_or(false) }),
         _ if !written.list || matches!(element, ElementKind::Embedded(_)) => {
             refuse("a list of scalars or enum values, such as `tags: [String] @set`")
         }
-        _ => Ok(FieldKind::Set(Element {
-            kind: element,
-            required: written.element_required,
-        })),
+        _ => Ok(FieldKind::Set(Element { kind: element, required: written.element_required })),
     }
 }
 
 fn plain_kind(element: ElementKind, written: &Written<'_>) -> FieldKind {
     if written.list {
-        return FieldKind::List(Element {
-            kind: element,
-            required: written.element_required,
-        });
+        return FieldKind::List(Element { kind: element, required: written.element_required });
     }
     match element {
         ElementKind::Scalar(scalar) => FieldKind::Scalar(scalar),
@@ -114,26 +98,18 @@ fn plain_kind(element: ElementKind, written: &Written<'_>) -> FieldKind {
 }
 
 fn misfit(directive: &Directive, field: &FieldDefinition) -> String {
-    format!(
-        "`@{}` does not fit `{}: {}`",
-        directive.name, field.name, field.ty
-    )
+    format!("`@{}` does not fit `{}: {}`", directive.name, field.name, field.ty)
 }
 
 /// `@counter`, `@text` or `@set`, of which a field has one at most.
 fn special_directive(field: &Node<FieldDefinition>) -> Checked<Option<&Node<Directive>>> {
-    let special = |directive: &&Node<Directive>| {
-        matches!(directive.name.as_str(), "counter" | "text" | "set")
-    };
+    let special = |directive: &&Node<Directive>| matches!(directive.name.as_str(), "counter" | "text" | "set");
     let mut found = field.directives.iter().filter(special);
     let first = found.next();
     match (first, found.next()) {
         (Some(first), Some(second)) => Err(Finding::error(
             directives::name_span(second),
-            format!(
-                "`@{}` and `@{}` exclude each other",
-                first.name, second.name
-            ),
+            format!("`@{}` and `@{}` exclude each other", first.name, second.name),
         )
         .help("a field merges in one way; keep one")),
         _ => Ok(first),
@@ -142,22 +118,13 @@ fn special_directive(field: &Node<FieldDefinition>) -> Checked<Option<&Node<Dire
 
 fn lonely_model(field: &Node<FieldDefinition>, written: &Written<'_>) -> Box<Finding> {
     let help = if written.list {
-        format!(
-            "write `{}: {} @hasMany`, or `@manyToMany(relationName: …)`",
-            field.name, field.ty
-        )
+        format!("write `{}: {} @hasMany`, or `@manyToMany(relationName: …)`", field.name, field.ty)
     } else {
-        format!(
-            "write `{}: {} @belongsTo`, or `@hasOne`",
-            field.name, field.ty
-        )
+        format!("write `{}: {} @belongsTo`, or `@hasOne`", field.name, field.ty)
     };
     Finding::error(
         written.name.span(),
-        format!(
-            "`{}` is a model, and `{}` does not say how it relates to it",
-            written.name, field.name
-        ),
+        format!("`{}` is a model, and `{}` does not say how it relates to it", written.name, field.name),
     )
     .help(help)
 }
@@ -167,11 +134,8 @@ fn merge(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<Merge> {
         return Ok(Merge::Winner);
     };
     let Some(with) = directives::word(directive, "with")? else {
-        return Err(Finding::error(
-            directives::name_span(directive),
-            "`@merge` does not say how",
-        )
-        .help("write `@merge(with: max)`, `min` or `latest`"));
+        return Err(Finding::error(directives::name_span(directive), "`@merge` does not say how")
+            .help("write `@merge(with: max)`, `min` or `latest`"));
     };
     let merge = match with.text {
         "max" => Merge::Max,
@@ -180,9 +144,7 @@ fn merge(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<Merge> {
         other => {
             let cure = did_you_mean(other, ["max", "min", "latest"])
                 .unwrap_or_else(|| "there are max, min and latest".to_owned());
-            return Err(
-                Finding::error(with.span, format!("there is no merge `{other}`")).help(cure),
-            );
+            return Err(Finding::error(with.span, format!("there is no merge `{other}`")).help(cure));
         }
     };
     let ordered = match kind {
@@ -203,10 +165,7 @@ fn merge(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<Merge> {
     if merge != Merge::Latest && !ordered {
         return Err(Finding::error(
             with.span,
-            format!(
-                "`{}: {}` has no order to take the {} of",
-                field.name, field.ty, with.text
-            ),
+            format!("`{}: {}` has no order to take the {} of", field.name, field.ty, with.text),
         )
         .help("write `@merge(with: latest)`"));
     }
@@ -217,22 +176,14 @@ fn fulltext(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<bool> {
     let Some(directive) = directives::find(&field.directives, "fulltext") else {
         return Ok(false);
     };
-    if !matches!(
-        kind,
-        FieldKind::Text { .. } | FieldKind::Scalar(Scalar::String)
-    ) {
-        return Err(
-            Finding::error(directives::name_span(directive), misfit(directive, field))
-                .help("it belongs on a field of type `String`, with or without `@text`"),
-        );
+    if !matches!(kind, FieldKind::Text { .. } | FieldKind::Scalar(Scalar::String)) {
+        return Err(Finding::error(directives::name_span(directive), misfit(directive, field))
+            .help("it belongs on a field of type `String`, with or without `@text`"));
     }
     if matches!(field.name.to_lowercase().as_str(), "rank" | "rowid") {
         return Err(Finding::error(
             field.name.span(),
-            format!(
-                "SQLite's full-text index keeps the name `{}` for itself",
-                field.name
-            ),
+            format!("SQLite's full-text index keeps the name `{}` for itself", field.name),
         )
         .help("choose another name for the field"));
     }
@@ -240,27 +191,16 @@ fn fulltext(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<bool> {
 }
 
 /// The default, in the field's type. Amplify writes every default as a string.
-fn default(
-    enums: &[EnumType],
-    field: &Node<FieldDefinition>,
-    kind: &FieldKind,
-) -> Checked<Option<serde_json::Value>> {
+fn default(enums: &[EnumType], field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<Option<serde_json::Value>> {
     let Some(directive) = directives::find(&field.directives, "default") else {
         return Ok(None);
     };
     let Some(argument) = directives::argument(directive, "value") else {
-        return Err(
-            Finding::error(directives::name_span(directive), "`@default` has no value")
-                .help("write `@default(value: \"…\")`"),
-        );
+        return Err(Finding::error(directives::name_span(directive), "`@default` has no value")
+            .help("write `@default(value: \"…\")`"));
     };
     let written = &argument.value;
-    let unfit = |reason: String| {
-        Finding::error(
-            written.span(),
-            format!("the default does not fit: {reason}"),
-        )
-    };
+    let unfit = |reason: String| Finding::error(written.span(), format!("the default does not fit: {reason}"));
     let value = match kind {
         FieldKind::Scalar(scalar) => scalar_default(*scalar, written).map_err(unfit)?,
         FieldKind::Counter => scalar_default(Scalar::Int, written).map_err(unfit)?,
@@ -278,7 +218,9 @@ fn default(
                 directives::name_span(directive),
                 format!("`{}: {}` cannot have a default", field.name, field.ty),
             )
-            .help("defaults are for scalars, enums, counters and texts; set this one when the app creates the record"));
+            .help(
+                "defaults are for scalars, enums, counters and texts; set this one when the app creates the record",
+            ));
         }
     };
     Ok(Some(value))
@@ -287,15 +229,10 @@ fn default(
 fn scalar_default(scalar: Scalar, written: &Node<Value>) -> Result<serde_json::Value, String> {
     let value = plain(written)?;
     let value = match (scalar, &value) {
-        (
-            Scalar::Int | Scalar::Float | Scalar::Timestamp | Scalar::Boolean,
-            serde_json::Value::String(text),
-        ) => {
+        (Scalar::Int | Scalar::Float | Scalar::Timestamp | Scalar::Boolean, serde_json::Value::String(text)) => {
             // "5" is the number 5; what is no number or boolean is refused as the string it is.
             let parsed = serde_json::from_str::<serde_json::Value>(text.trim()).ok();
-            parsed
-                .filter(|parsed| parsed.is_number() || parsed.is_boolean())
-                .unwrap_or(value)
+            parsed.filter(|parsed| parsed.is_number() || parsed.is_boolean()).unwrap_or(value)
         }
         _ => value,
     };
@@ -308,10 +245,12 @@ fn plain(written: &Value) -> Result<serde_json::Value, String> {
     match written {
         Value::String(text) => Ok(text.as_str().into()),
         Value::Boolean(flag) => Ok((*flag).into()),
-        Value::Int(number) => serde_json::from_str(number.as_str())
-            .map_err(|_| format!("`{}` is not a number of JSON", number.as_str())),
-        Value::Float(number) => serde_json::from_str(number.as_str())
-            .map_err(|_| format!("`{}` is not a number of JSON", number.as_str())),
+        Value::Int(number) => {
+            serde_json::from_str(number.as_str()).map_err(|_| format!("`{}` is not a number of JSON", number.as_str()))
+        }
+        Value::Float(number) => {
+            serde_json::from_str(number.as_str()).map_err(|_| format!("`{}` is not a number of JSON", number.as_str()))
+        }
         Value::Enum(word) => Err(format!("the word `{word}` stands without quotes")),
         Value::Null | Value::Variable(_) | Value::List(_) | Value::Object(_) => {
             Err(format!("`{written}` is not a string, number or boolean"))

@@ -28,12 +28,7 @@ impl Finding {
     }
 
     fn new(severity: Severity, span: Range<usize>, message: String) -> Box<Self> {
-        Box::new(Self {
-            severity,
-            message,
-            help: None,
-            span,
-        })
+        Box::new(Self { severity, message, help: None, span })
     }
 
     pub(super) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
@@ -52,18 +47,13 @@ impl Finding {
 pub(super) struct Findings(Vec<Finding>);
 
 impl Findings {
-    #[expect(
-        clippy::boxed_local,
-        reason = "boxed is how findings travel through `Checked`"
-    )]
+    #[expect(clippy::boxed_local, reason = "boxed is how findings travel through `Checked`")]
     pub(super) fn push(&mut self, finding: Box<Finding>) {
         self.0.push(*finding);
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+        self.0.iter().any(|finding| finding.severity == Severity::Error)
     }
 
     pub(super) fn append(&mut self, mut other: Self) {
@@ -79,11 +69,7 @@ impl Findings {
     pub(super) fn into_diagnostics(mut self, file: &str, source: &str) -> Diagnostics {
         self.0.sort_by_key(|finding| finding.span.start);
         let findings = self.0.into_iter().map(|finding| place(finding, source));
-        Diagnostics {
-            findings: findings.collect(),
-            file: file.to_owned(),
-            source: source.to_owned(),
-        }
+        Diagnostics { findings: findings.collect(), file: file.to_owned(), source: source.to_owned() }
     }
 }
 

@@ -30,18 +30,11 @@ pub(super) fn resolve(draft: &mut Draft<'_>) -> Checked<()> {
     for part in sort {
         check_key_field(draft, part.text, &part.span)?;
         if key.iter().any(|name| name == part.text) {
-            return Err(
-                Finding::error(part.span, format!("the key names `{}` twice", part.text))
-                    .help("remove one"),
-            );
+            return Err(Finding::error(part.span, format!("the key names `{}` twice", part.text)).help("remove one"));
         }
         key.push(part.text.to_owned());
     }
-    let place = |name: &str| {
-        key.iter()
-            .position(|part| part == name)
-            .unwrap_or(key.len())
-    };
+    let place = |name: &str| key.iter().position(|part| part == name).unwrap_or(key.len());
     draft.model.fields.sort_by_key(|field| place(&field.name));
     draft.model.key = Key::Custom(key);
     Ok(())
@@ -51,17 +44,15 @@ type Marked<'a> = (&'a Node<FieldDefinition>, &'a Node<Directive>);
 
 fn primary_key<'a>(draft: &Draft<'a>) -> Checked<Option<Marked<'a>>> {
     let node = draft.node;
-    let mut marked = node.fields.iter().filter_map(|field| {
-        directives::find(&field.directives, "primaryKey").map(|directive| (field, directive))
-    });
+    let mut marked = node
+        .fields
+        .iter()
+        .filter_map(|field| directives::find(&field.directives, "primaryKey").map(|directive| (field, directive)));
     let first = marked.next();
     if let Some((second, directive)) = marked.next() {
         return Err(Finding::error(
             directives::name_span(directive),
-            format!(
-                "`{}` has a second primary key, `{}`",
-                node.name, second.name
-            ),
+            format!("`{}` has a second primary key, `{}`", node.name, second.name),
         )
         .help("a model has one; further parts of the key go into `sortKeyFields`"));
     }
@@ -83,17 +74,12 @@ fn check_key_field(draft: &Draft<'_>, name: &str, span: &Range<usize>) -> Checke
                 span.clone(),
                 format!("`{name}` cannot be part of the key: it is not a scalar"),
             )
-            .help(
-                "keys are made of scalars other than AWSJSON; a `String` can hold an enum's value",
-            ));
+            .help("keys are made of scalars other than AWSJSON; a `String` can hold an enum's value"));
         }
     };
     if !field.required {
-        return Err(Finding::error(
-            span.clone(),
-            format!("`{name}` is part of the key and may be empty"),
-        )
-        .help(format!("write `{name}: {}!`", scalar.name())));
+        return Err(Finding::error(span.clone(), format!("`{name}` is part of the key and may be empty"))
+            .help(format!("write `{name}: {}!`", scalar.name())));
     }
     if field.merge != Merge::Winner || field.default.is_some() || field.local {
         return Err(Finding::error(
@@ -115,30 +101,17 @@ fn check_key_field(draft: &Draft<'_>, name: &str, span: &Range<usize>) -> Checke
 /// Makes `id` the first field, written or not.
 fn manage_id(draft: &mut Draft<'_>) -> Checked<()> {
     let span = place_of(draft.node, "id");
-    if draft
-        .relations
-        .iter()
-        .any(|relation| relation.field.name == "id")
-    {
-        return Err(
-            Finding::error(span, "`id` names the record and cannot be a relation")
-                .help("rename the relation"),
-        );
+    if draft.relations.iter().any(|relation| relation.field.name == "id") {
+        return Err(Finding::error(span, "`id` names the record and cannot be a relation").help("rename the relation"));
     }
-    let written = draft
-        .model
-        .fields
-        .iter()
-        .position(|field| field.name == "id");
+    let written = draft.model.fields.iter().position(|field| field.name == "id");
     let mut id = match written {
         Some(at) => draft.model.fields.remove(at),
         None => fields::implicit("id", Scalar::Id, Managed::Id),
     };
     if !matches!(id.kind, FieldKind::Scalar(Scalar::Id | Scalar::String)) {
-        return Err(
-            Finding::error(span, "`id` is generated and cannot be of this type")
-                .help("write `id: ID!`, or choose a key of your own with `@primaryKey`"),
-        );
+        return Err(Finding::error(span, "`id` is generated and cannot be of this type")
+            .help("write `id: ID!`, or choose a key of your own with `@primaryKey`"));
     }
     refuse_extras(&id, &span)?;
     id.managed = Managed::Id;
@@ -150,11 +123,7 @@ fn manage_id(draft: &mut Draft<'_>) -> Checked<()> {
 /// Notes the `@index` directives; their columns are checked when every field is known.
 pub(super) fn collect_indexes(draft: &mut Draft<'_>) -> Checked<()> {
     for field in &draft.node.fields {
-        for directive in field
-            .directives
-            .iter()
-            .filter(|directive| directive.name == "index")
-        {
+        for directive in field.directives.iter().filter(|directive| directive.name == "index") {
             let index = index(field, directive)?;
             draft.indexes.push(index);
         }
@@ -166,10 +135,7 @@ fn index(field: &FieldDefinition, directive: &Node<Directive>) -> Checked<IndexD
     directives::string(directive, "queryField")?;
     let sort = directives::names(directive, "sortKeyFields")?.unwrap_or_default();
     let mut fields = vec![(field.name.to_string(), field.name.span())];
-    fields.extend(
-        sort.into_iter()
-            .map(|part| (part.text.to_owned(), part.span)),
-    );
+    fields.extend(sort.into_iter().map(|part| (part.text.to_owned(), part.span)));
     let name = match directives::string(directive, "name")? {
         Some(name) if name.text.trim().is_empty() => {
             return Err(Finding::error(name.span, "an index cannot be nameless")
@@ -178,11 +144,7 @@ fn index(field: &FieldDefinition, directive: &Node<Directive>) -> Checked<IndexD
         Some(name) => name.text.to_owned(),
         None => default_name(&fields),
     };
-    Ok(IndexDraft {
-        name,
-        span: directives::name_span(directive),
-        fields,
-    })
+    Ok(IndexDraft { name, span: directives::name_span(directive), fields })
 }
 
 /// `byAuthorAndCreatedAt`.

@@ -22,9 +22,8 @@ pub(super) fn check(definitions: &Definitions<'_>, schema: &Schema, findings: &m
         all.find(|node| node.name == name).copied()
     };
     for embedded in &schema.embedded {
-        let checked = nodes(&embedded.name).map_or(Ok(()), |node| {
-            check_fields(node, &embedded.fields, std::iter::empty())
-        });
+        let checked =
+            nodes(&embedded.name).map_or(Ok(()), |node| check_fields(node, &embedded.fields, std::iter::empty()));
         findings.keep(checked);
     }
     let mut tables = Tables::default();
@@ -43,56 +42,34 @@ fn joined_by<'a>(schema: &'a Schema, join: &str) -> Option<&'a str> {
         let mut relations = model.relations.iter();
         relations.any(|relation| relation.join_model.as_deref() == Some(join))
     };
-    schema
-        .models
-        .iter()
-        .find(joins)
-        .map(|model| model.name.as_str())
+    schema.models.iter().find(joins).map(|model| model.name.as_str())
 }
 
 /// Table names taken so far, in lower case.
 #[derive(Default)]
 struct Tables(BTreeMap<String, String>);
 
-fn check_model(
-    schema: &Schema,
-    model: &Model,
-    node: &Node<ObjectTypeDefinition>,
-    tables: &mut Tables,
-) -> Checked<()> {
+fn check_model(schema: &Schema, model: &Model, node: &Node<ObjectTypeDefinition>, tables: &mut Tables) -> Checked<()> {
     let span = node.name.span();
     refuse_reserved("model", &model.name, &span)?;
-    if let Some(other) = tables
-        .0
-        .insert(model.name.to_lowercase(), model.name.clone())
-    {
-        return Err(Finding::error(
-            span,
-            format!("models `{other}` and `{}` differ only in case", model.name),
-        )
-        .help("SQLite sees one table name; rename one"));
+    if let Some(other) = tables.0.insert(model.name.to_lowercase(), model.name.clone()) {
+        return Err(Finding::error(span, format!("models `{other}` and `{}` differ only in case", model.name))
+            .help("SQLite sees one table name; rename one"));
     }
     for old in &model.renamed_from {
-        let taken = schema.models.iter().find(|other| {
-            other.name != model.name && (other.name == *old || other.renamed_from.contains(old))
-        });
+        let taken = schema
+            .models
+            .iter()
+            .find(|other| other.name != model.name && (other.name == *old || other.renamed_from.contains(old)));
         if let Some(other) = taken {
             return Err(Finding::error(
                 span,
-                format!(
-                    "`{}` was renamed from `{old}`, a name that `{}` claims, too",
-                    model.name, other.name
-                ),
+                format!("`{}` was renamed from `{old}`, a name that `{}` claims, too", model.name, other.name),
             )
-            .help(
-                "records of the old name can only belong to one model; give the other a fresh name",
-            ));
+            .help("records of the old name can only belong to one model; give the other a fresh name"));
         }
     }
-    let relations = model
-        .relations
-        .iter()
-        .map(|relation| relation.name.as_str());
+    let relations = model.relations.iter().map(|relation| relation.name.as_str());
     check_fields(node, &model.fields, relations)?;
     let columns = columns(schema, &model.fields);
     if columns > COLUMNS_MAX {
@@ -111,11 +88,7 @@ fn check_fields<'a>(
     relations: impl Iterator<Item = &'a str>,
 ) -> Checked<()> {
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
-    for name in fields
-        .iter()
-        .map(|field| field.name.as_str())
-        .chain(relations)
-    {
+    for name in fields.iter().map(|field| field.name.as_str()).chain(relations) {
         let span = place_of(node, name);
         refuse_reserved("field", name, &span)?;
         if let Some(other) = names.insert(name.to_lowercase(), name) {
@@ -140,7 +113,9 @@ fn check_fields<'a>(
                 place_of(node, &field.name),
                 format!("`{other}` and `{}` both keep their values under `{}`", field.name, field.document_key),
             )
-            .help("values stay under a field's first name for ever; a new field needs a name that no field had before"));
+            .help(
+                "values stay under a field's first name for ever; a new field needs a name that no field had before",
+            ));
         }
     }
     Ok(())
@@ -159,11 +134,9 @@ fn refuse_reserved(what: &str, name: &str, span: &Range<usize>) -> Checked<()> {
     }
     // One of SQLite's three names for the row number must stay free.
     if lower == "_rowid_" {
-        return Err(Finding::error(
-            span.clone(),
-            format!("{what} `{name}` has a name of SQLite's"),
-        )
-        .help("choose another name"));
+        return Err(
+            Finding::error(span.clone(), format!("{what} `{name}` has a name of SQLite's")).help("choose another name")
+        );
     }
     Ok(())
 }
@@ -172,9 +145,7 @@ fn refuse_reserved(what: &str, name: &str, span: &Range<usize>) -> Checked<()> {
 /// types twice over grow exponentially.
 fn columns(schema: &Schema, fields: &[Field]) -> usize {
     let mut known = BTreeMap::new();
-    fields.iter().fold(0, |sum: usize, field| {
-        sum.saturating_add(width(schema, field, &mut known))
-    })
+    fields.iter().fold(0, |sum: usize, field| sum.saturating_add(width(schema, field, &mut known)))
 }
 
 fn width<'a>(schema: &'a Schema, field: &'a Field, known: &mut BTreeMap<&'a str, usize>) -> usize {
@@ -186,9 +157,7 @@ fn width<'a>(schema: &'a Schema, field: &'a Field, known: &mut BTreeMap<&'a str,
     }
     let embedded: Option<&EmbeddedType> = schema.embedded_type(name);
     let inner = embedded.into_iter().flat_map(|embedded| &embedded.fields);
-    let sum = inner.fold(0, |sum: usize, field| {
-        sum.saturating_add(width(schema, field, known))
-    });
+    let sum = inner.fold(0, |sum: usize, field| sum.saturating_add(width(schema, field, known)));
     known.insert(name, sum);
     sum
 }

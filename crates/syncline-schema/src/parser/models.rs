@@ -14,17 +14,10 @@ use super::{
     finding::{Checked, Finding, Findings, Spanned},
     keys, renames, types,
 };
-use crate::{
-    Deletes, EnumType, Field, FieldKind, Managed, Merge, RelationKind, Scalar, Timestamps,
-    did_you_mean,
-};
+use crate::{Deletes, EnumType, Field, FieldKind, Managed, Merge, RelationKind, Scalar, Timestamps, did_you_mean};
 
 /// Builds a draft of every model. One with an error is kept, marked, for others to refer to.
-pub(super) fn build<'a>(
-    definitions: &Definitions<'a>,
-    enums: &[EnumType],
-    findings: &mut Findings,
-) -> Vec<Draft<'a>> {
+pub(super) fn build<'a>(definitions: &Definitions<'a>, enums: &[EnumType], findings: &mut Findings) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for node in &definitions.models {
         let mut draft = Draft::new(node);
@@ -46,23 +39,14 @@ fn fill<'a>(
     directives::check(&node.directives, Place::Model, findings)?;
     if let Some(interface) = node.implements_interfaces.first() {
         findings.push(
-            Finding::warning(
-                interface.span(),
-                format!("`implements {interface}` is not carried over"),
-            )
-            .help("models stand for themselves"),
+            Finding::warning(interface.span(), format!("`implements {interface}` is not carried over"))
+                .help("models stand for themselves"),
         );
     }
     settings(draft, findings)?;
     if node.fields.is_empty() {
-        return Err(Finding::error(
-            node.name.span(),
-            format!("model `{}` has no fields", node.name),
-        )
-        .help(format!(
-            "list them: `type {} @model {{ title: String! }}`",
-            node.name
-        )));
+        return Err(Finding::error(node.name.span(), format!("model `{}` has no fields", node.name))
+            .help(format!("list them: `type {} @model {{ title: String! }}`", node.name)));
     }
     let rules = auth::rules(&node.directives, findings)?;
     let mut all_rules = rules.clone();
@@ -92,16 +76,10 @@ fn fill<'a>(
 
 fn refuse_repeated(draft: &Draft<'_>, field: &FieldDefinition) -> Checked<()> {
     let name = &field.name;
-    let relation = draft
-        .relations
-        .iter()
-        .any(|relation| relation.field.name == *name);
+    let relation = draft.relations.iter().any(|relation| relation.field.name == *name);
     if relation || draft.field(name).is_some() {
-        return Err(Finding::error(
-            name.span(),
-            format!("`{}` has two fields named `{name}`", draft.name()),
-        )
-        .help("rename or remove one"));
+        return Err(Finding::error(name.span(), format!("`{}` has two fields named `{name}`", draft.name()))
+            .help("rename or remove one"));
     }
     Ok(())
 }
@@ -115,19 +93,10 @@ fn settings(draft: &mut Draft<'_>, findings: &mut Findings) -> Checked<()> {
         return Ok(());
     };
     for lost in ["queries", "mutations", "subscriptions"] {
-        if let Some(argument) = model
-            .arguments
-            .iter()
-            .find(|argument| argument.name == lost)
-        {
+        if let Some(argument) = model.arguments.iter().find(|argument| argument.name == lost) {
             findings.push(
-                Finding::warning(
-                    argument.name.span(),
-                    format!("`{lost}` is not carried over"),
-                )
-                .help(
-                    "there is no generated API to name or switch off; `@auth` says who may do what",
-                ),
+                Finding::warning(argument.name.span(), format!("`{lost}` is not carried over"))
+                    .help("there is no generated API to name or switch off; `@auth` says who may do what"),
             );
         }
     }
@@ -153,19 +122,13 @@ fn deletes(model: &Node<Directive>) -> Checked<Deletes> {
 }
 
 fn timestamps(model: &Node<Directive>) -> Checked<Timestamps> {
-    let mut names = Timestamps {
-        created_at: Some("createdAt".to_owned()),
-        updated_at: Some("updatedAt".to_owned()),
-    };
+    let mut names = Timestamps { created_at: Some("createdAt".to_owned()), updated_at: Some("updatedAt".to_owned()) };
     let mut arguments = model.arguments.iter();
     let Some(argument) = arguments.find(|argument| argument.name == "timestamps") else {
         return Ok(names);
     };
     if argument.value.is_null() {
-        return Ok(Timestamps {
-            created_at: None,
-            updated_at: None,
-        });
+        return Ok(Timestamps { created_at: None, updated_at: None });
     }
     let shape = "an object such as {createdAt: \"createdOn\", updatedAt: null}";
     let Some(entries) = argument.value.as_object() else {
@@ -178,18 +141,14 @@ fn timestamps(model: &Node<Directive>) -> Checked<Timestamps> {
             "updatedAt" => names.updated_at = name,
             other => {
                 let cure = did_you_mean(other, ["createdAt", "updatedAt"]);
-                return Err(
-                    Finding::error(key.span(), format!("`timestamps` has no `{other}`"))
-                        .help(cure.unwrap_or_else(|| "it has createdAt and updatedAt".to_owned())),
-                );
+                return Err(Finding::error(key.span(), format!("`timestamps` has no `{other}`"))
+                    .help(cure.unwrap_or_else(|| "it has createdAt and updatedAt".to_owned())));
             }
         }
     }
     if names.created_at.is_some() && names.created_at == names.updated_at {
-        return Err(
-            Finding::error(argument.value.span(), "both times have the same name")
-                .help("one field holds one time; rename one, or turn one off with null"),
-        );
+        return Err(Finding::error(argument.value.span(), "both times have the same name")
+            .help("one field holds one time; rename one, or turn one off with null"));
     }
     Ok(names)
 }
@@ -200,51 +159,33 @@ fn time_name(value: &Node<Value>) -> Checked<Option<String>> {
     }
     let text = directives::expect_string(value, "timestamps")?;
     if Name::new(text.text).is_err() {
-        return Err(Finding::error(
-            text.span,
-            format!("`{}` cannot be the name of a field", text.text),
-        )
-        .help("names have letters, digits and `_`"));
+        return Err(Finding::error(text.span, format!("`{}` cannot be the name of a field", text.text))
+            .help("names have letters, digits and `_`"));
     }
     Ok(Some(text.text.to_owned()))
 }
 
 /// The one directive that makes the field a relation.
 fn relation_directive(field: &Node<FieldDefinition>) -> Checked<Option<&Node<Directive>>> {
-    let mut relations = field
-        .directives
-        .iter()
-        .filter(|d| relation_kind(&d.name).is_some());
+    let mut relations = field.directives.iter().filter(|d| relation_kind(&d.name).is_some());
     let Some(relation) = relations.next() else {
         return Ok(None);
     };
     if let Some(second) = relations.next() {
         return Err(Finding::error(
             directives::name_span(second),
-            format!(
-                "`@{}` and `@{}` exclude each other",
-                relation.name, second.name
-            ),
+            format!("`@{}` and `@{}` exclude each other", relation.name, second.name),
         )
         .help("a field is one side of one relation; keep one"));
     }
     let fits = ["auth", "renamed", "deprecated"];
-    for other in field
-        .directives
-        .iter()
-        .filter(|other| !other.ptr_eq(relation))
-    {
+    for other in field.directives.iter().filter(|other| !other.ptr_eq(relation)) {
         if directives::is_known(&other.name) && !fits.contains(&other.name.as_str()) {
             return Err(Finding::error(
                 directives::name_span(other),
-                format!(
-                    "`@{}` does not fit the relation `{}`",
-                    other.name, field.name
-                ),
+                format!("`@{}` does not fit the relation `{}`", other.name, field.name),
             )
-            .help(
-                "a relation holds no value; put it on the field that holds the other record's key",
-            ));
+            .help("a relation holds no value; put it on the field that holds the other record's key"));
         }
     }
     Ok(Some(relation))
@@ -271,37 +212,21 @@ fn relation<'a>(
     if definitions.named(target) != Some(Named::Model) {
         return Err(Finding::error(
             target.span(),
-            format!(
-                "`@{}` leads to `{target}`, which is not a model",
-                directive.name
-            ),
+            format!("`@{}` leads to `{target}`, which is not a model", directive.name),
         )
-        .maybe_help(did_you_mean(target, definitions.model_names()).or_else(|| {
-            Some(format!(
-                "mark `{target}` with `@model`, or drop `@{}`",
-                directive.name
-            ))
-        })));
+        .maybe_help(
+            did_you_mean(target, definitions.model_names())
+                .or_else(|| Some(format!("mark `{target}` with `@model`, or drop `@{}`", directive.name))),
+        ));
     }
     let many = matches!(kind, RelationKind::HasMany | RelationKind::ManyToMany);
     if many != written.list {
-        let right = if many {
-            format!("[{target}]")
-        } else {
-            target.to_string()
-        };
+        let right = if many { format!("[{target}]") } else { target.to_string() };
         return Err(Finding::error(
             target.span(),
-            format!(
-                "`@{}` leads to {}",
-                directive.name,
-                if many { "many records" } else { "one record" }
-            ),
+            format!("`@{}` leads to {}", directive.name, if many { "many records" } else { "one record" }),
         )
-        .help(format!(
-            "write `{}: {right} @{}`",
-            field.name, directive.name
-        )));
+        .help(format!("write `{}: {right} @{}`", field.name, directive.name)));
     }
     let former = renames::former(&field.directives, &field.name)?;
     Ok(RelationDraft {
@@ -316,31 +241,19 @@ fn relation<'a>(
 
 fn relation_auth(field: &FieldDefinition) -> Box<Finding> {
     let span = directives::find(&field.directives, "auth").map_or(0..0, directives::name_span);
-    Finding::warning(
-        span,
-        format!(
-            "`@auth` on the relation `{}` is not carried over",
-            field.name
-        ),
-    )
-    .help("the other model's rules decide who sees its records")
+    Finding::warning(span, format!("`@auth` on the relation `{}` is not carried over", field.name))
+        .help("the other model's rules decide who sees its records")
 }
 
 /// Takes over or adds the fields for creation and last-change time.
 fn manage_times(draft: &mut Draft<'_>) -> Checked<()> {
     // A key is written by the app; a creation time in it is no longer the engine's.
     let created = draft.model.timestamps.created_at.clone();
-    if created
-        .as_deref()
-        .is_some_and(|name| draft.model.is_key_field(name))
-    {
+    if created.as_deref().is_some_and(|name| draft.model.is_key_field(name)) {
         draft.model.timestamps.created_at = None;
     }
     let times = draft.model.timestamps.clone();
-    for (name, managed) in [
-        (times.created_at, Managed::CreatedAt),
-        (times.updated_at, Managed::UpdatedAt),
-    ] {
+    for (name, managed) in [(times.created_at, Managed::CreatedAt), (times.updated_at, Managed::UpdatedAt)] {
         let Some(name) = name else { continue };
         if !manage(draft, &name, managed)? {
             let field = fields::implicit(&name, Scalar::DateTime, managed);
@@ -353,35 +266,17 @@ fn manage_times(draft: &mut Draft<'_>) -> Checked<()> {
 /// Marks a written time field as managed; whether there is one.
 fn manage(draft: &mut Draft<'_>, name: &str, managed: Managed) -> Checked<bool> {
     let span = place_of(draft.node, name);
-    if draft
-        .relations
-        .iter()
-        .any(|relation| relation.field.name == name)
-    {
-        return Err(Finding::error(
-            span,
-            format!("`{name}` is kept by Syncline and cannot be a relation"),
-        )
-        .help("rename the relation, or rename the time with `@model(timestamps: …)`"));
+    if draft.relations.iter().any(|relation| relation.field.name == name) {
+        return Err(Finding::error(span, format!("`{name}` is kept by Syncline and cannot be a relation"))
+            .help("rename the relation, or rename the time with `@model(timestamps: …)`"));
     }
-    let Some(field) = draft
-        .model
-        .fields
-        .iter_mut()
-        .find(|field| field.name == name)
-    else {
+    let Some(field) = draft.model.fields.iter_mut().find(|field| field.name == name) else {
         return Ok(false);
     };
     let fits = [Scalar::DateTime, Scalar::Timestamp, Scalar::String];
-    if !fits
-        .iter()
-        .any(|scalar| field.kind == FieldKind::Scalar(*scalar))
-    {
-        return Err(Finding::error(
-            span,
-            format!("`{name}` is kept by Syncline and holds a time"),
-        )
-        .help("make it `AWSDateTime`, or switch it off with `@model(timestamps: null)`"));
+    if !fits.iter().any(|scalar| field.kind == FieldKind::Scalar(*scalar)) {
+        return Err(Finding::error(span, format!("`{name}` is kept by Syncline and holds a time"))
+            .help("make it `AWSDateTime`, or switch it off with `@model(timestamps: null)`"));
     }
     refuse_extras(field, &span)?;
     field.managed = managed;
@@ -399,12 +294,6 @@ pub(super) fn refuse_extras(field: &Field, span: &std::ops::Range<usize>) -> Che
     } else {
         return Ok(());
     };
-    Err(Finding::error(
-        span.clone(),
-        format!(
-            "`{}` is filled by Syncline and cannot have {extra}",
-            field.name
-        ),
-    )
-    .help("remove the directive"))
+    Err(Finding::error(span.clone(), format!("`{}` is filled by Syncline and cannot have {extra}", field.name))
+        .help("remove the directive"))
 }

@@ -18,11 +18,7 @@ use crate::{FieldKind, Managed, Model, Relation, RelationKind, Scalar};
 
 /// Resolves every relation; gives back the join models. `belongsTo` comes last, since it uses the
 /// foreign keys that the other side made.
-pub(super) fn resolve(
-    definitions: &Definitions<'_>,
-    drafts: &mut [Draft<'_>],
-    findings: &mut Findings,
-) -> Vec<Model> {
+pub(super) fn resolve(definitions: &Definitions<'_>, drafts: &mut [Draft<'_>], findings: &mut Findings) -> Vec<Model> {
     each(drafts, findings, RelationKind::HasOne, one::has_one);
     each(drafts, findings, RelationKind::HasMany, many::has_many);
     each(drafts, findings, RelationKind::BelongsTo, one::belongs_to);
@@ -50,9 +46,7 @@ fn each(drafts: &mut [Draft<'_>], findings: &mut Findings, kind: RelationKind, r
 
 /// Index of the draft of that name whose fields and key are sound.
 fn find(drafts: &[Draft<'_>], name: &str) -> Option<usize> {
-    drafts
-        .iter()
-        .position(|draft| draft.name() == name && draft.keyed)
+    drafts.iter().position(|draft| draft.name() == name && draft.keyed)
 }
 
 /// Amplify's way to join words: `projectTeamId`.
@@ -61,8 +55,7 @@ fn camel(words: &[&str]) -> String {
     let mut chars = first.chars();
     let start = chars.next().map(|c| c.to_ascii_lowercase());
     let start: String = start.into_iter().chain(chars).collect();
-    rest.iter()
-        .fold(start, |joined, word| joined + &capitalised(word))
+    rest.iter().fold(start, |joined, word| joined + &capitalised(word))
 }
 
 /// Adds one foreign key field per key part, or finds them written; gives back their names.
@@ -91,27 +84,15 @@ fn foreign_keys(
 }
 
 /// Checks that written fields of `draft` can hold `key`, one for one.
-fn holds(
-    draft: &Draft<'_>,
-    texts: &[Text<'_>],
-    key: &[KeyPart],
-    whose: &str,
-) -> Checked<Vec<String>> {
+fn holds(draft: &Draft<'_>, texts: &[Text<'_>], key: &[KeyPart], whose: &str) -> Checked<Vec<String>> {
     let span = texts.first().map_or(0..0, |first| first.span.clone());
     if texts.len() != key.len() {
         let names: Vec<_> = key.iter().map(|part| part.name.as_str()).collect();
         return Err(Finding::error(
             span,
-            format!(
-                "`fields` names {}, and the key of `{whose}` has {}",
-                count(texts.len()),
-                count(key.len())
-            ),
+            format!("`fields` names {}, and the key of `{whose}` has {}", count(texts.len()), count(key.len())),
         )
-        .help(format!(
-            "name one field for each of {}, in this order",
-            names.join(", ")
-        )));
+        .help(format!("name one field for each of {}, in this order", names.join(", "))));
     }
     for (text, part) in texts.iter().zip(key) {
         let field = draft.expect_field(text.text, &text.span)?;
@@ -128,22 +109,12 @@ fn expect_kind(kind: &FieldKind, part: &KeyPart, name: &str, span: &Range<usize>
     if fits {
         return Ok(());
     }
-    Err(Finding::error(
-        span.clone(),
-        format!("`{name}` cannot hold the other record's `{}`", part.name),
-    )
-    .help(format!(
-        "give it the same type: `{name}: {}`",
-        part.scalar.name()
-    )))
+    Err(Finding::error(span.clone(), format!("`{name}` cannot hold the other record's `{}`", part.name))
+        .help(format!("give it the same type: `{name}: {}`", part.scalar.name())))
 }
 
 fn count(number: usize) -> String {
-    if number == 1 {
-        "1 field".to_owned()
-    } else {
-        format!("{number} fields")
-    }
+    if number == 1 { "1 field".to_owned() } else { format!("{number} fields") }
 }
 
 fn names_of(key: &[KeyPart]) -> Vec<String> {

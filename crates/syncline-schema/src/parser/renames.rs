@@ -12,8 +12,7 @@ pub(super) fn former(list: &DirectiveList, name: &Name) -> Checked<Vec<String>> 
     let Some(directive) = directives::find(list, "renamed") else {
         return Ok(Vec::new());
     };
-    let Some(former) = directives::names(directive, "from")?.filter(|names| !names.is_empty())
-    else {
+    let Some(former) = directives::names(directive, "from")?.filter(|names| !names.is_empty()) else {
         return Err(Finding::error(
             directives::name_span(directive),
             "`@renamed` does not say what the name was before",
@@ -23,18 +22,12 @@ pub(super) fn former(list: &DirectiveList, name: &Name) -> Checked<Vec<String>> 
     let mut seen: Vec<String> = Vec::new();
     for old in former {
         if Name::new(old.text).is_err() {
-            return Err(Finding::error(
-                old.span,
-                format!("`{}` cannot have been a name", old.text),
-            )
-            .help("names have letters, digits and `_`"));
+            return Err(Finding::error(old.span, format!("`{}` cannot have been a name", old.text))
+                .help("names have letters, digits and `_`"));
         }
         if old.text == name.as_str() || seen.iter().any(|other| other == old.text) {
-            return Err(Finding::error(
-                old.span,
-                format!("`{name}` cannot be renamed from `{}`", old.text),
-            )
-            .help("list each former name once, newest first, without the present one"));
+            return Err(Finding::error(old.span, format!("`{name}` cannot be renamed from `{}`", old.text))
+                .help("list each former name once, newest first, without the present one"));
         }
         seen.push(old.text.to_owned());
     }

@@ -19,19 +19,15 @@ pub(super) fn read(source: &str) -> Checked<Document> {
             .help("check that this is the schema file; generated types do not belong into it"));
     }
     if let Some(at) = too_deep(source) {
-        return Err(Finding::error(
-            at..at + 1,
-            format!("brackets are nested more than {DEPTH_MAX} deep"),
-        )
-        .help("check for brackets that are never closed"));
+        return Err(Finding::error(at..at + 1, format!("brackets are nested more than {DEPTH_MAX} deep"))
+            .help("check for brackets that are never closed"));
     }
     Document::parse(source, "schema.graphql").map_err(|with_errors| {
         let first = with_errors.errors.iter().next().map(|diagnostic| {
             let span = diagnostic.error.location().span();
             (span, diagnostic.error.to_string())
         });
-        let (span, message) =
-            first.unwrap_or_else(|| (0..0, "the schema cannot be read".to_owned()));
+        let (span, message) = first.unwrap_or_else(|| (0..0, "the schema cannot be read".to_owned()));
         in_our_words(source, span, &message)
     })
 }
@@ -77,21 +73,14 @@ fn string_length(bytes: &[u8]) -> usize {
 fn block_string_length(bytes: &[u8]) -> usize {
     let mut at = 3;
     while at < bytes.len() && !bytes[at..].starts_with(b"\"\"\"") {
-        at += if bytes[at..].starts_with(b"\\\"\"\"") {
-            4
-        } else {
-            1
-        };
+        at += if bytes[at..].starts_with(b"\\\"\"\"") { 4 } else { 1 };
     }
     at + 2
 }
 
 /// What the parser calls its expectations, and what we call them.
 const EXPECTATIONS: &[(&str, &str)] = &[
-    (
-        "Enum Value",
-        "at least one value of the enum, such as `DRAFT`",
-    ),
+    ("Enum Value", "at least one value of the enum, such as `DRAFT`"),
     ("Field Definition", "a field, such as `title: String`"),
     ("Fields Definition", "fields in `{ … }`"),
     ("Input Value Definition", "a field, such as `title: String`"),
@@ -99,10 +88,7 @@ const EXPECTATIONS: &[(&str, &str)] = &[
     ("@ symbol", "a directive, such as `@model`"),
     ("Directive", "a directive, such as `@model`"),
     ("definition", "a definition: `type`, `enum` or `input`"),
-    (
-        "StringValue, Name",
-        "a definition: `type`, `enum` or `input`",
-    ),
+    ("StringValue, Name", "a definition: `type`, `enum` or `input`"),
     ("item type", "a type, such as `String`"),
     ("a type", "a type, such as `String`"),
     ("a Type", "a type, such as `String`"),
@@ -124,11 +110,8 @@ fn in_our_words(source: &str, span: Range<usize>, message: &str) -> Box<Finding>
     let end = source.trim_end().len();
     if span.start >= end {
         let wanted = wanted(message).unwrap_or("more");
-        return Finding::error(
-            end..end,
-            format!("expected {wanted}, found the end of the file"),
-        )
-        .help("something is opened and never closed; look for a missing `}` or `)`");
+        return Finding::error(end..end, format!("expected {wanted}, found the end of the file"))
+            .help("something is opened and never closed; look for a missing `}` or `)`");
     }
     let token = first_line(source.get(span.clone()).unwrap_or(""));
     let span = span.start..span.start + token.len();
@@ -139,10 +122,7 @@ fn in_our_words(source: &str, span: Range<usize>, message: &str) -> Box<Finding>
     let found: String = token.chars().take(40).collect();
     let message = match wanted(message) {
         Some(wanted) => format!("expected {wanted}, found `{found}`"),
-        None => format!(
-            "`{found}` cannot stand here: {}",
-            lower_first(message.trim_end_matches('.'))
-        ),
+        None => format!("`{found}` cannot stand here: {}", lower_first(message.trim_end_matches('.'))),
     };
     let help = cure(source, token, span.start);
     Finding::error(span, message).maybe_help(help)
@@ -151,9 +131,7 @@ fn in_our_words(source: &str, span: Range<usize>, message: &str) -> Box<Finding>
 /// What the parser was looking for, in our words.
 fn wanted(message: &str) -> Option<&'static str> {
     let (_, wanted) = message.split_once("expected ")?;
-    let known = EXPECTATIONS
-        .iter()
-        .find(|(theirs, _)| wanted.contains(theirs));
+    let known = EXPECTATIONS.iter().find(|(theirs, _)| wanted.contains(theirs));
     known.map(|(_, ours)| *ours)
 }
 
@@ -164,17 +142,7 @@ fn first_line(text: &str) -> &str {
 /// Slips that are common enough to name.
 fn cure(source: &str, token: &str, at: usize) -> Option<String> {
     let before = source.get(..at)?.trim_end();
-    let keywords = [
-        "type",
-        "enum",
-        "input",
-        "extend",
-        "interface",
-        "union",
-        "scalar",
-        "directive",
-        "schema",
-    ];
+    let keywords = ["type", "enum", "input", "extend", "interface", "union", "scalar", "directive", "schema"];
     if token == "}" && before.ends_with('{') {
         return Some("a type needs at least one field, an enum at least one value".to_owned());
     }
@@ -187,10 +155,7 @@ fn cure(source: &str, token: &str, at: usize) -> Option<String> {
     if token == ":" {
         // `title:` without a type takes the next field's name for it.
         let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let name = before
-            .trim_end_matches(in_name)
-            .trim_end()
-            .strip_suffix(':')?;
+        let name = before.trim_end_matches(in_name).trim_end().strip_suffix(':')?;
         let untyped = &name[name.trim_end_matches(in_name).len()..];
         return Some(format!("`{untyped}` has no type"));
     }

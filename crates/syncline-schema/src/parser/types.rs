@@ -46,11 +46,8 @@ pub(super) fn resolve<'a>(definitions: &Definitions<'a>, ty: &'a Type) -> Checke
     let name = ty.inner_named_type();
     let item = ty.item_type();
     if ty.is_list() && item.is_list() {
-        return Err(Finding::error(
-            name.span(),
-            format!("a list of lists cannot be merged: `{ty}`"),
-        )
-        .help("put the inner list into a type of its own and make a list of that type"));
+        return Err(Finding::error(name.span(), format!("a list of lists cannot be merged: `{ty}`"))
+            .help("put the inner list into a type of its own and make a list of that type"));
     }
     Ok(Written {
         name,
@@ -67,14 +64,12 @@ fn target(definitions: &Definitions<'_>, name: &Name) -> Checked<Target> {
         Some(Named::Model) => Ok(Target::Model),
         Some(Named::Embedded) => Ok(Target::Embedded),
         Some(Named::Enum) => Ok(Target::Enum),
-        Some(Named::Other(what)) => Err(Finding::error(
-            name.span(),
-            format!("a field cannot have type `{name}`, which is {what}"),
-        )
-        .help("fields hold scalars, enums, object types, and lists of those")),
+        Some(Named::Other(what)) => {
+            Err(Finding::error(name.span(), format!("a field cannot have type `{name}`, which is {what}"))
+                .help("fields hold scalars, enums, object types, and lists of those"))
+        }
         None => Scalar::from_name(name).map(Target::Scalar).ok_or_else(|| {
-            Finding::error(name.span(), format!("there is no type `{name}`"))
-                .help(nearest(definitions, name))
+            Finding::error(name.span(), format!("there is no type `{name}`")).help(nearest(definitions, name))
         }),
     }
 }
@@ -93,16 +88,11 @@ fn nearest(definitions: &Definitions<'_>, name: &Name) -> String {
     if let Some(other) = other {
         return other.to_owned();
     }
-    let short = scalars
-        .clone()
-        .filter_map(|scalar| scalar.strip_prefix("AWS"));
+    let short = scalars.clone().filter_map(|scalar| scalar.strip_prefix("AWS"));
     let built_in: Vec<&str> = scalars.chain(short).collect();
     let names = definitions.names().chain(built_in);
     did_you_mean(name, names).unwrap_or_else(|| {
         let all: Vec<_> = Scalar::ALL.into_iter().map(Scalar::name).collect();
-        format!(
-            "define it with `type` or `enum`, or use a scalar: {}",
-            all.join(", ")
-        )
+        format!("define it with `type` or `enum`, or use a scalar: {}", all.join(", "))
     })
 }

@@ -90,11 +90,7 @@ fn offset(text: &str) -> Result<bool, String> {
     let signed = text.strip_prefix(['+', '-']).ok_or_else(wrong)?;
     let (hours, rest) = digits(signed, 2).ok_or_else(wrong)?;
     let (minutes, rest) = after(rest, ':').ok_or_else(wrong)?;
-    let (seconds, rest) = if rest.is_empty() {
-        (0, rest)
-    } else {
-        after(rest, ':').ok_or_else(wrong)?
-    };
+    let (seconds, rest) = if rest.is_empty() { (0, rest) } else { after(rest, ':').ok_or_else(wrong)? };
     if !rest.is_empty() || hours > 18 || minutes > 59 || seconds > 59 {
         return Err(wrong());
     }

@@ -48,9 +48,7 @@ pub(super) fn url(text: &str) -> Result<(), String> {
         return host_and_port(authority);
     }
     // `localhost:3000` and `example.org:80` are hosts whose scheme was forgotten.
-    let hierarchical = ["http", "https", "ws", "wss", "ftp"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known));
+    let hierarchical = ["http", "https", "ws", "wss", "ftp"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     if rest.is_empty() || hierarchical || scheme.contains('.') || scheme == "localhost" {
         return Err(relative());
     }
@@ -58,13 +56,9 @@ pub(super) fn url(text: &str) -> Result<(), String> {
 }
 
 fn host_and_port(authority: &str) -> Result<(), String> {
-    let host_port = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = if let Some(bracketed) = host_port.strip_prefix('[') {
-        let (address, port) = bracketed
-            .split_once(']')
-            .ok_or_else(|| "the address in `[` has no `]`".to_owned())?;
+        let (address, port) = bracketed.split_once(']').ok_or_else(|| "the address in `[` has no `]`".to_owned())?;
         if address.parse::<Ipv6Addr>().is_err() {
             return Err(format!("`{address}` is not an IPv6 address"));
         }
@@ -89,10 +83,7 @@ fn host_and_port(authority: &str) -> Result<(), String> {
 /// An optional `+`, then two to fifteen digits with spaces and hyphens between them.
 pub(super) fn phone(text: &str) -> Result<(), String> {
     let number = text.strip_prefix('+').unwrap_or(text);
-    if let Some(wrong) = number
-        .chars()
-        .find(|c| !(c.is_ascii_digit() || *c == ' ' || *c == '-'))
-    {
+    if let Some(wrong) = number.chars().find(|c| !(c.is_ascii_digit() || *c == ' ' || *c == '-')) {
         return Err(format!("{wrong:?} is not a digit, space or hyphen"));
     }
     if !number.starts_with(|c: char| c.is_ascii_digit()) {
@@ -119,14 +110,11 @@ pub(super) fn ip_address(text: &str) -> Result<(), String> {
         return Err("it is neither an IPv4 nor an IPv6 address".to_owned());
     };
     match prefix {
-        Some(prefix) if !is_number_up_to(prefix, bits) => {
-            Err(format!("the prefix length is a number up to {bits}"))
-        }
+        Some(prefix) if !is_number_up_to(prefix, bits) => Err(format!("the prefix length is a number up to {bits}")),
         Some(_) | None => Ok(()),
     }
 }
 
 fn is_number_up_to(text: &str, most: u32) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-        && text.parse::<u32>().is_ok_and(|number| number <= most)
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u32>().is_ok_and(|number| number <= most)
 }

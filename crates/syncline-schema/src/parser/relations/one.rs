@@ -1,15 +1,11 @@
 //! Relations to one record: `@hasOne` and `@belongsTo`.
 
 use super::{
-    Checked, Draft, Finding, Relation, RelationDraft, RelationKind, Spanned, directives, find,
-    foreign_keys, holds, names_of,
+    Checked, Draft, Finding, Relation, RelationDraft, RelationKind, Spanned, directives, find, foreign_keys, holds,
+    names_of,
 };
 
-pub(super) fn has_one(
-    drafts: &mut [Draft<'_>],
-    at: usize,
-    relation: &RelationDraft<'_>,
-) -> Checked<Option<Relation>> {
+pub(super) fn has_one(drafts: &mut [Draft<'_>], at: usize, relation: &RelationDraft<'_>) -> Checked<Option<Relation>> {
     own_key(drafts, at, relation)
 }
 
@@ -26,9 +22,7 @@ pub(super) fn belongs_to(
         return Ok(None);
     };
     let own_name = drafts[at].name();
-    let back = |other: &&RelationDraft<'_>| {
-        other.kind == RelationKind::HasMany && other.target.as_str() == own_name
-    };
+    let back = |other: &&RelationDraft<'_>| other.kind == RelationKind::HasMany && other.target.as_str() == own_name;
     let sides: Vec<_> = drafts[target].relations.iter().filter(back).collect();
     match &sides[..] {
         [] => own_key(drafts, at, relation),
@@ -36,11 +30,7 @@ pub(super) fn belongs_to(
             let Some(side) = &side.resolved else {
                 return Ok(None);
             };
-            Ok(Some(Relation {
-                fields: side.fields.clone(),
-                references: side.references.clone(),
-                ..bare(relation)
-            }))
+            Ok(Some(Relation { fields: side.fields.clone(), references: side.references.clone(), ..bare(relation) }))
         }
         [first, second, ..] => Err(Finding::error(
             relation.field.name.span(),
@@ -54,11 +44,7 @@ pub(super) fn belongs_to(
 }
 
 /// The other record's key stands on this model, in named fields or in implied ones.
-fn own_key(
-    drafts: &mut [Draft<'_>],
-    at: usize,
-    relation: &RelationDraft<'_>,
-) -> Checked<Option<Relation>> {
+fn own_key(drafts: &mut [Draft<'_>], at: usize, relation: &RelationDraft<'_>) -> Checked<Option<Relation>> {
     let Some(target) = find(drafts, relation.target) else {
         return Ok(None);
     };
@@ -66,22 +52,13 @@ fn own_key(
     let required = relation.field.ty.is_non_null();
     let fields = match directives::names(relation.directive, "fields")? {
         Some(texts) if texts.is_empty() => {
-            return Err(Finding::error(
-                directives::name_span(relation.directive),
-                "`fields` is empty",
-            )
-            .help("name the fields that hold the other record's key, or leave `fields` out"));
+            return Err(Finding::error(directives::name_span(relation.directive), "`fields` is empty")
+                .help("name the fields that hold the other record's key, or leave `fields` out"));
         }
         Some(texts) => holds(&drafts[at], &texts, &key, relation.target)?,
         None => {
-            let now = [
-                drafts[at].name().to_owned(),
-                relation.field.name.to_string(),
-            ];
-            let first = [
-                drafts[at].first_name().to_owned(),
-                relation.first_name.clone(),
-            ];
+            let now = [drafts[at].name().to_owned(), relation.field.name.to_string()];
+            let first = [drafts[at].first_name().to_owned(), relation.first_name.clone()];
             foreign_keys(
                 &mut drafts[at],
                 [&now[0], &now[1]],
@@ -92,11 +69,7 @@ fn own_key(
             )?
         }
     };
-    Ok(Some(Relation {
-        fields,
-        references: names_of(&key),
-        ..bare(relation)
-    }))
+    Ok(Some(Relation { fields, references: names_of(&key), ..bare(relation) }))
 }
 
 /// The relation without its fields.
