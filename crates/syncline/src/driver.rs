@@ -65,11 +65,14 @@ pub(crate) enum Message {
     Close(oneshot::Sender<std::result::Result<(), StoreError>>),
 }
 
+/// Where a write stands in its replica's history; `None` if it changed nothing.
+pub(crate) type Position = Option<(Dot, Chain)>;
+
 /// An edit of a text.
 pub(crate) struct TextEdit {
     pub(crate) text: Arc<TextName>,
     pub(crate) splice: Splice,
-    pub(crate) answer: Option<oneshot::Sender<Result<Option<(Dot, Chain)>>>>,
+    pub(crate) answer: Option<oneshot::Sender<Result<Position>>>,
 }
 
 /// Which text.

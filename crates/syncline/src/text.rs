@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use syncline_core::ids::{Chain, Dot};
 use syncline_core::record::Splice;
 use syncline_core::vector::Token;
 use tokio::sync::oneshot;
 
-use crate::driver::{Message, TextEdit, TextName};
+use crate::driver::{Message, Position, TextEdit, TextName};
 use crate::error::{Error, Result};
 use crate::store::{Store, token_of};
 use crate::typed::{Model, TextField};
@@ -26,9 +25,6 @@ pub struct Text {
     failed: Option<Error>,
     last: Position,
 }
-
-/// Where an edit stands in its replica's history; `None` if it changed nothing.
-type Position = Option<(Dot, Chain)>;
 
 impl Store {
     /// Opens a text for editing.
