@@ -108,7 +108,7 @@ impl Content {
 impl Table {
     fn read(db: &Connection, name: &str) -> Result<Self> {
         let mut select = db.prepare(&format!("SELECT * FROM \"{name}\""))?;
-        let columns: Vec<String> = select.column_names().into_iter().map(|name| format!("\"{name}\"")).collect();
+        let columns: Vec<String> = select.column_names().map(|name| format!("\"{name}\"")).collect();
         let places = vec!["?"; columns.len()].join(", ");
         let insert = format!("INSERT INTO \"{name}\"({}) VALUES({places})", columns.join(", "));
         let rows = select.query_map([], |row| (0..columns.len()).map(|index| row.get(index)).collect())?;

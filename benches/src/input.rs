@@ -75,7 +75,7 @@ pub(crate) fn typed_item(number: usize) -> models::Item {
     let title = format!("{} {} {} {number}", word(), word(), word());
     let (day, minute) = (number / 1440 % 28 + 1, number % 1440);
     let due = format!("2026-03-{day:02}T{:02}:{:02}:00.000Z", minute / 60, minute % 60);
-    models::Item::new(title, number % 3 == 0, number as i64, due, owner(number / PER_OWNER))
+    models::Item::new(title, number.is_multiple_of(3), number as i64, due, owner(number / PER_OWNER))
 }
 
 /// One keystroke: delete so many characters at a place, then insert.

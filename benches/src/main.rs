@@ -65,7 +65,7 @@ impl Scale {
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return failed(&error),
     };
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match child::Command::parse(&arguments) {
@@ -74,11 +74,11 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => failed(error.as_ref()),
     }
 }
 
-fn failed(error: &Box<dyn std::error::Error + Send + Sync>) -> ExitCode {
+fn failed(error: &(dyn std::error::Error + Send + Sync)) -> ExitCode {
     eprintln!("syncline-bench: {error}");
     ExitCode::FAILURE
 }

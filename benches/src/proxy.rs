@@ -1,6 +1,7 @@
 //! A UDP forwarder that counts what passes: the bytes on the wire, whatever the ends believe.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,17 +55,18 @@ async fn forward(front: Arc<UdpSocket>, server: SocketAddr, bytes: Arc<AtomicU64
     let mut answers = tokio::task::JoinSet::new();
     let mut datagram = vec![0; 65_536];
     while let Ok((length, client)) = front.recv_from(&mut datagram).await {
-        if !backs.contains_key(&client) {
-            let Ok(back) = UdpSocket::bind("127.0.0.1:0").await else { continue };
-            let back = Arc::new(back);
-            answers.spawn(answer(Arc::clone(&back), Arc::clone(&front), client, Arc::clone(&bytes)));
-            backs.insert(client, back);
-        }
-        if let Some(back) = backs.get(&client) {
-            bytes.fetch_add(length as u64 + HEADERS, Ordering::Relaxed);
-            // A datagram may get lost; QUIC sends it again.
-            let _ = back.send_to(&datagram[..length], server).await;
-        }
+        let back = match backs.entry(client) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(new) => {
+                let Ok(back) = UdpSocket::bind("127.0.0.1:0").await else { continue };
+                let back = Arc::new(back);
+                answers.spawn(answer(Arc::clone(&back), Arc::clone(&front), client, Arc::clone(&bytes)));
+                Arc::clone(new.insert(back))
+            }
+        };
+        bytes.fetch_add(length as u64 + HEADERS, Ordering::Relaxed);
+        // A datagram may get lost; QUIC sends it again.
+        let _ = back.send_to(&datagram[..length], server).await;
     }
 }
 
