@@ -10,7 +10,7 @@ use automerge::transaction::Transactable as _;
 use automerge::{ActorId, AutoCommit, ObjType, ReadDoc as _};
 use serde_json::Value;
 use syncline_core::ids::ReplicaId;
-use syncline_core::wire::{Lane, Role};
+use syncline_core::wire::Role;
 use syncline_engine::Source;
 
 use crate::real_input::data_folder;
@@ -113,8 +113,7 @@ impl<'t> Replay<'t> {
     fn receive(&mut self, at: usize, other: usize, wanted: usize) {
         while self.held(at, other) < wanted {
             let (engines, wire) = (&mut self.engines, self.wire);
-            while engines.deliver(wire, at, Lane::Control) {}
-            let moved = engines.deliver(wire, at, Lane::Live) || engines.deliver(wire, at, Lane::Bulk);
+            let moved = engines.deliver_oldest(wire, at);
             assert!(moved, "replica {at} holds {} of {wanted} patches and nothing is under way", self.held(at, other));
         }
         assert_eq!(self.held(at, other), wanted, "more arrived than the writer had seen");

@@ -36,7 +36,7 @@ pub(crate) type Answer = Box<dyn FnOnce(std::result::Result<(), Arc<StoreError>>
 pub(crate) type Write = Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>;
 
 /// Work that needs the engine for itself.
-pub(crate) type Exclusive = Box<dyn FnOnce(&mut Engine, Now) + Send>;
+pub(crate) type Exclusive = Box<dyn FnOnce(&mut Engine, Now) -> Box<dyn FnOnce() + Send> + Send>;
 
 /// Something for the engine's thread to do.
 pub(crate) enum Message {
@@ -194,7 +194,10 @@ impl Driver {
     ) -> Result<T> {
         let (answer, outcome) = oneshot::channel();
         self.send(Message::Exclusive(Box::new(move |engine, now| {
-            let _ = answer.send(act(engine, now));
+            let value = act(engine, now);
+            Box::new(move || {
+                let _ = answer.send(value);
+            })
         })));
         outcome.await.map_err(|_| Error::Closed)?
     }
@@ -248,6 +251,7 @@ impl EngineThread {
                     let outcome = self.engine.close(now);
                     self.deliver();
                     drop(self.syncer);
+                    let _ = self.shared.events.send(Event::Closed);
                     let _ = answer.send(outcome);
                     return;
                 }
@@ -290,7 +294,12 @@ impl EngineThread {
         match message {
             Message::Write(first) => self.write_group(Grouped::Write(first), now),
             Message::Splice(edit) => self.write_group(Grouped::Splices(Arc::clone(&edit.text), vec![edit]), now),
-            Message::Exclusive(act) => act(&mut self.engine, now),
+            Message::Exclusive(act) => {
+                let answer = act(&mut self.engine, now);
+                // Whoever follows from the answer on must not hear of what was before it.
+                self.deliver();
+                answer();
+            }
             Message::Input(input) => self.engine.handle(now, input),
             #[cfg(feature = "net")]
             Message::Frame(input, _room) => self.engine.handle(now, input),
@@ -343,6 +352,8 @@ impl EngineThread {
             Ok(())
         });
         let outcome = outcome.map_err(Arc::new);
+        // Whoever follows from the answer on must not hear of what was before it.
+        self.deliver();
         for answer in answers {
             answer(outcome.clone());
         }

@@ -52,6 +52,9 @@ pub enum Event {
         /// What, in words.
         what: String,
     },
+    /// The store was closed; nothing comes after it.
+    #[doc(hidden)]
+    Closed,
 }
 
 /// Rows done and to be done, in both directions, since the session began.
@@ -89,9 +92,9 @@ impl Events {
     /// The next event; `None` once the store is closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<Result<Event, Lagged>> {
         match self.receiver.recv().await {
+            Ok(Event::Closed) | Err(broadcast::error::RecvError::Closed) => None,
             Ok(event) => Some(Ok(event)),
             Err(broadcast::error::RecvError::Lagged(missed)) => Some(Err(Lagged { missed })),
-            Err(broadcast::error::RecvError::Closed) => None,
         }
     }
 }

@@ -138,6 +138,7 @@ impl Observer {
                         |change: &&RecordChange| self.model.as_ref().is_none_or(|model| *model == change.model);
                     self.waiting.extend(commit.changes.iter().filter(wanted).cloned());
                 }
+                Ok(Event::Closed) => return None,
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     return Some(Err(Error::Session(format!(
@@ -214,6 +215,7 @@ impl LiveQuery {
                 },
                 event = self.events.recv() => match event {
                     Ok(event) if self.concerns(&event) => return Ok(()),
+                    Ok(Event::Closed) => return Err(None),
                     Ok(_) => {}
                     Err(broadcast::error::RecvError::Lagged(_)) => return Ok(()),
                     Err(broadcast::error::RecvError::Closed) => return Err(None),

@@ -21,6 +21,8 @@ const QUIET_MS: u64 = 2_000;
 /// A frame on its way.
 #[derive(Debug)]
 struct Frame {
+    /// Its place among all frames ever sent.
+    number: u64,
     kind: u8,
     body: Vec<u8>,
 }
@@ -58,6 +60,7 @@ pub(crate) struct Engines {
     roles: Vec<Role>,
     wires: BTreeMap<ConnectionId, Wire>,
     next_wire: ConnectionId,
+    frames: u64,
     /// Whether commits are reported durable at once.
     pub(crate) sync_at_once: bool,
 }
@@ -74,6 +77,7 @@ impl Engines {
             roles: Vec::new(),
             wires: BTreeMap::new(),
             next_wire: 1,
+            frames: 0,
             sync_at_once: true,
         }
     }
@@ -207,8 +211,10 @@ impl Engines {
         while let Some(output) = self.engine_mut(at).poll_output() {
             match output {
                 Output::Send { connection, lane, kind, body } => {
+                    self.frames += 1;
+                    let number = self.frames;
                     if let Some((wire, to)) = self.outward(connection, at) {
-                        wire.towards[to].lanes[lane as usize].push_back(Frame { kind, body });
+                        wire.towards[to].lanes[lane as usize].push_back(Frame { number, kind, body });
                     }
                 }
                 Output::Close { connection, .. } => {
@@ -234,8 +240,16 @@ impl Engines {
     }
 
     /// Delivers the oldest frame of a lane towards an engine. False if there is none.
-    pub(crate) fn deliver(&mut self, connection: ConnectionId, at: usize, lane: Lane) -> bool {
+    fn deliver(&mut self, connection: ConnectionId, at: usize, lane: Lane) -> bool {
         self.deliver_bytes(connection, at, lane).is_some()
+    }
+
+    /// Delivers the frame towards an engine that was sent first, whatever its lane. False if there is none.
+    pub(crate) fn deliver_oldest(&mut self, connection: ConnectionId, at: usize) -> bool {
+        let Some(wire) = self.wires.get(&connection) else { return false };
+        let lanes = &wire.towards[usize::from(wire.ends[1] == at)].lanes;
+        let first = LANES.iter().filter_map(|lane| lanes[*lane as usize].front().map(|frame| (frame.number, *lane)));
+        first.min().is_some_and(|(_, lane)| self.deliver(connection, at, lane))
     }
 
     /// As [`Self::deliver`], saying how many bytes it was.
