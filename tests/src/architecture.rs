@@ -12,10 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("syncline-engine", &["syncline-core", "syncline-schema"]),
     ("syncline-net", &["syncline-core"]),
     ("syncline-macros", &["syncline-schema"]),
-    (
-        "syncline",
-        &["syncline-engine", "syncline-net", "syncline-macros", "syncline-core", "syncline-schema"],
-    ),
+    ("syncline", &["syncline-engine", "syncline-net", "syncline-macros", "syncline-core", "syncline-schema"]),
     ("syncline-relay", &["syncline-engine", "syncline-net", "syncline-core"]),
     ("syncline-sim", &["syncline-engine", "syncline-core", "syncline-schema"]),
     ("syncline-cli", &["syncline", "syncline-relay", "syncline-sim", "syncline-schema"]),
@@ -139,7 +136,9 @@ fn no_file_of_tests_is_forgotten() {
         };
         let module = if stem == "mod" { folder.file_name().unwrap().to_str().unwrap() } else { stem };
         let text = std::fs::read_to_string(&parent).unwrap();
-        let declared = text.lines().any(|line| line.trim_end_matches(';').split(' ').next_back() == Some(module) && line.contains("mod "));
+        let declared = text
+            .lines()
+            .any(|line| line.trim_end_matches(';').split(' ').next_back() == Some(module) && line.contains("mod "));
         assert!(declared, "{} is not declared in {}", file.display(), parent.display());
     }
 }
@@ -152,7 +151,10 @@ fn words_that_the_design_does_not_use_are_not_used() {
     rust_files(&root().join("crates"), &mut files);
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        for line in text.lines().filter(|line| line.trim_start().starts_with("pub struct") || line.trim_start().starts_with("pub trait")) {
+        for line in text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("pub struct") || line.trim_start().starts_with("pub trait"))
+        {
             assert!(!banned.iter().any(|word| line.contains(word)), "{}: {line}", file.display());
         }
     }

@@ -50,8 +50,11 @@ fn create(tx: &mut Tx<'_>, dice: &mut Dice, known: &mut Known) -> Result<()> {
     let (model, value) = match dice.roll(4) {
         0 => ("Kept", json!({"n": n, "body": "kept"})),
         1 => ("Named", json!({"name": format!("n{n}"), "rank": dice.roll(9), "note": "same", "steps": [n]})),
-        _ => ("Note", json!({"title": format!("t{n}"), "body": "hello", "tags": ["a"], "steps": ["x", "y"],
-                             "place": {"city": "here"}})),
+        _ => (
+            "Note",
+            json!({"title": format!("t{n}"), "body": "hello", "tags": ["a"], "steps": ["x", "y"],
+                             "place": {"city": "here"}}),
+        ),
     };
     let saved = tx.save(model, &record(value), Source::App)?;
     let id = match model {
@@ -103,7 +106,7 @@ impl Run {
     fn new(seed: u64) -> Self {
         let mut engines = Engines::new(SDL, seed);
         let mut dice = Dice(seed);
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             engines.add(Role::Relay);
         }
         let peers = (0..2 + dice.roll(2)).map(|_| engines.add(Role::Peer)).collect();

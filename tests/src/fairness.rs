@@ -65,7 +65,9 @@ fn a_million_pasted_characters_delay_no_other_client() {
     let paste = noise(PASTED, 1);
     engines.write(writer, |tx| tx.splice("Todo", &pasted, "body", 0, 0, &paste)).unwrap();
     let mut during = 0;
-    let arrived = |engines: &Engines| shows(engines, reader, &pasted, "body").is_some_and(|body| body.as_str().map(str::len) == Some(PASTED));
+    let arrived = |engines: &Engines| {
+        shows(engines, reader, &pasted, "body").is_some_and(|body| body.as_str().map(str::len) == Some(PASTED))
+    };
     while !arrived(&engines) {
         let title = serde_json::json!(format!("{}", during + 1));
         engines.write(busy, |tx| tx.update("Todo", &edited, &record(serde_json::json!({"title": title})))).unwrap();

@@ -199,7 +199,15 @@ fn out_of_place() -> Vec<Message> {
         .into(),
         Part { payload: [1; 32], offset: 1 << 40, total: u64::MAX, bytes: vec![0; 64] }.into(),
         Covered { number: 9, upto: u64::MAX, upto_chain: Chain(1), head: 0 }.into(),
-        Ack { position: u64::MAX, chain: Chain(5), consumed: u64::MAX, renewals: 9, your_counter: 7, your_chain: Chain(2) }.into(),
+        Ack {
+            position: u64::MAX,
+            chain: Chain(5),
+            consumed: u64::MAX,
+            renewals: 9,
+            your_counter: 7,
+            your_chain: Chain(2),
+        }
+        .into(),
         Renewed { replica: ReplicaId([4; 16]) }.into(),
         Goodbye { last: 0 }.into(),
     ]

@@ -13,7 +13,8 @@ async fn status(store: &Store) -> Status {
 
 async fn titles(store: &Store) -> Vec<String> {
     let page = store.query_json(Query::new("Todo")).await.unwrap();
-    let mut titles: Vec<String> = page.records.iter().map(|shown| shown["title"].as_str().unwrap().to_owned()).collect();
+    let mut titles: Vec<String> =
+        page.records.iter().map(|shown| shown["title"].as_str().unwrap().to_owned()).collect();
     titles.sort();
     titles
 }

@@ -196,7 +196,9 @@ fn a_large_record_that_is_cut_off_goes_on_from_the_parts_that_arrived() {
     let bed = Bed::new();
     let full = init(&bed, "full.db", SDL);
     // Does not compress to nothing.
-    let long: String = (0..3_000_000_u64).map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90)).collect();
+    let long: String = (0..3_000_000_u64)
+        .map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90))
+        .collect();
     let file = bed.path("long.ndjson");
     std::fs::write(&file, json!({"title": long, "priority": 1}).to_string()).unwrap();
     ok(["import", &full, "Todo", &text(&file)]);

@@ -14,7 +14,7 @@ async fn a_record_of_five_hundred_fields_syncs_field_by_field() {
         0 => json!(format!("text {n}")),
         1 => json!(n),
         2 => json!(n as f64 / 4.0),
-        3 => json!(n % 2 == 0),
+        3 => json!(n.is_multiple_of(2)),
         4 => json!(n as i64 - 250),
         _ => json!([format!("a{n}"), format!("b{n}")]),
     };
@@ -49,7 +49,9 @@ const TEXT_BYTES: usize = if cfg!(debug_assertions) { 1 << 20 } else { 5 << 20 }
 
 /// Text that does not compress to nothing.
 fn noise(characters: usize) -> String {
-    (0..characters as u64).map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90)).collect()
+    (0..characters as u64)
+        .map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,6 @@
 //! sleeps to let something happen: a test waits for the event it needs, and [`support::PATIENCE`] only turns a
 //! hang into a failure.
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod support;
 

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::support::program::{assert_sound, init, listen, ok, program, relay, run, run_with_input, start, text};
 use crate::support::{Bed, SDL};
 
-const FULL: &str = r#"{"title":"Milk","done":true,"priority":3,"votes":2,"tags":["b","a"],"steps":["x","y"],"body":"one two"}"#;
+const FULL: &str =
+    r#"{"title":"Milk","done":true,"priority":3,"votes":2,"tags":["b","a"],"steps":["x","y"],"body":"one two"}"#;
 
 fn id(record: &Value) -> String {
     record["id"].as_str().unwrap().to_owned()
@@ -77,7 +78,9 @@ fn update_edit_increment_delete_and_undelete_do_one_thing_each() {
 fn queries_filter_order_page_count_and_explain() {
     let bed = Bed::new();
     let db = init(&bed, "app.db", SDL);
-    let rows: String = (0..20).map(|n| format!("{}\n", json!({"title": format!("t{:02}", n), "priority": n % 5, "done": n % 2 == 0}))).collect();
+    let rows: String = (0..20)
+        .map(|n| format!("{}\n", json!({"title": format!("t{:02}", n), "priority": n % 5, "done": n % 2 == 0})))
+        .collect();
     assert_eq!(run_with_input(["import", &db, "Todo", "-", "--format", "ndjson"], &rows).code, 0);
     let titles = |args: &[&str]| -> Vec<String> {
         let mut all = vec!["query", &db, "Todo"];
@@ -186,7 +189,10 @@ fn export_and_import_are_each_others_inverse_for_several_models_and_formats() {
     let counts = ok(["import", &third, "Todo", &csv, "--json"]).json();
     assert_eq!((&counts["rows"], &counts["imported"]), (&json!(2), &json!(2)));
     let shown = ok(["query", &third, "Todo", "--order", "title"]).lines();
-    assert_eq!((&shown[0]["title"], &shown[0]["priority"], &shown[0]["tags"]), (&json!("a, b"), &json!(7), &json!(["x"])));
+    assert_eq!(
+        (&shown[0]["title"], &shown[0]["priority"], &shown[0]["tags"]),
+        (&json!("a, b"), &json!(7), &json!(["x"]))
+    );
     assert_eq!((&shown[1]["priority"], &shown[1]["done"]), (&Value::Null, &json!(false)));
     let array = text(&bed.path("places.json"));
     std::fs::write(&array, r#"[{"name":"a","rank":1},{"name":"b"}]"#).unwrap();

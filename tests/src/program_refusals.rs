@@ -131,7 +131,8 @@ fn a_file_to_import_that_does_not_fit_is_refused_as_a_whole() {
     refused(&bed, &["import", &db, "Tood", &path], 1, &["Tood"]);
     refused(&bed, &["import", &db, "Todo", &path, "--key", "nope"], 2, &["nope"]);
     // What fits is imported if that is asked for.
-    let said = run_with_input(["import", &db, "Todo", "-", "--skip-invalid", "--json"], "{\"title\":\"a\"}\n{\"title\":7}\n");
+    let said =
+        run_with_input(["import", &db, "Todo", "-", "--skip-invalid", "--json"], "{\"title\":\"a\"}\n{\"title\":7}\n");
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!((&said.json()["imported"], &said.json()["skipped"]), (&json!(1), &json!(1)));
 }
@@ -172,7 +173,8 @@ fn what_is_no_store_is_told_apart_and_left_alone() {
     let sqlite = rusqlite::Connection::open(&newer).unwrap();
     sqlite.execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
     drop(sqlite);
-    let commands: [&[&str]; 4] = [&["get", "DB", "Todo", "x"], &["status", "DB"], &["save", "DB", "Todo", "{}"], &["verify", "DB"]];
+    let commands: [&[&str]; 4] =
+        [&["get", "DB", "Todo", "x"], &["status", "DB"], &["save", "DB", "Todo", "{}"], &["verify", "DB"]];
     let stores = [
         ("missing.db", vec!["missing.db", "syncline init"]),
         ("notes.txt", vec!["notes.txt", "not a Syncline store"]),
@@ -248,7 +250,8 @@ fn a_damaged_store_is_found_by_verify_and_named() {
     let db = init(&bed, "bits.db", SDL);
     ok(["save", &db, "Todo", r#"{"title":"abcdef"}"#]);
     let sqlite = rusqlite::Connection::open(&db).unwrap();
-    let bytes: Vec<u8> = sqlite.query_row("SELECT bytes FROM syncline_log WHERE seq = 1", [], |row| row.get(0)).unwrap();
+    let bytes: Vec<u8> =
+        sqlite.query_row("SELECT bytes FROM syncline_log WHERE seq = 1", [], |row| row.get(0)).unwrap();
     let mut flipped = bytes;
     let last = flipped.len() - 1;
     flipped[last] ^= 1;

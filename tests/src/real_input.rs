@@ -121,7 +121,8 @@ fn every_value_of_a_film_arrives_in_its_type() {
     let wanted = fit.iter().filter(|row| row["IMDB Rating"].as_f64().is_some_and(|rating| rating >= 8.0)).count();
     let found = ok(["query", &db, "Movie", "--where", "imdbRating >= 8", "--count"]);
     assert_eq!(found.text().trim(), wanted.to_string());
-    let filtered = ok(["query", &db, "Movie", "--filter", r#"{"imdbRating":{"ge":8}}"#, "--order", "imdbRating:desc,title"]);
+    let filtered =
+        ok(["query", &db, "Movie", "--filter", r#"{"imdbRating":{"ge":8}}"#, "--order", "imdbRating:desc,title"]);
     let ratings: Vec<f64> = filtered.lines().iter().map(|record| record["imdbRating"].as_f64().unwrap()).collect();
     assert_eq!(ratings.len(), wanted);
     assert!(ratings.windows(2).all(|pair| pair[0] >= pair[1]), "{ratings:?}");

@@ -98,7 +98,9 @@ impl Engines {
         seed[8..16].copy_from_slice(&self.opened.to_le_bytes());
         let schema = match self.roles[at] {
             Role::Relay => None,
-            Role::Peer => Some((syncline_schema::parse("schema.graphql", self.sdl).unwrap().schema, self.sdl.to_owned())),
+            Role::Peer => {
+                Some((syncline_schema::parse("schema.graphql", self.sdl).unwrap().schema, self.sdl.to_owned()))
+            }
         };
         let options =
             Options { schema, namespace: None, create: Create::IfMissing, durability: Durability::Normal, seed };
@@ -171,7 +173,8 @@ impl Engines {
     pub(crate) fn connect(&mut self, dialer: usize, acceptor: usize) -> ConnectionId {
         let wire = self.next_wire;
         self.next_wire += 1;
-        self.wires.insert(wire, Wire { ends: [dialer, acceptor], towards: [Direction::default(), Direction::default()] });
+        self.wires
+            .insert(wire, Wire { ends: [dialer, acceptor], towards: [Direction::default(), Direction::default()] });
         let now = self.now;
         for (at, dialed) in [(acceptor, false), (dialer, true)] {
             let mut config = Config::new(self.roles[at]);

@@ -74,10 +74,8 @@ pub(crate) fn relay_file(data: &Path) -> PathBuf {
 }
 
 pub(crate) fn record(value: Value) -> Record {
-    match value {
-        Value::Object(record) => record,
-        other => panic!("{other} is no object"),
-    }
+    let Value::Object(record) = value else { panic!("{value} is no object") };
+    record
 }
 
 pub(crate) fn id(record: &Record) -> String {

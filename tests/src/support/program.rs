@@ -138,7 +138,15 @@ pub(crate) fn listen<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> List
 
 /// A relay process with its data in this folder.
 pub(crate) fn relay(data: &Path) -> Listening {
-    listen([OsStr::new("relay"), "run".as_ref(), "--data".as_ref(), data.as_ref(), "--listen".as_ref(), "127.0.0.1:0".as_ref(), "--dev".as_ref()])
+    listen([
+        OsStr::new("relay"),
+        "run".as_ref(),
+        "--data".as_ref(),
+        data.as_ref(),
+        "--listen".as_ref(),
+        "127.0.0.1:0".as_ref(),
+        "--dev".as_ref(),
+    ])
 }
 
 /// Makes a store with this schema.
