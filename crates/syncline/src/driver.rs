@@ -39,6 +39,7 @@ pub(crate) type Write = Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>;
 pub(crate) type Exclusive = Box<dyn FnOnce(&mut Engine, Now) -> Box<dyn FnOnce() + Send> + Send>;
 
 /// Something for the engine's thread to do.
+#[cfg_attr(not(feature = "net"), expect(dead_code, reason = "some messages come from connections only"))]
 pub(crate) enum Message {
     /// A write that is whole by itself: it may share a transaction with others.
     Write(Write),
