@@ -5,8 +5,9 @@
 //! hand frames over in both directions.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,6 +23,9 @@ use crate::status::{LinkState, Status};
 
 /// Writes that share a transaction at most.
 const GROUP_MAX: usize = 256;
+
+/// How long a thread looks for what it waits for before it sleeps.
+const LOOK_FOR: Duration = Duration::from_micros(60);
 
 /// How often other processes' commits are looked for.
 const IDLE_POLL: Duration = Duration::from_millis(250);
@@ -109,6 +113,39 @@ pub(crate) struct Shared {
     pub(crate) synced: watch::Sender<bool>,
     pub(crate) links: Mutex<BTreeMap<ConnectionId, LinkState>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Writes whose callers wait.
+    writing: AtomicUsize,
+}
+
+/// Counts a write that is waited for.
+struct Alone<'w> {
+    writing: &'w AtomicUsize,
+    is_alone: bool,
+}
+
+impl<'w> Alone<'w> {
+    fn begin(writing: &'w AtomicUsize) -> Self {
+        Self { writing, is_alone: writing.fetch_add(1, Ordering::Relaxed) == 0 }
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.writing.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Asks again and again for a moment, where there is more than one processor to ask on.
+fn look_for<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    static SEVERAL: LazyLock<bool> = LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|n| n.get() > 1));
+    let began = Instant::now();
+    loop {
+        let found = ask();
+        if found.is_some() || !*SEVERAL || began.elapsed() > LOOK_FOR {
+            return found;
+        }
+        std::hint::spin_loop();
+    }
 }
 
 impl Shared {
@@ -136,7 +173,13 @@ impl Driver {
         let (messages, inbox) = channel();
         let (events, _) = broadcast::channel(FOLLOWERS_LAG_MAX);
         let (synced, _) = watch::channel(false);
-        let shared = Arc::new(Shared { events, synced, links: Mutex::default(), threads: Mutex::default() });
+        let shared = Arc::new(Shared {
+            events,
+            synced,
+            links: Mutex::default(),
+            threads: Mutex::default(),
+            writing: AtomicUsize::new(0),
+        });
         let syncer = Syncer::start(store.syncer(), messages.clone());
         let thread = EngineThread {
             engine: Engine::new(store, syncline_core::wire::Role::Peer),
@@ -173,7 +216,7 @@ impl Driver {
         &self,
         act: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
-        let (answer, outcome) = oneshot::channel();
+        let (answer, mut outcome) = oneshot::channel();
         self.send(Message::Write(Box::new(move |tx| {
             let value = tx.single(act);
             Box::new(move |committed| {
@@ -185,7 +228,19 @@ impl Driver {
                 let _ = answer.send(value);
             })
         })));
-        outcome.await.map_err(|_| Error::Closed)?
+        // A write alone is soon done: its caller looks for the answer before it lets go of its thread.
+        let alone = Alone::begin(&self.shared.writing);
+        let soon = alone.is_alone.then(|| {
+            look_for(|| match outcome.try_recv() {
+                Ok(value) => Some(Ok(value)),
+                Err(oneshot::error::TryRecvError::Closed) => Some(Err(Error::Closed)),
+                Err(oneshot::error::TryRecvError::Empty) => None,
+            })
+        });
+        match soon.flatten() {
+            Some(value) => value?,
+            None => outcome.await.map_err(|_| Error::Closed)?,
+        }
     }
 
     /// Runs work that needs the engine for itself.
@@ -241,7 +296,7 @@ struct EngineThread {
 impl EngineThread {
     fn run(mut self) {
         loop {
-            let message = match self.inbox.recv_timeout(self.patience()) {
+            let message = match self.next() {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -272,6 +327,17 @@ impl EngineThread {
     fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { mono_ms: self.started.elapsed().as_millis() as u64, wall_ms: wall.as_millis() as u64 }
+    }
+
+    /// The next message. Looks for it a moment longer before it sleeps: waking a thread takes as long as a small
+    /// write does, and where one write came the next is often near.
+    fn next(&self) -> std::result::Result<Message, RecvTimeoutError> {
+        let found = look_for(|| match self.inbox.try_recv() {
+            Ok(message) => Some(Ok(message)),
+            Err(TryRecvError::Disconnected) => Some(Err(RecvTimeoutError::Disconnected)),
+            Err(TryRecvError::Empty) => None,
+        });
+        found.unwrap_or_else(|| self.inbox.recv_timeout(self.patience()))
     }
 
     fn patience(&self) -> Duration {
