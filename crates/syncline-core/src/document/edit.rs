@@ -1,6 +1,6 @@
 //! Edits of root keys and objects as changes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
 use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
@@ -93,18 +93,21 @@ impl Document {
 impl Document {
     /// Keeps the texts that are being edited at hand, as they read after the edits.
     fn follow_texts(&mut self, edits: &Edits) {
-        if let [ObjectEdit::Splice { key, at, delete, insert }] = edits.objects.as_slice()
-            && self.texts.splice(key, *at, *delete, insert)
-        {
-            return;
+        // What a splice cannot be followed in is read anew, once, when all edits are done.
+        let mut stale = BTreeSet::new();
+        for edit in &edits.objects {
+            match edit {
+                ObjectEdit::Splice { key, at, delete, insert } => {
+                    if stale.contains(key) || !self.texts.splice(key, *at, *delete, insert) {
+                        stale.insert(key);
+                    }
+                }
+                ObjectEdit::Make(key, _) | ObjectEdit::SetText(key, _) | ObjectEdit::SetList(key, _) => {
+                    stale.insert(key);
+                }
+            }
         }
-        let keys = edits.objects.iter().map(|edit| match edit {
-            ObjectEdit::Make(key, _)
-            | ObjectEdit::Splice { key, .. }
-            | ObjectEdit::SetText(key, _)
-            | ObjectEdit::SetList(key, _) => key,
-        });
-        for key in keys {
+        for key in stale {
             self.texts.forget(key);
             if let Some(text) = self.text(key) {
                 self.texts.hold(key, text);
