@@ -12,13 +12,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use serde::{Deserialize, Serialize};
 use syncline_engine::Seed;
 
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 
 /// Which operations under way had reached the medium when the power went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Survival {
     /// All: only the process ended.
     Everything,

@@ -1,40 +1,25 @@
-//! Syncline's simulator: real engines and real SQLite on virtual disks, reproducible from a seed.
+//! Syncline's deterministic simulator: whole fleets in virtual time, on an app's own schema.
 //!
-//! - [`disk`]: a disk that forgets what was not synced when its power is cut.
-//! - [`vfs`]: SQLite on such disks.
-//! - [`SimHost`]: a store's place on one of them, for [`syncline_engine::Store::open`].
+//! Real engines, sessions and SQLite run on virtual disks, lines and clocks; everything follows from one
+//! [`Schedule`](schedule::Schedule), which a seed makes or a file holds.
 //!
-//! ```
-//! use std::sync::Arc;
-//! use syncline_engine::{Options, Store};
-//! use syncline_sim::{Disk, SimHost, Survival, vfs};
+//! - [`schedule`]: the fleet and every event, written out.
+//! - [`world`]: runs a schedule.
+//! - [`checks`]: what must hold after every step and at the end.
+//! - [`trace`], [`outcome`]: what a run tells, and how it ended.
+//! - [`disk`], [`vfs`], [`SimHost`]: SQLite on a disk that forgets what was not synced when its power is cut.
 //!
-//! let disk = Disk::new([7; 32]);
-//! let place = Arc::new(vfs::register(&disk));
-//! let options = Options {
-//!     schema: None,
-//!     namespace: None,
-//!     create: syncline_engine::Create::IfMissing,
-//!     durability: syncline_engine::Durability::Full,
-//!     seed: [8; 32],
-//! };
-//! let mut store = Store::open(Box::new(SimHost::new(&place, "app.db", 1)), options.clone())?;
-//! store.sync_now()?;
-//! let id = store.id();
-//!
-//! disk.cut_power();
-//! drop(store);
-//! disk.restore_power(Survival::Nothing);
-//! let store = Store::open(Box::new(SimHost::new(&place, "app.db", 2)), options)?;
-//! assert_eq!(store.id(), id);
-//! # Ok::<(), syncline_engine::StoreError>(())
-//! ```
-//!
-//! There is no thread, wall clock or randomness of the system here.
+//! There is no thread, wall clock or randomness of the system here, and one simulation at a time in a process:
+//! SQLite's own randomness is the process's.
 
+pub mod checks;
 pub mod disk;
 mod host;
+pub mod outcome;
+pub mod schedule;
+pub mod trace;
 pub mod vfs;
+pub mod world;
 
 pub use disk::{Disk, Survival};
 pub use host::SimHost;

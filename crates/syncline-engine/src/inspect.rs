@@ -454,7 +454,7 @@ fn peer_status(peer: peers::Peer) -> PeerStatus {
     }
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Applied => "applied",
         Kind::Quarantined => "quarantined",

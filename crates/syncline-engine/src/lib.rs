@@ -10,6 +10,7 @@
 
 mod adopt;
 mod apply;
+mod audit;
 mod commit;
 mod documents;
 mod engine;
@@ -31,6 +32,7 @@ mod storage;
 mod store;
 mod tx;
 
+pub use audit::LogRow;
 pub use commit::{ChangeKind, Commit, Origin, RecordChange};
 pub use engine::{ConnectionId, Engine, Input, Now, Output};
 pub use error::{Result, StoreError};
