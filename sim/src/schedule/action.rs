@@ -365,6 +365,116 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Its name, as files have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+            Self::Undelete { .. } => "undelete",
+            Self::Increment { .. } => "increment",
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::Splice { .. } => "splice",
+            Self::Together { .. } => "together",
+            Self::Import { .. } => "import",
+            Self::Observe { .. } => "observe",
+            Self::Unobserve { .. } => "unobserve",
+            Self::Split { .. } => "split",
+            Self::Isolate { .. } => "isolate",
+            Self::OneWay { .. } => "one-way",
+            Self::Swizzle { .. } => "swizzle",
+            Self::Flap { .. } => "flap",
+            Self::Slow { .. } => "slow",
+            Self::Stall { .. } => "stall",
+            Self::Reset { .. } => "reset",
+            Self::Captive { .. } => "captive",
+            Self::Herd { .. } => "herd",
+            Self::Meet { .. } => "meet",
+            Self::Start { .. } => "start",
+            Self::Restart { .. } => "restart",
+            Self::Kill { .. } => "kill",
+            Self::KillAt { .. } => "kill-at",
+            Self::CrashLoop { .. } => "crash-loop",
+            Self::Pause { .. } => "pause",
+            Self::PowerCut { .. } => "power-cut",
+            Self::LyingSyncs { .. } => "lying-syncs",
+            Self::IoError { .. } => "io-error",
+            Self::DiskFull { .. } => "disk-full",
+            Self::SlowDisk { .. } => "slow-disk",
+            Self::BitRot { .. } => "bit-rot",
+            Self::Backup { .. } => "backup",
+            Self::Restore { .. } => "restore",
+            Self::Clone { .. } => "clone",
+            Self::ClockJump { .. } => "clock-jump",
+            Self::ClockFreeze { .. } => "clock-freeze",
+        }
+    }
+
+    /// The nodes it names.
+    pub fn nodes(&self) -> Vec<&str> {
+        match self {
+            Self::Meet { node, to, .. } | Self::Clone { node, onto: to } => vec![node, to],
+            Self::OneWay { from, to, .. } => vec![from, to],
+            Self::Split { groups, .. } => groups.iter().flatten().map(String::as_str).collect(),
+            Self::Swizzle { clog, .. } => clog.iter().map(String::as_str).collect(),
+            Self::Unobserve { .. } => Vec::new(),
+            Self::Create { node, .. }
+            | Self::Update { node, .. }
+            | Self::Delete { node, .. }
+            | Self::Undelete { node, .. }
+            | Self::Increment { node, .. }
+            | Self::Add { node, .. }
+            | Self::Remove { node, .. }
+            | Self::Splice { node, .. }
+            | Self::Together { node, .. }
+            | Self::Import { node, .. }
+            | Self::Observe { node, .. }
+            | Self::Isolate { node, .. }
+            | Self::Flap { node, .. }
+            | Self::Slow { node, .. }
+            | Self::Stall { node, .. }
+            | Self::Reset { node, .. }
+            | Self::Captive { node, .. }
+            | Self::Herd { node, .. }
+            | Self::Start { node, .. }
+            | Self::Restart { node, .. }
+            | Self::Kill { node, .. }
+            | Self::KillAt { node, .. }
+            | Self::CrashLoop { node, .. }
+            | Self::Pause { node, .. }
+            | Self::PowerCut { node, .. }
+            | Self::LyingSyncs { node, .. }
+            | Self::IoError { node, .. }
+            | Self::DiskFull { node, .. }
+            | Self::SlowDisk { node, .. }
+            | Self::BitRot { node, .. }
+            | Self::Backup { node, .. }
+            | Self::Restore { node, .. }
+            | Self::ClockJump { node, .. }
+            | Self::ClockFreeze { node, .. } => vec![node],
+        }
+    }
+
+    /// Whether an app does it.
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Self::Create { .. }
+                | Self::Update { .. }
+                | Self::Delete { .. }
+                | Self::Undelete { .. }
+                | Self::Increment { .. }
+                | Self::Add { .. }
+                | Self::Remove { .. }
+                | Self::Splice { .. }
+                | Self::Together { .. }
+                | Self::Import { .. }
+        )
+    }
+}
+
 /// A kind of disk operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
