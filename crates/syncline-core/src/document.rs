@@ -22,6 +22,7 @@ use automerge::{
 
 use crate::change::Change;
 use crate::edit::ObjectKind;
+use crate::mutant::{self, Mutant};
 use texts::Texts;
 
 pub use edit::{Edited, SPLIT_OPS};
@@ -64,7 +65,9 @@ impl From<AutomergeError> for DamagedHistory {
 
 impl Default for Document {
     fn default() -> Self {
-        let doc = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
+        let bytes = mutant::is_planted(Mutant::PositionsInBytes);
+        let unit = if bytes { TextEncoding::Utf8CodeUnit } else { TextEncoding::UnicodeCodePoint };
+        let doc = Automerge::new_with_encoding(unit);
         Self { doc: doc.with_actor(ActorId::from(READER)), texts: Texts::default() }
     }
 }

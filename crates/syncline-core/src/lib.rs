@@ -9,6 +9,7 @@
 //! - [`filter`]: the one filter tree, and its evaluation in plain Rust.
 //! - [`wire`]: frames, messages, batches.
 //! - [`session`]: the replication state machine over one connection.
+//! - [`mutant`]: defects that the simulator plants to see whether it finds them.
 //!
 //! No clock, randomness, sockets, SQL or threads: time and seed are arguments.
 
@@ -26,6 +27,7 @@ pub mod genesis;
 pub mod guard;
 pub mod ids;
 pub mod lineage;
+pub mod mutant;
 pub mod record;
 pub mod session;
 pub mod state;

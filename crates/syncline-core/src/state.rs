@@ -23,6 +23,7 @@ use automerge::{ActorId, ChangeHash, ObjType, ScalarValue};
 
 use crate::change::{Change, MAX_COUNTER};
 use crate::edit::ObjectKind;
+use crate::mutant::{self, Mutant};
 
 pub use build::{EditError, Writer};
 pub(crate) use build::{check_counters, check_time, checked, plan, signed, toggled};
@@ -229,9 +230,9 @@ fn apply_to_key(ops: &mut Vec<VisibleOp>, id: OpId, op: &Op, time: i64) {
         OpType::Delete => None,
         OpType::MarkBegin(_) | OpType::MarkEnd(_) => return,
     };
-    ops.retain(|visible| !named(&visible.id));
+    ops.retain(|visible| !named(&visible.id) && !mutant::is_planted(Mutant::PutClearsKey));
     if let Some(value) = value {
-        let at = ops.partition_point(|visible| visible.id < id);
+        let at = ops.partition_point(|visible| visible.id < id || mutant::is_planted(Mutant::WinnerByArrival));
         ops.insert(at, VisibleOp { id, value, time });
     }
 }

@@ -17,6 +17,7 @@ use syncline_core::genesis::Genesis;
 use syncline_core::guard::{self, History, Refusal};
 use syncline_core::ids::{Dot, RecordId, ReplicaId};
 use syncline_core::lineage::Lineage;
+use syncline_core::mutant::{self, Mutant};
 use syncline_core::record;
 use syncline_core::session::{Applied, IncomingRow};
 use syncline_schema::{FieldKind, Model, Schema};
@@ -78,7 +79,9 @@ impl<'a> Tx<'a> {
         let mut candidates = Vec::with_capacity(rows.len());
         let mut held = BTreeMap::new();
         for row in rows {
-            if self.is_duplicate(row, &mut held)? {
+            let again = |held: &Candidate<'_>| held.hash == hash_of(&row.bytes);
+            let is_known = mutant::is_planted(Mutant::DedupByHash) && candidates.iter().any(again);
+            if is_known || self.is_duplicate(row, &mut held)? {
                 applied.duplicate += 1;
                 continue;
             }
@@ -96,7 +99,9 @@ impl<'a> Tx<'a> {
     /// `held` are the hashes of records looked at for this batch.
     fn is_duplicate(&mut self, row: &IncomingRow, held: &mut BTreeMap<RecordId, BTreeSet<ChangeHash>>) -> Result<bool> {
         match self.names.replica(row.dot.replica) {
-            Some(Replica { forked: false, counter, .. }) => Ok(row.dot.counter <= *counter),
+            Some(Replica { forked: false, counter, .. }) => {
+                Ok(row.dot.counter <= *counter && !mutant::is_planted(Mutant::DotUnknown))
+            }
             None => Ok(false),
             Some(Replica { forked: true, .. }) => {
                 let hashes = match held.entry(row.record) {
@@ -289,6 +294,7 @@ impl<'a> Tx<'a> {
         }
         match self.pass_guard(desk, change)? {
             Ok(()) => {}
+            Err(Refusal::MissingDeps(_)) if mutant::is_planted(Mutant::DependenciesUnchecked) => {}
             Err(Refusal::MissingDeps(missing)) => return Ok(Verdict::Waits(missing)),
             Err(refusal) => return Ok(Verdict::Refused(refusal.to_string())),
         }
@@ -472,7 +478,7 @@ impl<'a> Tx<'a> {
                 }
             }
         }
-        if *self.has_waiting {
+        if *self.has_waiting && !mutant::is_planted(Mutant::WaitsForEver) {
             self.retry_waiting(&mut desks)?;
         }
         self.clear_away(desks);
@@ -676,6 +682,9 @@ impl Desk {
     /// Merges an accepted change; its document gets it later, together with others.
     fn accept(&mut self, change: &Change) {
         self.working.apply(change);
+        if mutant::is_planted(Mutant::MergedTwice) {
+            self.working.apply(change);
+        }
         if let Some(lineage) = &mut self.lineage
             && let Err(missing) = lineage.insert(change)
         {

@@ -9,6 +9,7 @@ use automerge::ActorId;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use syncline_core::ids::{LogId, ReplicaId, StoreId};
+use syncline_core::mutant::{self, Mutant};
 
 use crate::error::{Result, StoreError};
 use crate::host::Host;
@@ -80,13 +81,17 @@ pub(crate) fn establish(
     {
         return Ok(Writer { replica, actor: ActorId::from(seed.id16("actor").to_vec()) });
     }
-    let proven = proven(db, host)?;
-    file(host, "remove the side file of", |h| h.remove_side())?;
+    let proven = proven(db, host)? || mutant::is_planted(Mutant::ReplicaIdKept);
+    if !mutant::is_planted(Mutant::ProofKept) {
+        file(host, "remove the side file of", |h| h.remove_side())?;
+    }
     let writer = match (stored, proven) {
         (Some(replica), true) => Writer { replica, actor: kept_actor(db, seed, alone_at_open)? },
         (from, _) => {
-            let writer =
-                Writer { replica: ReplicaId(seed.id16("replica")), actor: ActorId::from(seed.id16("actor").to_vec()) };
+            let replica = ReplicaId(seed.id16("replica"));
+            let kept = mutant::is_planted(Mutant::ActorKept);
+            let actor = if kept { kept_actor(db, seed, true)? } else { ActorId::from(seed.id16("actor").to_vec()) };
+            let writer = Writer { replica, actor };
             if let Some(from) = from {
                 note_renewal(db, from, writer.replica, RenewalCause::ContinuityNotProven, now_ms)?;
             }

@@ -8,6 +8,7 @@ use syncline_core::change::Change;
 use syncline_core::edit::{Edits, ObjectEdit, ObjectKind};
 use syncline_core::genesis::{self, Content, Genesis};
 use syncline_core::ids::{Chain, Dot, RecordId};
+use syncline_core::mutant::{self, Mutant};
 use syncline_core::record::{self, NewRecord, RecordKey, RecordView, Splice};
 use syncline_core::state::{EditError, Writer};
 use syncline_schema::{Model, Schema};
@@ -149,7 +150,8 @@ impl<'a> Tx<'a> {
     pub fn undelete(&mut self, model: &str, id: &str) -> Result<Saved> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let mut working = self.existing(schema, model, id)?;
-        let edits = if working.is_alive() { Edits::default() } else { self.view(model, &mut working)?.undelete() };
+        let nothing = working.is_alive() || mutant::is_planted(Mutant::SilentUndelete);
+        let edits = if nothing { Edits::default() } else { self.view(model, &mut working)?.undelete() };
         let now = self.now_ms;
         let outcome = self.commit_edits(schema, model, &mut working, &edits, now);
         self.give_back(working);

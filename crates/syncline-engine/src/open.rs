@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 use syncline_core::ids::{LogId, StoreId};
+use syncline_core::mutant::{self, Mutant};
 use syncline_schema::Schema;
 
 use crate::adopt;
@@ -125,6 +126,7 @@ fn check_namespace(db: &Connection, options: &Options) -> Result<()> {
 fn set_pragmas(db: &Connection, durability: Durability) -> Result<()> {
     let synchronous = match durability {
         Durability::Normal => "NORMAL",
+        Durability::Full if mutant::is_planted(Mutant::FullIsNormal) => "NORMAL",
         Durability::Full => "FULL",
     };
     let mode: String =

@@ -1,6 +1,7 @@
 //! The store as a session sees it.
 
 use syncline_core::ids::{Chain, Dot, ReplicaId, StoreId};
+use syncline_core::mutant::{self, Mutant};
 use syncline_core::session::{Applied, Identity, IncomingRow, LogRow, PeerState, SessionStore, Tip};
 use syncline_core::wire::{Cursor, Entry};
 
@@ -73,7 +74,7 @@ impl SessionStore for Store {
                 replica: replica.id,
                 counter: replica.counter,
                 chain: replica.chain,
-                forked: replica.forked,
+                forked: replica.forked && !mutant::is_planted(Mutant::ForkNotPassedOn),
             })
             .collect())
     }
@@ -124,7 +125,7 @@ impl SessionStore for Store {
             if entry.kind == Kind::Local {
                 return Ok(true);
             }
-            let inside = rows.last().is_some_and(|last| last.txn > 0);
+            let inside = rows.last().is_some_and(|last| last.txn > 0) && !mutant::is_planted(Mutant::TransactionCut);
             if !inside && !rows.is_empty() && (rows.len() >= max_rows || bytes + entry.bytes.len() > max_bytes) {
                 return Ok(false);
             }
@@ -164,6 +165,9 @@ impl SessionStore for Store {
     }
 
     fn apply(&mut self, peer: StoreId, rows: &[IncomingRow], cursor: Option<Cursor>) -> Result<Applied> {
+        if let Some(cursor) = cursor.filter(|_| mutant::is_planted(Mutant::CursorBeforeData)) {
+            self.write_unnamed(|tx| peers::move_cursor(tx.db, peer, cursor))?;
+        }
         let mut applied = self.write_unnamed(|tx| {
             let applied = tx.apply_rows(rows)?;
             if let Some(cursor) = cursor {
@@ -187,7 +191,7 @@ impl SessionStore for Store {
             }
             Ok(())
         })?;
-        if replicas.contains(&own) {
+        if replicas.contains(&own) && !mutant::is_planted(Mutant::ForkedWriterGoesOn) {
             let now = self.clock_ms;
             self.renew(RenewalCause::Forked, false, now)?;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use syncline_core::ids::{Chain, LogId, ReplicaId, StoreId};
+use syncline_core::mutant::{self, Mutant};
 use syncline_core::vector::VersionVector;
 use syncline_schema::Schema;
 
@@ -269,7 +270,7 @@ impl Store {
         }
         // Names and documents may speak of what was undone.
         self.documents.clear();
-        self.data_version = -1;
+        self.data_version = if mutant::is_planted(Mutant::RollbackForgotten) { self.data_version } else { -1 };
         if let Err(error) = self.refresh_in_transaction() {
             tracing::warn!(%error, "reading the store again after a rollback failed");
         }
@@ -440,7 +441,7 @@ impl Store {
 
     /// Last position of the log that is safe against power loss. Nothing beyond it leaves.
     pub fn durable(&self) -> u64 {
-        self.durable
+        if mutant::is_planted(Mutant::SyncSkipped) { self.head.0 } else { self.durable }
     }
 
     /// A handle that makes commits durable; run it on a thread of its own, then call [`Store::synced`].
@@ -453,6 +454,7 @@ impl Store {
     pub fn synced(&mut self, seq: u64, outcome: std::io::Result<()>) {
         match outcome {
             Ok(()) => self.durable = self.durable.max(seq),
+            Err(_) if mutant::is_planted(Mutant::FailedSyncIgnored) => {}
             Err(error) => self.failed = Some(error.to_string()),
         }
     }

@@ -12,6 +12,7 @@ use syncline_core::change::Change;
 use syncline_core::document::Document;
 use syncline_core::genesis::Genesis;
 use syncline_core::ids::{Chain, Dot, RecordId, ReplicaId};
+use syncline_core::mutant::{self, Mutant};
 use syncline_core::record::{self, RecordView};
 use syncline_core::state::RecordState;
 use syncline_schema::{Model, Schema};
@@ -457,12 +458,17 @@ impl<'a> Tx<'a> {
         if working.unreadable.is_some() {
             return records::set_last(self.db, working.row, working.last);
         }
+        if mutant::is_planted(Mutant::TombstoneDropped) && !is_alive(&working.state) {
+            working.state = RecordState::default();
+        }
         let mut bytes = Vec::with_capacity(256);
         if working.judged {
             working.state.encode(self.names.actors(), &mut bytes);
         }
         let state = working.judged.then_some(bytes);
-        if working.stored {
+        if working.stored && mutant::is_planted(Mutant::StateNotWritten) {
+            records::set_last(self.db, working.row, working.last)?;
+        } else if working.stored {
             records::update(self.db, working.row, working.model, working.last, state.as_deref())?;
         } else {
             let row =
@@ -499,7 +505,10 @@ impl<'a> Tx<'a> {
         let alive = is_alive(&working.state);
         if alive {
             let row = working.row;
-            projection.write(db, row, &self.view(model, working)?)?;
+            let skip = mutant::is_planted(Mutant::RowNotWritten) && working.was_alive && working.origin == Origin::Peer;
+            if !skip {
+                projection.write(db, row, &self.view(model, working)?)?;
+            }
         } else if working.was_alive {
             projection.remove(db, working.row)?;
         }
@@ -515,6 +524,7 @@ impl<'a> Tx<'a> {
         let kind = match (changed.was_alive, alive) {
             (false, true) => Some(ChangeKind::Inserted),
             (true, true) => Some(ChangeKind::Updated),
+            (true, false) if mutant::is_planted(Mutant::DeletionUntold) => None,
             (true, false) => Some(ChangeKind::Deleted),
             (false, false) => None,
         };

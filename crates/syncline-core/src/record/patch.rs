@@ -12,6 +12,7 @@ use super::view::RecordView;
 use super::{LIVE, element_key, encode, nested_key, null_key, some_key};
 use crate::change::MAX_COUNTER;
 use crate::edit::{Edits, ObjectEdit, RootEdit};
+use crate::mutant::{self, Mutant};
 
 /// One edit of a text. Positions in code points.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +135,9 @@ impl RecordView<'_> {
         let text = self.checked_element(field, element)?;
         let mut edit = Patch::new(*self);
         let key = element_key(self.document_key(field), &text);
-        edit.edits.root.push(RootEdit::Toggle(key));
+        if !(mutant::is_planted(Mutant::SilentAdd) && self.is_visible(&key)) {
+            edit.edits.root.push(RootEdit::Toggle(key));
+        }
         Ok(edit.finish())
     }
 
@@ -203,7 +206,7 @@ impl<'a> Patch<'a> {
     /// With update-wins every edit says again that the record exists.
     fn finish(mut self) -> Edits {
         let nothing = self.edits == Edits::default();
-        if !nothing && self.view.model.deletes == Deletes::UpdateWins {
+        if !nothing && self.view.model.deletes == Deletes::UpdateWins && !mutant::is_planted(Mutant::SilentUpdate) {
             self.edits.root.insert(0, RootEdit::Toggle(LIVE.to_owned()));
         }
         self.edits

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::Stop;
 use super::{PeerMisbehaved, SessionStore, Tip};
 use crate::ids::{Chain, Dot, ReplicaId};
+use crate::mutant::{self, Mutant};
 use crate::wire::Entry;
 
 /// Most vector entries that a session takes in.
@@ -42,7 +43,7 @@ impl Filter {
         }
         let ours = store.chain_at(entry.replica, entry.counter).map_err(Stop::store)?;
         match ours {
-            Some(chain) if chain == entry.chain => {
+            Some(chain) if chain == entry.chain || mutant::is_planted(Mutant::VectorChainIgnored) => {
                 self.raise(entry.replica, entry.counter);
                 Ok(false)
             }

@@ -7,6 +7,7 @@ use super::filter::Filter;
 use super::io::Io;
 use super::{IncomingRow, PeerMisbehaved, SessionStore};
 use crate::ids::{Chain, Dot, LogId, ReplicaId, StoreId};
+use crate::mutant::{self, Mutant};
 use crate::wire::{
     Ack, BadBatch, Batch, BatchContent, BatchReplica, CHANGE_BYTES_MAX, Covered, Cursor, FRAME_BYTES_MAX, Lane,
     LargeRow, PART_BYTES, Part, Unpacked, change_hash,
@@ -172,7 +173,8 @@ impl Receiving {
         peer: &Peer,
         store: &mut S,
     ) -> Result<Option<Incoming>, Stop> {
-        self.consumed += batch.content.len() as u64;
+        let taken = if mutant::is_planted(Mutant::CreditNotReturned) { 0 } else { batch.content.len() as u64 };
+        self.consumed += taken;
         if !self.continues(batch)? {
             self.owe_credit();
             return Ok(None);
@@ -334,6 +336,7 @@ impl Receiving {
 
     /// Says what is durable by now. `true` if there is something left that nobody waits for.
     pub(super) fn acknowledge(&mut self, force: bool, durable: u64, peer: &Peer, io: &mut Io) -> bool {
+        let durable = if mutant::is_planted(Mutant::AckedBeforeDurable) { u64::MAX } else { durable };
         while let Some(owed) = self.pending.front().filter(|owed| owed.committed <= durable) {
             self.ready = owed.held;
             self.urgent |= owed.urgent;

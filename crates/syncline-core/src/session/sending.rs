@@ -7,6 +7,7 @@ use super::filter::{Filter, Holds};
 use super::io::Io;
 use super::{CREDIT_BYTES, LogRow, SessionStore, Tip};
 use crate::ids::{Chain, ReplicaId};
+use crate::mutant::{self, Mutant};
 use crate::session::PeerMisbehaved;
 use crate::wire::{
     Ack, BATCH_BYTES, BATCH_ROWS_MAX, Batch, BatchContent, BatchReplica, BatchRow, Covered, LARGE_BYTES, Lane,
@@ -83,7 +84,7 @@ impl Sending {
         Self {
             number: 0,
             optimistic_after: None,
-            sent: start,
+            sent: start + u64::from(start > 0 && start < head && mutant::is_planted(Mutant::ResumesOneLate)),
             told: start,
             told_head: head,
             start,
@@ -170,7 +171,8 @@ impl Sending {
     /// Tells the position if the peer waits for it, if it is far behind, or if `urgent`. `true` if there is
     /// something left to tell.
     pub(super) fn tell<S: SessionStore>(&mut self, urgent: bool, store: &mut S, io: &mut Io) -> Result<bool, Stop> {
-        let upto = self.sent.min(store.durable());
+        let durable = if mutant::is_planted(Mutant::ToldBeforeDurable) { u64::MAX } else { store.durable() };
+        let upto = self.sent.min(durable);
         if upto <= self.told {
             return Ok(false);
         }
@@ -252,6 +254,7 @@ impl Sending {
             };
             let position = u32::try_from(replicas.len()).expect("a batch has at most 500 rows");
             index.insert(replica, position);
+            let forked = forked && !mutant::is_planted(Mutant::ForkNotPassedOn);
             replicas.push(BatchReplica { replica, before, forked });
             sent_as.push(Some(position));
         }
@@ -289,7 +292,9 @@ impl Sending {
             };
             self.launched += part.bytes.len() as u64;
             underway.offset = end;
-            io.send(Lane::Bulk, part);
+            if !(mutant::is_planted(Mutant::PartDropped) && end == total) {
+                io.send(Lane::Bulk, part);
+            }
         }
         true
     }
@@ -308,7 +313,8 @@ impl Sending {
         let head = store.committed().map_err(Stop::store)?;
         let (mut reached, mut chain) = (last.seq, last.log_chain);
         // Rows that never leave may stand at the end; the position covers them at once.
-        if reached < head && store.read_log(reached, 1, 1).map_err(Stop::store)?.is_empty() {
+        let any = mutant::is_planted(Mutant::BacklogSkipped);
+        if reached < head && (any || store.read_log(reached, 1, 1).map_err(Stop::store)?.is_empty()) {
             reached = head.min(durable).max(reached);
             chain = chain_of_log(reached, store)?;
         }
@@ -381,6 +387,7 @@ impl Sending {
         }
         let new: Vec<&str> =
             content.models.iter().map(String::as_str).filter(|model| !self.explained.contains(*model)).collect();
+        let new = if mutant::is_planted(Mutant::GenesisNotSent) { Vec::new() } else { new };
         content.genesis = store.genesis_for(&new).map_err(Stop::store)?;
         self.explained.extend(content.models.iter().cloned());
         Ok((content, bytes))
@@ -413,12 +420,14 @@ impl Chosen {
 /// How many of the rows may leave together: the durable ones, or, if there is none, those of others. Own rows
 /// wait for the disk. Transactions stay whole.
 fn may_leave(rows: &[LogRow], durable: u64) -> usize {
-    let safe = rows.iter().take_while(|row| row.seq <= durable).count();
+    let safe =
+        rows.iter().take_while(|row| row.seq <= durable || mutant::is_planted(Mutant::SentBeforeDurable)).count();
     let count = match safe {
         0 => rows.iter().take_while(|row| !row.mine).count(),
         safe => safe,
     };
-    (0..count).rev().find(|index| rows[*index].txn == 0).map_or(0, |index| index + 1)
+    let ends = |index: &usize| rows[*index].txn == 0 || mutant::is_planted(Mutant::TransactionCut);
+    (0..count).rev().find(ends).map_or(0, |index| index + 1)
 }
 
 fn chain_before<S: SessionStore>(row: &LogRow, store: &mut S) -> Result<Chain, Stop> {

@@ -8,6 +8,7 @@ use automerge::{ActorId, ChangeHash, ExpandedChange, ScalarValue};
 use super::{OpId, RecordState, Visible, VisibleOp, apply_to_key};
 use crate::change::{self, Change, MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_COUNTER, MAX_TIME_MS};
 use crate::edit::{ObjectKind, RootEdit};
+use crate::mutant::{self, Mutant};
 
 /// Who writes a change.
 #[derive(Clone, Copy, Debug)]
@@ -201,6 +202,9 @@ fn plan_one(edit: &RootEdit, standing: &[VisibleOp]) -> Result<Planned, EditErro
         RootEdit::Force(_, value) => Ok(Some((OpType::Put(value.clone()), preds(standing)))),
         RootEdit::Toggle(_) => Ok(Some((OpType::Put(toggled(standing)), preds(standing)))),
         RootEdit::Delete(_) if standing.is_empty() => Ok(None),
+        RootEdit::Delete(_) if mutant::is_planted(Mutant::DeleteOfOne) => {
+            Ok(Some((OpType::Delete, preds(&standing[standing.len() - 1..]))))
+        }
         RootEdit::Delete(_) => Ok(Some((OpType::Delete, preds(standing)))),
         RootEdit::Increment(key, by) => plan_increment(key, *by, standing).map(Some),
     }
@@ -212,7 +216,8 @@ fn plan_one(edit: &RootEdit, standing: &[VisibleOp]) -> Result<Planned, EditErro
 fn plan_put(value: &ScalarValue, standing: &[VisibleOp]) -> Planned {
     match standing {
         [losers @ .., winner] if winner.value.scalar() == Some(value) => {
-            (!losers.is_empty()).then(|| (OpType::Delete, preds(losers)))
+            let is_change = !losers.is_empty() && !mutant::is_planted(Mutant::ConflictIgnored);
+            is_change.then(|| (OpType::Delete, preds(losers)))
         }
         _ => Some((OpType::Put(value.clone()), preds(standing))),
     }
@@ -230,6 +235,7 @@ fn plan_increment(key: &str, by: i64, standing: &[VisibleOp]) -> Result<(OpType,
             return Err(EditError::CounterOverflow { key, current, by });
         }
     }
+    let standing = if mutant::is_planted(Mutant::IncrementOfOne) { &standing[..1] } else { standing };
     Ok((OpType::Increment(by), preds(standing)))
 }
 
