@@ -15,6 +15,11 @@ pub trait Check {
     /// What it says, in a sentence.
     fn says(&self) -> &'static str;
 
+    /// How often it was decided so far.
+    fn count(&self) -> u64 {
+        0
+    }
+
     /// Something happened.
     fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
         let _ = (world, happened);
@@ -38,4 +43,10 @@ pub trait Check {
 pub fn all(schedule: &Schedule) -> Vec<Box<dyn Check>> {
     let _ = schedule;
     Vec::new()
+}
+
+/// Whether all honest nodes that run hold the same.
+pub fn agreement(world: &World) -> Result<(), Violation> {
+    let _ = world;
+    Ok(())
 }

@@ -81,6 +81,15 @@ pub enum Happened<'a> {
         /// As the kind says.
         body: &'a [u8],
     },
+    /// A connection came about, and this end has begun its session.
+    Connected {
+        /// Where.
+        node: NodeIndex,
+        /// With whom.
+        with: NodeIndex,
+        /// On which connection.
+        connection: u64,
+    },
     /// News of a session.
     Session {
         /// Where.

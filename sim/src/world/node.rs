@@ -1,22 +1,49 @@
 //! One machine: a disk, clocks, and a process that runs an engine while it lives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use syncline_engine::{Engine, Now, Relay, Store};
+use syncline_core::session::Config;
+use syncline_core::wire;
+use syncline_engine::{ConnectionId, Create, Engine, Input, Now, Options, Output, Relay, RelayOutput, Shelf, Store};
+use syncline_schema::Schema;
 
-use crate::disk::Disk;
-use crate::schedule::{self, Role};
+use super::draws::Draws;
+use crate::disk::{Disk, Survival};
+use crate::host::SimHost;
+use crate::schedule::{self, EventId, Point, Role};
 use crate::vfs::Registered;
+
+/// The one namespace that fleets share.
+pub const NAMESPACE: &str = "default";
+
+/// A store's file on its disk.
+pub(super) const FILE: &str = "app.db";
+
+/// What honest wall clocks show at the beginning: 2026-01-01.
+pub(super) const EPOCH_MS: u64 = 1_767_225_600_000;
 
 /// One machine of the fleet.
 pub struct Node {
     pub(super) spec: schedule::Node,
+    /// Its app's schema; `None` on a relay.
+    pub(super) schema: Option<(Arc<Schema>, String)>,
     pub(super) place: Arc<Registered>,
     pub(super) running: Option<Running>,
     pub(super) boots: u64,
+    pub(super) power: Power,
     pub(super) clock_off_ms: i64,
+    pub(super) frozen_at: Option<u64>,
+    pub(super) disk_sync_ms: u64,
+    pub(super) paused_until: Option<u64>,
+    /// When its engine is woken next.
+    pub(super) tick_at: Option<u64>,
+    /// Where its process ends next, by which event, and for how long.
+    pub(super) armed: Option<(Point, EventId, u64)>,
+    /// A cut at a disk operation is pending: survival, event, and for how long.
+    pub(super) cut_pending: Option<(Survival, EventId, u64)>,
     pub(super) excuses: BTreeSet<Excuse>,
+    pub(super) observed: BTreeMap<EventId, String>,
 }
 
 /// What a living process runs.
@@ -25,10 +52,23 @@ pub(super) enum Running {
     Relay(Box<Relay>),
 }
 
+/// Whether a node's process runs, and if not, what comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Power {
+    /// It has never run and waits for an event.
+    Unborn,
+    /// It runs.
+    On,
+    /// The app is closed and will be started.
+    Closed,
+    /// It died; the disk comes back like this.
+    Died(Survival),
+}
+
 /// What a node was put through that the engine does not promise to survive alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Excuse {
-    /// Its disk lied about syncs, or was read wrongly: what it called durable may be gone.
+    /// Its disk lied about syncs: what it called durable may be gone.
     DiskLied,
     /// Bits of its file flipped.
     BitsFlipped,
@@ -41,6 +81,30 @@ pub enum Excuse {
 }
 
 impl Node {
+    pub(super) fn new(spec: schedule::Node, schema: Option<(Arc<Schema>, String)>, draws: &Draws, index: u64) -> Self {
+        let disk = Disk::new(draws.bytes("disk", index, 0));
+        Self {
+            schema,
+            place: Arc::new(crate::vfs::register(&disk)),
+            running: None,
+            boots: 0,
+            power: Power::Unborn,
+            clock_off_ms: spec.clock_off_ms,
+            frozen_at: None,
+            disk_sync_ms: spec.disk_sync_ms,
+            paused_until: None,
+            tick_at: None,
+            armed: None,
+            cut_pending: None,
+            excuses: match spec.role {
+                Role::Adversary(_) => BTreeSet::from([Excuse::Hostile]),
+                Role::Device | Role::Relay => BTreeSet::new(),
+            },
+            observed: BTreeMap::new(),
+            spec,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.spec.name
@@ -56,6 +120,16 @@ impl Node {
         self.spec.role
     }
 
+    /// Whether it is a device with an honest app, or a relay.
+    pub fn is_honest(&self) -> bool {
+        !matches!(self.spec.role, Role::Adversary(_))
+    }
+
+    /// The schema of its app; `None` on a relay.
+    pub fn schema(&self) -> Option<&Schema> {
+        self.schema.as_ref().map(|(schema, _)| schema.as_ref())
+    }
+
     /// Its disk.
     pub fn disk(&self) -> &Disk {
         self.place.disk()
@@ -66,11 +140,16 @@ impl Node {
         self.boots
     }
 
+    /// Whether its process was ever started.
+    pub fn is_born(&self) -> bool {
+        self.power != Power::Unborn
+    }
+
     /// The engine of its store, while it runs; a relay's is that of the one namespace, once somebody asked for it.
     pub fn engine(&self) -> Option<&Engine> {
         match self.running.as_ref()? {
             Running::Device(engine) => Some(engine),
-            Running::Relay(relay) => relay.namespaces().next().map(|(_, engine)| engine),
+            Running::Relay(relay) => relay.engine(NAMESPACE),
         }
     }
 
@@ -84,12 +163,164 @@ impl Node {
         &self.excuses
     }
 
+    /// The models that an app follows here, by the observe event.
+    pub fn observed(&self) -> &BTreeMap<EventId, String> {
+        &self.observed
+    }
+
     /// The time as its clocks show it.
     pub(super) fn now(&self, at_ms: u64) -> Now {
-        let wall_ms = (EPOCH_MS + at_ms).saturating_add_signed(self.clock_off_ms);
+        let wall_ms = (EPOCH_MS + self.frozen_at.unwrap_or(at_ms)).saturating_add_signed(self.clock_off_ms);
         Now { mono_ms: at_ms + 1, wall_ms }
+    }
+
+    /// Opens its store.
+    pub(super) fn start(&mut self, draws: &Draws, index: u64) -> Result<(), String> {
+        if let Power::Died(survival) = self.power {
+            self.disk().restore_power(survival);
+        }
+        self.boots += 1;
+        self.power = Power::On;
+        (self.tick_at, self.paused_until, self.armed) = (None, None, None);
+        let seed = draws.bytes("process", index, self.boots);
+        let host = SimHost::new(&self.place, FILE, self.boots);
+        self.running = Some(match self.spec.role {
+            Role::Device | Role::Adversary(_) => {
+                let store = Store::open(Box::new(host), self.options(seed)).map_err(|error| error.to_string())?;
+                Running::Device(Box::new(Engine::new(store, wire::Role::Peer)))
+            }
+            Role::Relay => {
+                let shelf =
+                    SimShelf { place: Arc::clone(&self.place), process: self.boots, options: self.options(seed) };
+                Running::Relay(Box::new(Relay::new(Box::new(shelf))))
+            }
+        });
+        Ok(())
+    }
+
+    fn options(&self, seed: [u8; 32]) -> Options {
+        Options {
+            schema: self.schema.as_ref().map(|(schema, text)| (schema.as_ref().clone(), text.clone())),
+            namespace: Some(NAMESPACE.to_owned()),
+            create: Create::IfMissing,
+            durability: match self.spec.durability {
+                schedule::Durability::Normal => syncline_engine::Durability::Normal,
+                schedule::Durability::Full => syncline_engine::Durability::Full,
+            },
+            seed,
+        }
+    }
+
+    /// Ends its process without a word. Connections are dropped after the power: SQLite would tidy up on close.
+    pub(super) fn die(&mut self, survival: Survival) {
+        self.disk().cut_power();
+        self.running = None;
+        self.power = Power::Died(survival);
+        self.observed.clear();
+        (self.armed, self.cut_pending, self.paused_until) = (None, None, None);
+    }
+
+    pub(super) fn open_session(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        address: Option<&str>,
+    ) -> Result<(), String> {
+        let mut config = Config::new(wire::Role::Peer);
+        config.features = self.spec.features.unwrap_or(config.features);
+        match self.running.as_mut() {
+            Some(Running::Device(engine)) => {
+                config.address = address.unwrap_or_default().to_owned();
+                engine.open_session(now, connection, address.is_some(), config).map_err(|error| error.to_string())
+            }
+            Some(Running::Relay(relay)) => {
+                relay.accept(now, connection);
+                Ok(())
+            }
+            None => Err("it does not run".to_owned()),
+        }
+    }
+
+    pub(super) fn handle(&mut self, now: Now, input: Input) {
+        match self.running.as_mut() {
+            Some(Running::Device(engine)) => engine.handle(now, input),
+            Some(Running::Relay(relay)) => relay.handle(now, input),
+            None => {}
+        }
+    }
+
+    /// The next thing that it wants done; a sync comes with its namespace on a relay.
+    pub(super) fn poll(&mut self) -> Option<(Output, Option<String>)> {
+        match self.running.as_mut()? {
+            Running::Device(engine) => engine.poll_output().map(|output| (output, None)),
+            Running::Relay(relay) => loop {
+                match relay.poll_output()? {
+                    RelayOutput::Engine(output) => return Some((output, None)),
+                    RelayOutput::Sync { namespace, seq } => return Some((Output::Sync(seq), Some(namespace))),
+                    RelayOutput::Opened { .. } => {}
+                }
+            },
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        match self.running.as_ref()? {
+            Running::Device(engine) => engine.next_deadline(),
+            Running::Relay(relay) => relay.next_deadline(),
+        }
+    }
+
+    /// Does what a sync does on its disk.
+    pub(super) fn sync_disk(&self, namespace: Option<&str>) -> std::io::Result<()> {
+        let engine = match self.running.as_ref() {
+            Some(Running::Device(engine)) => Some(engine.as_ref()),
+            Some(Running::Relay(relay)) => relay.engine(namespace.unwrap_or(NAMESPACE)),
+            None => None,
+        };
+        engine.map_or_else(|| Err(std::io::Error::other("it does not run")), |engine| engine.store().syncer().sync())
+    }
+
+    pub(super) fn synced(&mut self, now: Now, namespace: Option<&str>, seq: u64, outcome: std::io::Result<()>) {
+        match self.running.as_mut() {
+            Some(Running::Device(engine)) => engine.handle(now, Input::Synced(seq, outcome)),
+            Some(Running::Relay(relay)) => relay.synced(now, namespace.unwrap_or(NAMESPACE), seq, outcome),
+            None => {}
+        }
+    }
+
+    /// Closes its store in good order.
+    pub(super) fn close(&mut self, now: Now) -> Result<(), String> {
+        let outcome = match self.running.as_mut() {
+            Some(Running::Device(engine)) => engine.close(now),
+            Some(Running::Relay(relay)) => relay.close(now),
+            None => Ok(()),
+        };
+        outcome.map_err(|error| error.to_string())
     }
 }
 
-/// What honest wall clocks show at the beginning: 2026-01-01.
-pub(super) const EPOCH_MS: u64 = 1_767_225_600_000;
+/// A relay's stores on its disk.
+struct SimShelf {
+    place: Arc<Registered>,
+    process: u64,
+    options: Options,
+}
+
+impl Shelf for SimShelf {
+    fn open(&mut self, namespace: &str, _token: Option<&str>) -> Result<Store, wire::Refused> {
+        let host = SimHost::new(&self.place, FILE, self.process);
+        let unknown = wire::Refused {
+            code: wire::RefusedCode::Namespace,
+            detail: format!("there is no namespace {namespace} here"),
+            retry_after_ms: 0,
+        };
+        if namespace != NAMESPACE {
+            return Err(unknown);
+        }
+        Store::open(Box::new(host), self.options.clone()).map_err(|error| wire::Refused {
+            code: wire::RefusedCode::Busy,
+            detail: error.to_string(),
+            retry_after_ms: 1_000,
+        })
+    }
+}

@@ -9,6 +9,7 @@ use super::sending::{OPTIMISTIC_BYTES_MAX, Sending, chain_of_log};
 use super::syncing::{Syncing, Waits};
 use super::{Config, Event, Identity, PeerMisbehaved, PeerState, RenewedWhy, SessionStore};
 use crate::ids::{Chain, ReplicaId};
+use crate::mutant::{self, Mutant};
 use crate::wire::{Cursor, Entry, Hello, Introduction, Lane, Refused, RefusedCode, Role, StagedPart, VERSION, Welcome};
 
 /// Vector entries in a hello or a welcome; more follow in messages of their own.
@@ -63,7 +64,7 @@ impl Introducing {
         let hello = Hello {
             version_min: VERSION,
             version_max: VERSION,
-            features: 0,
+            features: config.features,
             intro: introduction(config.role, &me),
             namespace: me.namespace.clone(),
             token: config.token.clone(),
@@ -137,7 +138,9 @@ impl Introducing {
         let mut syncing = Syncing::new(config, true, me, peer, sending, receiving, waits);
         // The frontier belongs to the replica id of the hello, which may be gone by now.
         let same_replica = store.identity().map_err(Stop::store)?.replica == syncing.me.replica;
-        syncing.frontier = if same_replica { welcome.your_counter } else { 0 };
+        let held =
+            if mutant::is_planted(Mutant::OfferCountsAsHeld) { syncing.me.tip.counter } else { welcome.your_counter };
+        syncing.frontier = if same_replica { held } else { 0 };
         let state = PeerState { cursor, acked: welcome.cursor, frontier: syncing.frontier };
         store.save_peer(peer.store, peer.relay, &config.address, &state).map_err(Stop::store)?;
         syncing.told = told(&hello.delta);
@@ -265,7 +268,7 @@ pub(super) fn welcome<S: SessionStore>(
     let rest = delta.split_off(delta.len().min(GREETING_ENTRIES_MAX));
     let answer = Welcome {
         version: VERSION,
-        features: 0,
+        features: config.features & hello.features,
         intro: introduction(config.role, &now),
         head: committed,
         accepted: accepted.is_some(),
@@ -380,7 +383,7 @@ pub(super) fn stands<S: SessionStore>(cursor: &Cursor, me: &Identity, store: &mu
     if cursor.seq > store.committed().map_err(Stop::store)? {
         return Ok(false);
     }
-    Ok(chain_of_log(cursor.seq, store)? == cursor.chain)
+    Ok(chain_of_log(cursor.seq, store)? == cursor.chain || mutant::is_planted(Mutant::CursorChainIgnored))
 }
 
 fn staged<S: SessionStore>(store: &mut S) -> Result<Vec<StagedPart>, Stop> {

@@ -68,12 +68,14 @@ pub struct Config {
     pub ask: bool,
     /// Bytes of batches and parts taken before any is acknowledged.
     pub credit: u32,
+    /// Feature bits of the protocol that this end offers; none has a meaning yet, and unknown ones are ignored.
+    pub features: u64,
 }
 
 impl Config {
     /// A session that goes on until it is shut down.
     pub fn new(role: Role) -> Self {
-        Self { role, address: String::new(), token: None, once: false, ask: false, credit: CREDIT_BYTES }
+        Self { role, address: String::new(), token: None, once: false, ask: false, credit: CREDIT_BYTES, features: 0 }
     }
 }
 

@@ -1,0 +1,90 @@
+//! Whole runs by hand-made schedules.
+
+use serde_json::json;
+use syncline_sim::schedule::{Action, Event, Expect, Fleet, Line, Link, Node, Role, Schedule};
+use syncline_sim::trace::Entry;
+use syncline_sim::world;
+
+const SDL: &str =
+    "type Todo @model { title: String! done: Boolean notes: String @text likes: Int @counter tags: [String!] @set }";
+
+fn fleet(devices: usize) -> Fleet {
+    let mut nodes = vec![Node::new("relay", Role::Relay)];
+    let mut links = Vec::new();
+    for number in 1..=devices {
+        let name = format!("d{number}");
+        nodes.push(Node::new(&name, Role::Device));
+        links.push(Link { from: name, to: "relay".to_owned(), line: Line::default() });
+    }
+    Fleet { nodes, links }
+}
+
+fn schedule(devices: usize, duration_ms: u64, actions: Vec<(u64, Action)>) -> Schedule {
+    let events = actions.into_iter().enumerate();
+    Schedule {
+        scenario: "by hand".to_owned(),
+        seed: 7,
+        duration_ms,
+        schema: SDL.to_owned(),
+        expect: Expect::default(),
+        fleet: fleet(devices),
+        events: events.map(|(at, (at_ms, action))| Event { id: at as u32 + 1, at_ms, action }).collect(),
+    }
+}
+
+fn busy(devices: usize, minutes: u64) -> Schedule {
+    let mut actions = Vec::new();
+    for second in (1..minutes * 60).step_by(10) {
+        for device in 1..=devices {
+            let node = format!("d{device}");
+            let at = second * 1_000 + device as u64 * 7;
+            let record = (device as u32 + (second as u32 % 5)).min(devices as u32);
+            actions.push((
+                at,
+                if second == 1 {
+                    let values = json!({"title": format!("todo of {node}"), "notes": "", "likes": 0, "tags": []});
+                    Action::Create { node, model: "Todo".to_owned(), values: values.as_object().unwrap().clone() }
+                } else if second % 3 == 0 {
+                    Action::Increment { node, record, field: "likes".to_owned(), by: 1 }
+                } else if second % 3 == 1 {
+                    Action::Splice {
+                        node,
+                        record,
+                        field: "notes".to_owned(),
+                        place: 500,
+                        delete: 0,
+                        insert: "ab".to_owned(),
+                    }
+                } else {
+                    let values = json!({"title": format!("changed at {second} on {node}")});
+                    Action::Update { node, record, values: values.as_object().unwrap().clone() }
+                },
+            ));
+        }
+        if second % 60 == 31 {
+            let node = format!("d{}", 1 + second / 60 % devices as u64);
+            actions.push((second * 1_000 + 500, Action::Isolate { node: node.clone(), for_ms: 20_000 }));
+        }
+        if second % 120 == 51 {
+            let node = format!("d{}", 1 + second / 60 % devices as u64);
+            let survival = syncline_sim::Survival::ALL[second as usize / 120 % 4];
+            actions
+                .push((second * 1_000 + 900, Action::PowerCut { node, survival, down_ms: 5_000, after_operations: 0 }));
+        }
+    }
+    schedule(devices, minutes * 60_000, actions)
+}
+
+#[test]
+fn a_fleet_agrees_after_partitions_and_power_cuts_and_two_runs_are_equal() {
+    let schedule = busy(4, 15);
+    let mut trace: Vec<Entry> = Vec::new();
+    let began = std::time::Instant::now();
+    let one = world::run(&schedule, Some(&mut trace));
+    eprintln!("{:?} {} entries {:#?}", began.elapsed(), trace.len(), one.stats);
+    assert_eq!(one.violation, None);
+    let other = world::run(&schedule, None);
+    assert_eq!(one.hash, other.hash);
+    assert_eq!(one.checkpoints, other.checkpoints);
+    assert_eq!(one.stats.converged_after_ms.map(|ms| ms < 120_000), Some(true));
+}
