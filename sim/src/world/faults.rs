@@ -145,6 +145,7 @@ impl World {
 
     // The network.
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
     fn cut(&mut self, event: &Event) -> Result<String, String> {
         let (cut, nodes, for_ms) = match &event.action {
             Action::Split { groups, for_ms } => {
@@ -211,6 +212,7 @@ impl World {
     }
 
     /// The next part of an event that has several.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
     pub(super) fn part(&mut self, id: EventId, part: u32) {
         if self.is_healed() {
             return;
@@ -310,6 +312,7 @@ impl World {
 
     // Processes.
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
     fn process(&mut self, event: &Event) -> Result<String, String> {
         match &event.action {
             Action::Start { node } => {
@@ -391,6 +394,7 @@ impl World {
 
     // Disks.
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
     fn disk(&mut self, event: &Event) -> Result<String, String> {
         match &event.action {
             Action::LyingSyncs { node, for_ms } => {

@@ -56,7 +56,7 @@ pub fn run_with(
     recorder: Option<&mut dyn Recorder>,
 ) -> Outcome {
     let mut run = Run { world: World::new(schedule, recorder.is_some()), checks, recorder };
-    let outcome = catch_unwind(AssertUnwindSafe(|| run.to_the_end()));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run.go_on()));
     let violation = match outcome {
         Ok(Ok(())) => None,
         Ok(Err(violation)) => Some(violation),
@@ -89,7 +89,7 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    fn to_the_end(&mut self) -> Result<(), Violation> {
+    fn go_on(&mut self) -> Result<(), Violation> {
         self.world.begin();
         self.check()?;
         while let Some((at_ms, task)) = self.world.tasks.next() {

@@ -30,6 +30,7 @@ impl Made {
     }
 
     /// The record that an action made or touched, as `Model id`.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
     pub(super) fn text_of(&self, action: &Action, event: EventId) -> Option<String> {
         let record = match action {
             Action::Create { .. } => event,
@@ -75,6 +76,7 @@ struct Done {
 
 impl World {
     /// Carries out a write; says what came of it, or why there was nothing to do.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
     pub(super) fn write(&mut self, event: &Event) -> Result<String, String> {
         let node = match event.action.nodes().first() {
             Some(name) => self.running(name)?,
@@ -226,6 +228,7 @@ fn carry_out(
 
 type One = (String, String, Saved, Option<Map<String, Value>>);
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
 fn one(
     tx: &mut Tx<'_>,
     schema: &Schema,
