@@ -88,3 +88,21 @@ fn a_fleet_agrees_after_partitions_and_power_cuts_and_two_runs_are_equal() {
     assert_eq!(one.checkpoints, other.checkpoints);
     assert_eq!(one.stats.converged_after_ms.map(|ms| ms < 120_000), Some(true));
 }
+
+#[test]
+fn a_fleet_with_a_hostile_peer_of_any_kind_still_agrees() {
+    for kind in syncline_sim::schedule::Adversary::ALL {
+        let mut schedule = busy(3, 5);
+        schedule.fleet.nodes.push(Node::new("mallory", Role::Adversary(kind)));
+        for to in ["relay", "d1"] {
+            schedule.fleet.links.push(Link { from: "mallory".to_owned(), to: to.to_owned(), line: Line::default() });
+        }
+        let values = json!({"title": "honest for once", "notes": "", "likes": 0, "tags": []});
+        let values = values.as_object().unwrap().clone();
+        let create = Action::Create { node: "mallory".to_owned(), model: "Todo".to_owned(), values };
+        schedule.events.push(Event { id: 9_000, at_ms: 2_000, action: create });
+        schedule.events.sort_by_key(|event| event.at_ms);
+        let outcome = world::run(&schedule, None);
+        assert_eq!(outcome.violation, None, "{kind:?}");
+    }
+}

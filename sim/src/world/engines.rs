@@ -1,10 +1,11 @@
 //! Carrying out what engines decide, and waking them.
 
-use syncline_engine::{ConnectionId, Input, Output};
+use syncline_engine::{ConnectionId, Input};
 
 use super::World;
 use super::happened::NodeIndex;
 use super::network::framed;
+use super::node::Decision;
 use super::tasks::Task;
 use super::tell::Fact;
 use crate::disk::Survival;
@@ -21,24 +22,28 @@ impl World {
 
     /// Carries out everything that a node's engine has decided.
     pub(super) fn carry_out(&mut self, node: NodeIndex) {
-        while let Some((output, namespace)) = self.nodes[node].poll() {
-            let went_on = match output {
-                Output::Send { connection, lane, kind, body } => {
+        while let Some(decision) = self.nodes[node].poll() {
+            let went_on = match decision {
+                Decision::Send { connection, lane, kind, body } => {
                     self.send(node, connection, lane as usize, kind, body);
                     self.survives(node, Point::AfterSend)
                 }
-                Output::Close { connection, code, reason } => {
+                Decision::Bytes { connection, lane, bytes } => {
+                    self.send_bytes(node, connection, lane as usize, bytes);
+                    true
+                }
+                Decision::Close { connection, code, reason } => {
                     self.close_connection(node, connection, code, reason);
                     true
                 }
-                Output::Sync(seq) => self.begin_sync(node, namespace, seq),
-                Output::Commit(commit) => {
+                Decision::Sync(seq, namespace) => self.begin_sync(node, namespace, seq),
+                Decision::Commit(commit) => {
                     self.teller.mark(b'c', [node as u64, commit.seq, commit.changes.len() as u64], b"");
                     self.tell_commit(node, &commit);
                     self.fact(Fact::Committed { node, commit });
                     self.survives(node, Point::AfterCommit)
                 }
-                Output::Session(connection, news) => {
+                Decision::Session(connection, news) => {
                     self.session_news(node, connection, news);
                     true
                 }
@@ -85,8 +90,14 @@ impl World {
             name: message_name(kind, &body),
             bytes: bytes.len(),
         });
-        self.network.send((connection, end), lane, message, bytes, (self.now_ms, &mut self.tasks));
+        self.network.send((connection, end), lane, Some(message), bytes, (self.now_ms, &mut self.tasks));
         self.fact(Fact::Sent { node, to, connection, kind, body });
+    }
+
+    fn send_bytes(&mut self, node: NodeIndex, connection: ConnectionId, lane: usize, bytes: Vec<u8>) {
+        self.teller.mark(b'x', [node as u64, connection, lane as u64], &bytes);
+        let Some(end) = self.end_of(connection, node) else { return };
+        self.network.send((connection, end), lane, None, bytes, (self.now_ms, &mut self.tasks));
     }
 
     fn begin_sync(&mut self, node: NodeIndex, namespace: Option<String>, seq: u64) -> bool {

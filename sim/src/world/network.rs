@@ -200,7 +200,7 @@ impl Network {
         &mut self,
         (id, from): (u64, usize),
         lane: usize,
-        message: u64,
+        message: Option<u64>,
         bytes: Vec<u8>,
         (now_ms, tasks): (u64, &mut Tasks),
     ) {
@@ -209,7 +209,7 @@ impl Network {
         let line = self.cuts.line(connection.ends[from], connection.ends[to], connection.line);
         connection.under_way += bytes.len() as u64;
         self.under_way_max = self.under_way_max.max(connection.under_way);
-        connection.lanes[to][lane].messages.push_back(message);
+        connection.lanes[to][lane].messages.extend(message);
         connection.draws += 1;
         let draw = self.draws.bytes("segment", id, connection.draws);
         for bytes in pieces(bytes, &draw) {

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use syncline_core::session::Config;
+use syncline_core::session::{Config, Event};
 use syncline_core::wire;
-use syncline_engine::{ConnectionId, Create, Engine, Input, Now, Options, Output, Relay, RelayOutput, Shelf, Store};
+use syncline_engine::{
+    Commit, ConnectionId, Create, Engine, Input, Now, Options, Output, Relay, RelayOutput, Seed, Shelf, Store,
+};
 use syncline_schema::Schema;
 
 use super::draws::Draws;
+use crate::adversary::{Hostile, HostileOutput, Lies};
 use crate::disk::{Disk, Survival};
 use crate::host::SimHost;
 use crate::schedule::{self, EventId, Point, Role};
@@ -30,6 +33,8 @@ pub struct Node {
     pub(super) schema: Option<(Arc<Schema>, String)>,
     pub(super) place: Arc<Registered>,
     pub(super) running: Option<Running>,
+    /// A hostile program between two lives of its process.
+    resting: Option<Box<Hostile>>,
     pub(super) boots: u64,
     pub(super) power: Power,
     pub(super) clock_off_ms: i64,
@@ -50,6 +55,19 @@ pub struct Node {
 pub(super) enum Running {
     Device(Box<Engine>),
     Relay(Box<Relay>),
+    Hostile(Box<Hostile>),
+}
+
+/// What a process wants done.
+pub(super) enum Decision {
+    Send { connection: ConnectionId, lane: wire::Lane, kind: u8, body: Vec<u8> },
+    /// Bytes that may be no message.
+    Bytes { connection: ConnectionId, lane: wire::Lane, bytes: Vec<u8> },
+    Close { connection: ConnectionId, code: u32, reason: String },
+    /// Of a relay, the store of this namespace.
+    Sync(u64, Option<String>),
+    Commit(Commit),
+    Session(ConnectionId, Event),
 }
 
 /// Whether a node's process runs, and if not, what comes.
@@ -87,6 +105,7 @@ impl Node {
             schema,
             place: Arc::new(crate::vfs::register(&disk)),
             running: None,
+            resting: None,
             boots: 0,
             power: Power::Unborn,
             clock_off_ms: spec.clock_off_ms,
@@ -150,6 +169,15 @@ impl Node {
         match self.running.as_ref()? {
             Running::Device(engine) => Some(engine),
             Running::Relay(relay) => relay.engine(NAMESPACE),
+            Running::Hostile(hostile) => Some(hostile.engine()),
+        }
+    }
+
+    /// What a hostile node has said and written that is not so.
+    pub fn lies(&self) -> Option<&Lies> {
+        match (&self.running, &self.resting) {
+            (Some(Running::Hostile(hostile)), _) | (None, Some(hostile)) => Some(hostile.lies()),
+            (Some(Running::Device(_) | Running::Relay(_)), _) | (None, None) => None,
         }
     }
 
@@ -185,9 +213,19 @@ impl Node {
         let seed = draws.bytes("process", index, self.boots);
         let host = SimHost::new(&self.place, FILE, self.boots);
         self.running = Some(match self.spec.role {
-            Role::Device | Role::Adversary(_) => {
-                let store = Store::open(Box::new(host), self.options(seed)).map_err(|error| error.to_string())?;
-                Running::Device(Box::new(Engine::new(store, wire::Role::Peer)))
+            Role::Device => Running::Device(self.open_engine(host, seed)?),
+            Role::Adversary(kind) => {
+                let engine = self.open_engine(host, seed)?;
+                Running::Hostile(match self.resting.take() {
+                    Some(mut hostile) => {
+                        hostile.restarted(engine);
+                        hostile
+                    }
+                    None => {
+                        let seed = Seed::new(draws.bytes("hostile", index, 0));
+                        Box::new(Hostile::new(kind, NAMESPACE, engine, seed))
+                    }
+                })
             }
             Role::Relay => {
                 let shelf =
@@ -196,6 +234,11 @@ impl Node {
             }
         });
         Ok(())
+    }
+
+    fn open_engine(&self, host: SimHost, seed: [u8; 32]) -> Result<Box<Engine>, String> {
+        let store = Store::open(Box::new(host), self.options(seed)).map_err(|error| error.to_string())?;
+        Ok(Box::new(Engine::new(store, wire::Role::Peer)))
     }
 
     fn options(&self, seed: [u8; 32]) -> Options {
@@ -214,10 +257,24 @@ impl Node {
     /// Ends its process without a word. Connections are dropped after the power: SQLite would tidy up on close.
     pub(super) fn die(&mut self, survival: Survival) {
         self.disk().cut_power();
-        self.running = None;
+        self.stop();
         self.power = Power::Died(survival);
-        self.observed.clear();
         (self.armed, self.cut_pending, self.paused_until) = (None, None, None);
+    }
+
+    /// Drops what runs; a hostile program keeps its plans.
+    pub(super) fn stop(&mut self) {
+        if let Some(Running::Hostile(hostile)) = self.running.take() {
+            self.resting = Some(hostile);
+        }
+        self.observed.clear();
+    }
+
+    /// A hostile program behaves from here on.
+    pub(super) fn calm(&mut self) {
+        if let Some(Running::Hostile(hostile)) = &mut self.running {
+            hostile.calm();
+        }
     }
 
     pub(super) fn open_session(
@@ -237,6 +294,10 @@ impl Node {
                 relay.accept(now, connection);
                 Ok(())
             }
+            Some(Running::Hostile(hostile)) => {
+                hostile.open(now, connection, address.is_some());
+                Ok(())
+            }
             None => Err("it does not run".to_owned()),
         }
     }
@@ -245,21 +306,23 @@ impl Node {
         match self.running.as_mut() {
             Some(Running::Device(engine)) => engine.handle(now, input),
             Some(Running::Relay(relay)) => relay.handle(now, input),
+            Some(Running::Hostile(hostile)) => hostile.handle(now, input),
             None => {}
         }
     }
 
-    /// The next thing that it wants done; a sync comes with its namespace on a relay.
-    pub(super) fn poll(&mut self) -> Option<(Output, Option<String>)> {
+    /// The next thing that it wants done.
+    pub(super) fn poll(&mut self) -> Option<Decision> {
         match self.running.as_mut()? {
-            Running::Device(engine) => engine.poll_output().map(|output| (output, None)),
+            Running::Device(engine) => engine.poll_output().map(decision),
             Running::Relay(relay) => loop {
                 match relay.poll_output()? {
-                    RelayOutput::Engine(output) => return Some((output, None)),
-                    RelayOutput::Sync { namespace, seq } => return Some((Output::Sync(seq), Some(namespace))),
+                    RelayOutput::Engine(output) => return Some(decision(output)),
+                    RelayOutput::Sync { namespace, seq } => return Some(Decision::Sync(seq, Some(namespace))),
                     RelayOutput::Opened { .. } => {}
                 }
             },
+            Running::Hostile(hostile) => hostile.poll_output().map(hostile_decision),
         }
     }
 
@@ -267,6 +330,7 @@ impl Node {
         match self.running.as_ref()? {
             Running::Device(engine) => engine.next_deadline(),
             Running::Relay(relay) => relay.next_deadline(),
+            Running::Hostile(hostile) => hostile.next_deadline(),
         }
     }
 
@@ -275,6 +339,7 @@ impl Node {
         let engine = match self.running.as_ref() {
             Some(Running::Device(engine)) => Some(engine.as_ref()),
             Some(Running::Relay(relay)) => relay.engine(namespace.unwrap_or(NAMESPACE)),
+            Some(Running::Hostile(hostile)) => Some(hostile.engine()),
             None => None,
         };
         engine.map_or_else(|| Err(std::io::Error::other("it does not run")), |engine| engine.store().syncer().sync())
@@ -284,6 +349,7 @@ impl Node {
         match self.running.as_mut() {
             Some(Running::Device(engine)) => engine.handle(now, Input::Synced(seq, outcome)),
             Some(Running::Relay(relay)) => relay.synced(now, namespace.unwrap_or(NAMESPACE), seq, outcome),
+            Some(Running::Hostile(hostile)) => hostile.handle(now, Input::Synced(seq, outcome)),
             None => {}
         }
     }
@@ -293,9 +359,31 @@ impl Node {
         let outcome = match self.running.as_mut() {
             Some(Running::Device(engine)) => engine.close(now),
             Some(Running::Relay(relay)) => relay.close(now),
+            Some(Running::Hostile(hostile)) => hostile.engine_mut().close(now),
             None => Ok(()),
         };
         outcome.map_err(|error| error.to_string())
+    }
+}
+
+fn decision(output: Output) -> Decision {
+    match output {
+        Output::Send { connection, lane, kind, body } => Decision::Send { connection, lane, kind, body },
+        Output::Close { connection, code, reason } => Decision::Close { connection, code, reason },
+        Output::Sync(seq) => Decision::Sync(seq, None),
+        Output::Commit(commit) => Decision::Commit(commit),
+        Output::Session(connection, event) => Decision::Session(connection, event),
+    }
+}
+
+fn hostile_decision(output: HostileOutput) -> Decision {
+    match output {
+        HostileOutput::Frame { connection, lane, kind, body } => Decision::Send { connection, lane, kind, body },
+        HostileOutput::Bytes { connection, lane, bytes } => Decision::Bytes { connection, lane, bytes },
+        HostileOutput::Close { connection, code, reason } => Decision::Close { connection, code, reason },
+        HostileOutput::Sync(seq) => Decision::Sync(seq, None),
+        HostileOutput::Commit(commit) => Decision::Commit(commit),
+        HostileOutput::Session(connection, event) => Decision::Session(connection, event),
     }
 }
 

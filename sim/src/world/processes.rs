@@ -90,8 +90,7 @@ impl World {
         self.carry_out(node);
         self.fact(Fact::Closed { node });
         self.tell(node, || What::Closed);
-        self.nodes[node].running = None;
-        self.nodes[node].observed.clear();
+        self.nodes[node].stop();
         self.nodes[node].power = Power::Closed;
         self.network.drop_ends_of(node, self.now_ms, &mut self.tasks);
         self.network.forget_dials_of(node);

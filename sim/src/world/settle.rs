@@ -68,6 +68,7 @@ impl World {
 
     /// A hostile node goes away for good.
     fn retire_hostile(&mut self, node: usize) {
+        self.nodes[node].calm();
         for link in &mut self.network.links {
             if link.from == node || link.to == node {
                 link.wanted = false;

@@ -119,16 +119,23 @@ impl World {
     ) -> Result<String, String> {
         let now = self.nodes[node].now(self.now_ms);
         let (made, state) = (&self.made, &mut self.nodes[node]);
-        let (Some(Running::Device(engine)), Some((schema, _))) = (state.running.as_mut(), &state.schema) else {
-            return Err("it has no app".to_owned());
-        };
-        let seen = engine.store().version();
+        let Some((schema, _)) = &state.schema else { return Err("it has no app".to_owned()) };
         let mut nothing = None;
-        let outcome = engine.write(now, |tx| {
+        let act = |tx: &mut Tx<'_>| {
             let act = |tx: &mut Tx<'_>| carry_out(tx, schema, writes, (event.id, together), made);
             if together { tx.together(|tx| hold(act(tx), &mut nothing)) } else { hold(act(tx), &mut nothing) }
-        });
-        let seq = engine.store().committed();
+        };
+        let (seen, outcome, seq) = match state.running.as_mut() {
+            Some(Running::Device(engine)) => {
+                let seen = engine.store().version();
+                (seen, engine.write(now, act), engine.store().committed())
+            }
+            Some(Running::Hostile(hostile)) => {
+                let seen = hostile.engine().store().version();
+                (seen, hostile.write(now, act), hostile.engine().store().committed())
+            }
+            Some(Running::Relay(_)) | None => return Err("it has no app".to_owned()),
+        };
         let outcome = match (outcome, nothing) {
             (_, Some(why)) => Err(why),
             (Ok(done), None) => {
