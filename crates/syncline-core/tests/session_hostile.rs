@@ -492,3 +492,29 @@ fn mutated_frames_never_panic_and_never_corrupt_a_store() {
     }
     assert!(refused > 150, "only {refused} of 600 sessions noticed anything");
 }
+
+#[test]
+fn transactions_that_are_not_whole_are_refused() {
+    // A row that announces others which never come kept what stood before it from being passed on.
+    let cut = |txns: &[u16]| {
+        let mut content = rows(&(1..=txns.len() as u64).collect::<Vec<_>>());
+        content.rows.iter_mut().zip(txns).for_each(|(row, txn)| row.txn = *txn);
+        content
+    };
+    for txns in [&[1][..], &[0, 2, 1], &[1, 1], &[2, 0], &[1, 0, 5], &[700]] {
+        let mut victim = Victim::greeted();
+        victim.hear(batch(1, 0, &cut(txns)));
+        victim.must_refuse("a transaction that is not whole");
+        assert_eq!(victim.store.rows(), 5);
+    }
+    let mut victim = Victim::greeted();
+    victim.hear(batch(1, 0, &cut(&[0, 2, 1, 0, 1, 0])));
+    assert_eq!((victim.closed, victim.store.rows()), (None, 5 + 6));
+    let mut heavy = cut(&[1, 0]);
+    for row in &mut heavy.rows {
+        row.bytes = plain_change(&[7; 150_000]);
+    }
+    let mut victim = Victim::greeted();
+    victim.hear(batch(1, 0, &heavy));
+    victim.must_refuse("a transaction of too many bytes");
+}

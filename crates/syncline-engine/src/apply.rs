@@ -15,7 +15,7 @@ use syncline_core::document::Budget;
 use syncline_core::edit::ObjectKind;
 use syncline_core::genesis::Genesis;
 use syncline_core::guard::{self, History, Refusal};
-use syncline_core::ids::{Dot, RecordId, ReplicaId};
+use syncline_core::ids::{Dot, RecordId};
 use syncline_core::lineage::Lineage;
 use syncline_core::mutant::{self, Mutant};
 use syncline_core::record;
@@ -164,10 +164,8 @@ impl<'a> Tx<'a> {
         let mut desks: BTreeMap<RecordId, Desk> = BTreeMap::new();
         let mut verdicts = Vec::with_capacity(candidates.len());
         let mut rest = candidates;
-        while let Some(first) = rest.first() {
-            let of = first.transaction();
-            let length = rest.iter().take_while(|candidate| candidate.transaction() == of).count();
-            let (transaction, after) = rest.split_at(length);
+        while !rest.is_empty() {
+            let (transaction, after) = rest.split_at(first_transaction(rest));
             rest = after;
             verdicts.extend(self.judge_transaction(&mut desks, transaction, documents)?);
         }
@@ -361,7 +359,7 @@ impl<'a> Tx<'a> {
             let known = records::all_genesis(self.db)?;
             let mut actors: BTreeSet<ActorId> =
                 known.iter().filter_map(|row| Some(history::genesis_of_row(row).ok()?.actor())).collect();
-            actors.extend(schema.models.iter().flat_map(geneses).map(|genesis| genesis.actor()));
+            actors.extend(geneses_of(schema).map(|genesis| genesis.actor()));
             self.documents.genesis_actors = Some(actors);
         }
         Ok(self.documents.genesis_actors.as_ref().is_some_and(|actors| actors.contains(change.actor())))
@@ -666,11 +664,6 @@ impl<'r> Candidate<'r> {
         let hash = change.as_ref().map_or_else(|_| hash_of(&row.bytes), Change::hash);
         Self { row, change, hash }
     }
-
-    /// Names the transaction: its writer, and the counter of its last change.
-    fn transaction(&self) -> (ReplicaId, u64) {
-        (self.row.dot.replica, self.row.dot.counter.saturating_add(u64::from(self.row.txn)))
-    }
 }
 
 impl Desk {
@@ -789,6 +782,13 @@ fn load_lineage(
     Ok(lineage)
 }
 
+/// How many of the candidates are one transaction with the first. Of a retired replica id, two changes under one dot
+/// may stand side by side: they are two transactions.
+fn first_transaction(candidates: &[Candidate<'_>]) -> usize {
+    let continues = |pair: &[Candidate<'_>]| pair[1].row.continues(pair[0].row);
+    1 + candidates.windows(2).take_while(|pair| continues(pair)).count()
+}
+
 /// Hash of raw change bytes; the session has seen that they are one chunk.
 fn hash_of(bytes: &[u8]) -> ChangeHash {
     ChangeHash(syncline_core::wire::change_hash(bytes).unwrap_or_default())
@@ -798,6 +798,11 @@ fn hash_of(bytes: &[u8]) -> ChangeHash {
 fn hashes_of(db: &Connection, record: RecordId) -> Result<BTreeSet<ChangeHash>> {
     let Some(found) = records::find(db, record)? else { return Ok(BTreeSet::new()) };
     Ok(log::of_record_after(db, found.last, 0)?.iter().map(|entry| entry.hash).collect())
+}
+
+/// The geneses that records of a schema may have.
+pub(crate) fn geneses_of(schema: &Schema) -> impl Iterator<Item = Genesis> {
+    schema.models.iter().flat_map(geneses)
 }
 
 /// The geneses that a model's records may have.

@@ -5,6 +5,7 @@ use syncline_core::mutant::{self, Mutant};
 use syncline_core::session::{Applied, Identity, IncomingRow, LogRow, PeerState, SessionStore, Tip};
 use syncline_core::wire::{Cursor, Entry};
 
+use crate::apply::geneses_of;
 use crate::error::{Result, StoreError};
 use crate::history;
 use crate::identity::RenewalCause;
@@ -13,6 +14,13 @@ use crate::storage::names::Replica;
 use crate::storage::peers::{self, Peer};
 use crate::storage::records;
 use crate::store::Store;
+
+/// Geneses that are kept on peers' word, beside those of the own schema. All of them must fit a batch together with
+/// the changes that depend on them, or nothing could be passed on any more.
+const GENESES_MAX: usize = 1_000;
+
+/// Longest names of a genesis that is kept on a peer's word, model and key together.
+const GENESIS_BYTES_MAX: usize = 400;
 
 impl SessionStore for Store {
     type Error = StoreError;
@@ -105,6 +113,8 @@ impl SessionStore for Store {
     fn read_log(&mut self, after: u64, max_rows: usize, max_bytes: usize) -> Result<Vec<LogRow>> {
         let mut rows: Vec<LogRow> = Vec::new();
         let mut bytes = 0;
+        // Rows before the transaction at hand.
+        let mut whole = 0;
         let last = self.readable();
         let mut damage = None;
         let names = &self.names;
@@ -125,10 +135,6 @@ impl SessionStore for Store {
             if entry.kind == Kind::Local {
                 return Ok(true);
             }
-            let inside = rows.last().is_some_and(|last| last.txn > 0) && !mutant::is_planted(Mutant::TransactionCut);
-            if !inside && !rows.is_empty() && (rows.len() >= max_rows || bytes + entry.bytes.len() > max_bytes) {
-                return Ok(false);
-            }
             let (record, model) = match models.get(&entry.record) {
                 Some((record, model)) => (*record, String::clone(model)),
                 None => {
@@ -142,8 +148,7 @@ impl SessionStore for Store {
             let replica = names
                 .replica_at(entry.replica)
                 .ok_or_else(|| StoreError::Damaged(format!("replica {} is missing", entry.replica)))?;
-            bytes += entry.bytes.len();
-            rows.push(LogRow {
+            let row = LogRow {
                 seq: entry.seq,
                 log_chain: entry.log_chain,
                 dot: Dot { replica: replica.id, counter: entry.counter },
@@ -153,14 +158,30 @@ impl SessionStore for Store {
                 model,
                 record,
                 bytes: entry.bytes,
-            });
+            };
+            let inside = rows.last().is_some_and(|last| row.continues(last));
+            if inside && !mutant::is_planted(Mutant::TransactionCut) {
+                if rows.len() >= max_rows && whole > 0 {
+                    // It does not fit behind what is there.
+                    rows.truncate(whole);
+                    return Ok(false);
+                }
+            } else {
+                whole = rows.len();
+                if whole > 0 && (whole >= max_rows || bytes + row.bytes.len() > max_bytes) {
+                    return Ok(false);
+                }
+            }
+            bytes += row.bytes.len();
+            rows.push(row);
             Ok(true)
         })?;
         let Some((seq, error)) = damage else { return Ok(rows) };
         self.note_damage(seq, &error.to_string())?;
         // Half a transaction must not travel.
-        let whole = rows.iter().rposition(|row| row.txn == 0).map_or(0, |last| last + 1);
-        rows.truncate(whole);
+        if rows.last().is_some_and(|last| last.txn > 0) {
+            rows.truncate(whole);
+        }
         if rows.is_empty() { Err(error) } else { Ok(rows) }
     }
 
@@ -229,10 +250,19 @@ impl SessionStore for Store {
 
     fn learn_genesis(&mut self, specs: &[(String, String, u8)]) -> Result<()> {
         self.write_unnamed(|tx| {
+            let mut held = records::all_genesis(tx.db)?.len();
             for spec in specs {
                 // A kind of object that a newer version may have: what depends on it waits.
                 let Ok(genesis) = history::genesis_of_row(spec) else { continue };
-                tx.remember_genesis(&genesis)?;
+                if records::genesis(tx.db, &genesis.hash())?.is_some() {
+                    continue;
+                }
+                let of_our_schema = tx.schema.is_some_and(|schema| geneses_of(schema).any(|ours| ours == genesis));
+                let fits = held < GENESES_MAX && genesis.model.len() + genesis.key.len() <= GENESIS_BYTES_MAX;
+                if of_our_schema || fits {
+                    tx.remember_genesis(&genesis)?;
+                    held += 1;
+                }
             }
             Ok(())
         })

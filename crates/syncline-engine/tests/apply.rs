@@ -358,3 +358,83 @@ fn a_change_that_waited_behind_a_snapshot_is_part_of_the_text() {
     three.write(now, |tx| tx.single(|tx| tx.splice("Todo", &todo, "body", 0, 1, ""))).unwrap();
     assert_verified(&three);
 }
+
+#[test]
+fn two_changes_under_one_dot_are_two_transactions() {
+    // Under a retired id a good change and an unreadable one stood side by side in a log. A store that got both in
+    // one batch took them for one transaction and refused both; a store that got them apart kept the good one.
+    let (mut a, mut b) = (Bed::new(1), Bed::new(2));
+    let (mut apart, mut at_once) = (a.open(), b.open());
+    let record = RecordId([1; 16]);
+    let good = row(7, 1, "Plain", record, &put(&[5; 16], "~live", 1_i64));
+    let bad = row(7, 1, "Plain", record, &put(&[6; 16], "count", "text"));
+    for store in [&mut apart, &mut at_once] {
+        store.retire(&[ReplicaId([7; 16])]).unwrap();
+    }
+    for row in [&good, &bad] {
+        apply(&mut apart, std::slice::from_ref(row));
+    }
+    assert_eq!(apply(&mut at_once, &[good, bad]).quarantined, 1);
+    assert_eq!(apart.status().unwrap().records, at_once.status().unwrap().records);
+    assert_eq!(at_once.status().unwrap().records["Plain"], 1);
+}
+
+#[test]
+fn what_is_read_for_a_peer_never_exceeds_a_batch() {
+    // A transaction that began below a batch's limit was read to its end: 300 single changes and then 300 that
+    // belong together made a batch of 600, which cannot be packed, and no session got past it.
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    for _ in 0..300 {
+        save(&mut store, bed.tick(), "Plain", json!({"title": "single"}));
+    }
+    let together = |tx: &mut syncline_engine::Tx<'_>| {
+        for _ in 0..300 {
+            tx.save("Plain", &map(json!({"title": "together"})), Source::App)?;
+        }
+        Ok(())
+    };
+    store.write(bed.tick(), |tx| tx.together(together)).unwrap();
+    let first = store.read_log(0, 500, 1 << 20).unwrap();
+    assert_eq!(first.len(), 300, "what does not fit waits as a whole");
+    let second = store.read_log(300, 500, 1 << 20).unwrap();
+    assert_eq!((second.len(), second.last().unwrap().txn), (300, 0));
+}
+
+#[test]
+fn a_transaction_that_was_announced_and_never_came_holds_up_nothing() {
+    // A row that announced more of its transaction than ever came kept everything after it from being passed on,
+    // until a change of another came; and a log full of such rows was read as one transaction.
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let rows: Vec<IncomingRow> = (1..=20_u64)
+        .map(|counter| {
+            let record = RecordId([counter as u8; 16]);
+            IncomingRow { txn: 3, ..row(7, counter, "Plain", record, &put(&[counter as u8; 16], "~live", 1_i64)) }
+        })
+        .collect();
+    apply(&mut store, &rows);
+    assert_eq!(store.read_log(0, 5, 1 << 20).unwrap().len(), 5);
+    let [before, after] = &store.read_log(18, 5, 1 << 20).unwrap()[..] else { panic!("there are two rows left") };
+    assert!(!after.continues(before));
+}
+
+#[test]
+fn peers_cannot_fill_a_store_with_geneses() {
+    // Every genesis that a peer told of was kept and passed on with the first change of its model: when they were
+    // too many for a batch, no session got past that change.
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    for batch in 0..20 {
+        let flood: Vec<_> =
+            (0..300).map(|n| ("Todo".to_owned(), format!("{}{batch}-{n}", "k".repeat(300)), 0)).collect();
+        store.learn_genesis(&flood).unwrap();
+    }
+    store.learn_genesis(&[("Todo".to_owned(), "k".repeat(100_000), 0)]).unwrap();
+    let ours: Vec<_> = (0..3).map(|kind| ("Todo".to_owned(), "body".to_owned(), kind)).collect();
+    store.learn_genesis(&ours).unwrap();
+    let known = store.genesis_for(&["Todo"]).unwrap();
+    let bytes: usize = known.iter().map(|(model, key, _)| model.len() + key.len()).sum();
+    assert!(bytes < 500_000, "{bytes} bytes of geneses");
+    assert!(known.iter().any(|(_, key, _)| key == "body"), "that of the own schema is taken all the same");
+}

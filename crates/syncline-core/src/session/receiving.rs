@@ -9,8 +9,8 @@ use super::{IncomingRow, PeerMisbehaved, SessionStore};
 use crate::ids::{Chain, Dot, LogId, ReplicaId, StoreId};
 use crate::mutant::{self, Mutant};
 use crate::wire::{
-    Ack, BadBatch, Batch, BatchContent, BatchReplica, CHANGE_BYTES_MAX, Covered, Cursor, FRAME_BYTES_MAX, Lane,
-    LargeRow, PART_BYTES, Part, Unpacked, change_hash,
+    Ack, BATCH_BYTES, BATCH_ROWS_MAX, BadBatch, Batch, BatchContent, BatchReplica, CHANGE_BYTES_MAX, Covered, Cursor,
+    FRAME_BYTES_MAX, Lane, LargeRow, PART_BYTES, Part, Unpacked, change_hash,
 };
 
 /// Numbers that may be missing before one that came.
@@ -406,6 +406,7 @@ impl Incoming {
                 loose.insert(listed.replica);
             }
         }
+        self.check_transactions(&loose)?;
         let mut runs: BTreeMap<ReplicaId, Run> = BTreeMap::new();
         for (row, hash) in self.rows.iter().zip(&self.hashes) {
             let Dot { replica, counter } = row.dot;
@@ -444,6 +445,25 @@ impl Incoming {
             }
         }
         Ok(found)
+    }
+
+    /// Transactions come whole and within their limits: whoever passes them on must be able to, and all must judge
+    /// the same changes together. Only those of a retired id may have lost some that were held already.
+    fn check_transactions(&self, loose: &BTreeSet<ReplicaId>) -> Result<(), PeerMisbehaved> {
+        let (mut rows, mut bytes) = (0, 0);
+        for (index, row) in self.rows.iter().enumerate() {
+            let begins = index == 0 || !row.continues(&self.rows[index - 1]);
+            (rows, bytes) = if begins { (1, row.bytes.len()) } else { (rows + 1, bytes + row.bytes.len()) };
+            let is_last = self.rows.get(index + 1).is_none_or(|next| !next.continues(row));
+            let is_cut = is_last && row.txn > 0 && !loose.contains(&row.dot.replica);
+            if is_cut || usize::from(row.txn) >= BATCH_ROWS_MAX {
+                return Err(BadBatch::Inconsistent("a transaction that is not whole").into());
+            }
+            if rows > 1 && bytes > BATCH_BYTES {
+                return Err(BadBatch::Inconsistent("a transaction of too many bytes").into());
+            }
+        }
+        Ok(())
     }
 
     /// The chain before a replica's first change here; `None` if ours differs.

@@ -401,10 +401,9 @@ impl Chosen {
         let Some(first) = self.rows.iter().zip(&self.sent_as).position(is_large) else {
             return;
         };
-        let begins = (0..first).rev().find(|index| self.rows[*index].txn == 0).map_or(0, |index| index + 1);
-        let ends = (first..self.rows.len())
-            .find(|index| self.rows[*index].txn == 0)
-            .map_or(self.rows.len(), |index| index + 1);
+        let ends_at = |index: &usize| ends_transaction(&self.rows, *index);
+        let begins = (0..first).rev().find(ends_at).map_or(0, |index| index + 1);
+        let ends = (first..self.rows.len()).find(ends_at).map_or(self.rows.len(), |index| index + 1);
         self.keep(if begins > 0 { begins } else { ends });
     }
 
@@ -426,8 +425,13 @@ fn may_leave(rows: &[LogRow], durable: u64) -> usize {
         0 => rows.iter().take_while(|row| !row.mine).count(),
         safe => safe,
     };
-    let ends = |index: &usize| rows[*index].txn == 0 || mutant::is_planted(Mutant::TransactionCut);
+    let ends = |index: &usize| ends_transaction(rows, *index) || mutant::is_planted(Mutant::TransactionCut);
     (0..count).rev().find(ends).map_or(0, |index| index + 1)
+}
+
+/// Whether the row is its transaction's last. What was read ends with one.
+fn ends_transaction(rows: &[LogRow], index: usize) -> bool {
+    rows.get(index + 1).is_none_or(|next| !next.continues(&rows[index]))
 }
 
 fn chain_before<S: SessionStore>(row: &LogRow, store: &mut S) -> Result<Chain, Stop> {

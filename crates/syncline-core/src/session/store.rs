@@ -129,8 +129,8 @@ pub trait SessionStore {
     /// Remembers a peer's role, address, acknowledgement and frontier; `state.cursor` is stored too. An empty
     /// address leaves the one that is stored as it is.
     fn save_peer(&mut self, peer: StoreId, relay: bool, address: &str, state: &PeerState) -> Result<(), Self::Error>;
-    /// Rows after `after`, in order, at most `max_rows` and about `max_bytes` of change bytes, at least one if
-    /// there is one, never ending inside a transaction.
+    /// Rows after `after`, in order, at most `max_rows` and about `max_bytes` of change bytes, never ending inside
+    /// a transaction. If there are any, the first transaction at least, however long it is.
     fn read_log(&mut self, after: u64, max_rows: usize, max_bytes: usize) -> Result<Vec<LogRow>, Self::Error>;
     /// Applies rows of a peer and moves the cursor in that peer's log, in one transaction. `cursor` is `None`
     /// when the sender withheld its position.
@@ -153,6 +153,27 @@ pub trait SessionStore {
     fn stage(&mut self, payload: &[u8; 32], offset: u64, bytes: &[u8]) -> Result<(), Self::Error>;
     /// Takes a complete staged payload out.
     fn take_staged(&mut self, payload: &[u8; 32]) -> Result<Vec<u8>, Self::Error>;
+}
+
+impl LogRow {
+    /// Whether this row carries on the transaction of the row before it.
+    pub fn continues(&self, before: &Self) -> bool {
+        is_continued((before.dot, before.txn), (self.dot, self.txn))
+    }
+}
+
+impl IncomingRow {
+    /// As [`LogRow::continues`].
+    pub fn continues(&self, before: &Self) -> bool {
+        is_continued((before.dot, before.txn), (self.dot, self.txn))
+    }
+}
+
+/// A transaction is of one writer and ends at one counter. What a peer says of it is no more than that: a row may
+/// announce others that never come.
+fn is_continued((before, before_txn): (Dot, u16), (dot, txn): (Dot, u16)) -> bool {
+    let end = |dot: Dot, txn: u16| dot.counter.saturating_add(txn.into());
+    txn < before_txn && before.replica == dot.replica && end(before, before_txn) == end(dot, txn)
 }
 
 impl Position {

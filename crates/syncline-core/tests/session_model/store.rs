@@ -322,15 +322,10 @@ impl SessionStore for MemStore {
     fn read_log(&mut self, after: u64, max_rows: usize, max_bytes: usize) -> Result<Vec<LogRow>, Infallible> {
         let mut rows: Vec<LogRow> = Vec::new();
         let mut bytes = 0;
+        let mut whole = 0;
         for (index, row) in self.now.rows.iter().enumerate().skip(after as usize) {
             let Some(change) = &row.bytes else { continue };
-            let inside = rows.last().is_some_and(|last| last.txn > 0);
-            let full = rows.len() >= max_rows || bytes + change.len() > max_bytes;
-            if !inside && !rows.is_empty() && full {
-                break;
-            }
-            bytes += change.len();
-            rows.push(LogRow {
+            let next = LogRow {
                 seq: index as u64 + 1,
                 log_chain: self.now.chains[index + 1],
                 dot: row.dot,
@@ -340,7 +335,20 @@ impl SessionStore for MemStore {
                 model: "Todo".to_owned(),
                 record: row.record,
                 bytes: change.clone(),
-            });
+            };
+            if rows.last().is_some_and(|last| next.continues(last)) {
+                if rows.len() >= max_rows && whole > 0 {
+                    rows.truncate(whole);
+                    break;
+                }
+            } else {
+                whole = rows.len();
+                if whole > 0 && (whole >= max_rows || bytes + change.len() > max_bytes) {
+                    break;
+                }
+            }
+            bytes += change.len();
+            rows.push(next);
         }
         Ok(rows)
     }

@@ -142,17 +142,18 @@ pub(crate) fn transaction_around(db: &Connection, seq: u64) -> Result<Vec<Entry>
             && entry.replica == middle.replica
             && entry.counter + u64::from(entry.txn) == middle.counter + u64::from(middle.txn)
     };
-    let mut first = seq;
+    // Of a retired replica id, two changes under one dot may stand side by side: they are two transactions.
+    let (mut first, mut before) = (seq, middle.txn);
     let mut rows = Vec::new();
-    while let Some(entry) = read(db, first - 1)?.filter(belongs) {
-        first = entry.seq;
+    while let Some(entry) = read(db, first - 1)?.filter(|entry| belongs(entry) && entry.txn > before) {
+        (first, before) = (entry.seq, entry.txn);
         rows.push(entry);
     }
     rows.reverse();
-    let mut last = seq;
+    let (mut last, mut after) = (seq, middle.txn);
     rows.push(middle.clone());
-    while let Some(entry) = read(db, last + 1)?.filter(belongs) {
-        last = entry.seq;
+    while let Some(entry) = read(db, last + 1)?.filter(|entry| belongs(entry) && entry.txn < after) {
+        (last, after) = (entry.seq, entry.txn);
         rows.push(entry);
     }
     Ok(rows)
