@@ -1,6 +1,9 @@
 //! The changes inside a batch: column-wise, so that like stands beside like and compresses.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::codec::{self, BadFrame, Decode, Encode};
 use super::message::{Batch, BatchRow, Packing};
@@ -119,7 +122,7 @@ impl BatchContent {
             return Err(BadBatch::TooLong(plain.len() as u64));
         }
         if plain.len() > PLAIN_BYTES_MAX {
-            let packed = zstd::bulk::compress(&plain, ZSTD_LEVEL).map_err(|_| BadBatch::Compression)?;
+            let packed = compress(&plain)?;
             if packed.len() < plain.len() {
                 return Ok((Packing::Zstd, len, packed));
             }
@@ -263,9 +266,32 @@ fn record_at(column: &[u8], index: usize, rows: usize) -> RecordId {
     RecordId(std::array::from_fn(|byte| column[byte * rows + index]))
 }
 
+thread_local! {
+    // Making a context costs more than a small batch does: each thread keeps one of each.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(plain: &[u8]) -> Result<Vec<u8>, BadBatch> {
+    COMPRESSOR.with_borrow_mut(|kept| {
+        let compressor = match kept {
+            Some(compressor) => compressor,
+            None => kept.insert(Compressor::new(ZSTD_LEVEL).map_err(|_| BadBatch::Compression)?),
+        };
+        compressor.compress(plain).map_err(|_| BadBatch::Compression)
+    })
+}
+
 fn decompress(packed: &[u8], len: usize) -> Result<Vec<u8>, BadBatch> {
     let mut plain = vec![0; len];
-    match zstd::bulk::decompress_to_buffer(packed, plain.as_mut_slice()) {
+    let written = DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new()?),
+        };
+        decompressor.decompress_to_buffer(packed, plain.as_mut_slice())
+    });
+    match written {
         Ok(written) if written == len => Ok(plain),
         Ok(_) | Err(_) => Err(BadBatch::Compression),
     }
