@@ -496,18 +496,49 @@ impl<'a> Tx<'a> {
     /// it that way join the others.
     fn retry_waiting(&mut self, desks: &mut BTreeMap<RecordId, Desk>) -> Result<()> {
         self.write_rows()?;
-        loop {
+        // What arrived backwards is done in one pass backwards.
+        for backwards in [false, true].into_iter().cycle() {
             let mut progress = false;
-            let rows: Vec<i64> = desks.values().filter(|d| d.working.judged).map(|d| d.working.row).collect();
-            for row in rows {
-                for seq in records::waiting(self.db, row)? {
-                    progress |= self.retry(desks, seq)?;
+            let judged: Vec<RecordId> =
+                desks.iter().filter(|(_, desk)| desk.working.judged).map(|(record, _)| *record).collect();
+            for record in judged {
+                let mut waiting = records::waiting(self.db, desks[&record].working.row)?;
+                if backwards {
+                    waiting.reverse();
+                }
+                for (seq, missing) in waiting {
+                    if self.has_arrived(desks, record, &missing)? {
+                        progress |= self.retry(desks, seq)?;
+                    }
                 }
             }
             if !progress {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Whether a record has what one of its changes waits for: judging is dear, and a peer decides how much waits.
+    fn has_arrived(
+        &mut self,
+        desks: &mut BTreeMap<RecordId, Desk>,
+        record: RecordId,
+        missing: &[ChangeHash],
+    ) -> Result<bool> {
+        let Some(desk) = desks.get_mut(&record).filter(|_| !missing.is_empty()) else { return Ok(true) };
+        let lineage = match self.lineage(desk) {
+            Ok(lineage) => lineage,
+            Err(error) if error.is_damage() => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let unknown: Vec<&ChangeHash> = missing.iter().filter(|hash| !lineage.contains(hash)).collect();
+        for hash in unknown {
+            if records::genesis(self.db, hash)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Judges the transaction of a waiting row again. Whether that settled it.
@@ -530,7 +561,11 @@ impl<'a> Tx<'a> {
         }
         let candidates: Vec<Candidate<'_>> = rows.iter().map(Candidate::new).collect();
         let verdicts = self.judge_transaction(desks, &candidates, Documents::AtOnce)?;
-        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Waits(_))) {
+        if let Some(Verdict::Waits(missing)) = verdicts.iter().find(|verdict| matches!(verdict, Verdict::Waits(_))) {
+            // For something else now, perhaps.
+            for entry in &entries {
+                records::wait_for(self.db, entry.seq, entry.record, missing)?;
+            }
             return Ok(false);
         }
         for ((entry, row), verdict) in entries.iter().zip(&rows).zip(&verdicts) {

@@ -438,3 +438,55 @@ fn peers_cannot_fill_a_store_with_geneses() {
     assert!(bytes < 500_000, "{bytes} bytes of geneses");
     assert!(known.iter().any(|(_, key, _)| key == "body"), "that of the own schema is taken all the same");
 }
+
+/// A record's history by one actor, one put per change.
+fn long_history(len: u64) -> Vec<Change> {
+    let mut changes: Vec<Change> = vec![put(&[5; 16], "~live", 1_i64)];
+    for seq in 2..=len {
+        let last = changes.last().unwrap();
+        let mut next = put(&[5; 16], "count", seq as i64).expanded().clone();
+        next.seq = seq;
+        next.start_op = (last.max_op() + 1).try_into().unwrap();
+        next.deps = vec![last.hash()];
+        if seq > 2 {
+            next.operations[0].pred = vec![automerge::legacy::OpId(last.max_op(), last.actor().clone())].into();
+        }
+        changes.push(Change::from_expanded(next));
+    }
+    changes
+}
+
+#[test]
+fn a_history_that_arrives_backwards_is_taken_whole() {
+    // All that waited was judged again with each change that came: 400 changes took a second, and a peer decides
+    // how much waits. Now only that is judged again whose missing changes are there.
+    let mut bed = Bed::new(1);
+    let mut store = bed.open();
+    let record = RecordId([1; 16]);
+    let changes = long_history(400);
+    let backwards = changes.iter().rev().zip(1..);
+    let rows: Vec<IncomingRow> = backwards.map(|(change, counter)| row(7, counter, "Plain", record, change)).collect();
+    apply(&mut store, &rows[..399]);
+    assert_eq!(store.log_after(0).unwrap().iter().filter(|row| row.kind == "pending").count(), 399);
+    apply(&mut store, &rows[399..]);
+    assert!(store.log_after(0).unwrap().iter().all(|row| row.kind == "applied"));
+    assert_verified(&store);
+}
+
+#[test]
+fn a_transaction_waits_for_every_record_of_its() {
+    let records = [RecordId([1; 16]), RecordId([2; 16])];
+    let changes = long_history(2);
+    for first in [0, 1] {
+        let mut bed = Bed::new(1);
+        let mut store = bed.open();
+        let mut waiting = [0, 1].map(|at| row(7, 1 + at as u64, "Plain", records[at], &changes[1]));
+        waiting[0].txn = 1;
+        apply(&mut store, &waiting);
+        apply(&mut store, &[row(7, 3, "Plain", records[first], &changes[0])]);
+        assert_eq!(store.log_after(0).unwrap().iter().filter(|row| row.kind == "pending").count(), 2);
+        apply(&mut store, &[row(7, 4, "Plain", records[1 - first], &changes[0])]);
+        assert!(store.log_after(0).unwrap().iter().all(|row| row.kind == "applied"));
+        assert_verified(&store);
+    }
+}

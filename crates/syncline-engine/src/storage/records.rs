@@ -185,10 +185,16 @@ pub(crate) fn wait_for(db: &Connection, seq: u64, record: i64, missing: &[Change
     Ok(())
 }
 
-/// Rows of the log that wait for other changes of the record, oldest first.
-pub(crate) fn waiting(db: &Connection, record: i64) -> Result<Vec<u64>> {
-    db.prepare_cached("SELECT seq FROM syncline_pending WHERE record = ?1 ORDER BY seq")
-        .and_then(|mut s| s.query_map([record], |row| row.get::<_, i64>(0).map(|n| n as u64))?.collect())
+/// Rows of the log that wait for other changes of the record, oldest first, and for which; for none if the record
+/// cannot be read.
+pub(crate) fn waiting(db: &Connection, record: i64) -> Result<Vec<(u64, Vec<ChangeHash>)>> {
+    let read = |row: &rusqlite::Row<'_>| {
+        let missing: Vec<u8> = row.get(1)?;
+        let hashes = missing.as_chunks().0.iter().map(|hash| ChangeHash(*hash)).collect();
+        Ok((row.get::<_, i64>(0)? as u64, hashes))
+    };
+    db.prepare_cached("SELECT seq, missing FROM syncline_pending WHERE record = ?1 ORDER BY seq")
+        .and_then(|mut s| s.query_map([record], read)?.collect())
         .doing("reading what waits")
 }
 
