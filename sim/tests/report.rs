@@ -9,8 +9,11 @@ use serde_json::{Map, Value, json};
 use syncline_sim::Survival;
 use syncline_sim::outcome::{Differing, Kind, Outcome, Stats, Violation};
 use syncline_sim::report;
-use syncline_sim::schedule::{Action, Event, Expect, Fleet, Lane, Node, OperationKind, Point, Role, Schedule};
+use syncline_sim::schedule::{
+    Action, Event, Expect, Fleet, Lane, Line, Link, Node, OperationKind, Point, Role, Schedule,
+};
 use syncline_sim::trace::{Entry, What};
+use syncline_sim::world;
 
 // Sentences.
 
@@ -50,11 +53,13 @@ fn every_kind_of_entry_is_a_sentence_that_names_what_it_is_about() {
             What::Committed { seq: 9, origin: "peer".into(), records: vec![] },
             "phone-1 committed a peer's changes, up to log position 9.",
         ),
-        (What::Durable { seq: 9 }, "phone-1 has everything up to log position 9 safe on its disk."),
+        (news("Synced"), "phone-1 and relay have what the other has, safe on their disks (connection 4)."),
         (
-            What::Session { connection: 4, with: "relay".into(), news: "caught up".into() },
-            "phone-1 and relay: caught up (connection 4).",
+            news("ForkFound([ab])"),
+            "phone-1 found two histories under one replica id, with relay (connection 4): ForkFound([ab]).",
         ),
+        (What::Durable { seq: 9 }, "phone-1 has everything up to log position 9 safe on its disk."),
+        (news("caught up"), "phone-1 in session with relay (connection 4): caught up."),
         (
             What::FaultBegan {
                 id: 7,
@@ -103,6 +108,7 @@ fn a_story_tells_the_write_the_power_cut_before_its_sending_and_the_end() {
     leave("lost-write.txt", &story);
     for part in [
         "At 0:03:12 phone-2 saved Todo 0192ab (event 2), with title = \"Milk\".",
+        "At 0:02:30 fault at phone-2 from now on: isolate (event 9); cut off: phone-2 → relay and relay → phone-2.",
         "2 s after that write and before it had sent anybody its changes, or had them safe on its disk",
         "it was up again 12 s later, under another replica id.",
         "At the end phone-1 and relay show Todo 0192ab, and phone-2 does not.",
@@ -232,6 +238,48 @@ fn of_too_many_entries_messages_far_from_the_failure_are_left_out_and_the_page_s
 }
 
 #[test]
+fn a_real_run_is_told_as_well() {
+    let (mut schedule, _, _) = lost_write();
+    schedule.duration_ms = 300_000;
+    for from in ["phone-1", "phone-2"] {
+        schedule.fleet.links.push(Link { from: from.into(), to: "relay".into(), line: Line::default() });
+    }
+    let more = [
+        (4, 110_000, Action::Isolate { node: "phone-2".into(), for_ms: 100_000 }),
+        (5, 120_000, Action::Update { node: "phone-1".into(), record: 1, values: object(json!({ "done": true })) }),
+        (6, 193_000, Action::ClockJump { node: "phone-1".into(), by_ms: -3_600_000 }),
+        (7, 240_000, Action::Delete { node: "phone-1".into(), record: 1 }),
+        (8, 250_000, Action::Update { node: "phone-1".into(), record: 99, values: Map::new() }),
+    ];
+    schedule.events.extend(more.map(|(id, at_ms, action)| Event { id, at_ms, action }));
+    schedule.events.sort_by_key(|event| event.at_ms);
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut outcome = world::run(&schedule, Some(&mut entries));
+    let page = report::html(&schedule, &outcome, &entries);
+    leave("real.html", &page);
+    leave("real-words.txt", &entries.iter().map(|entry| report::words(entry) + "\n").collect::<String>());
+    assert_eq!(outcome.violation, None);
+    // As if its last state were wrong: the story must find the write, and its way to the other phone.
+    let id = entries.iter().find_map(|entry| match &entry.what {
+        What::Event { id: 1, record, .. } => record.clone(),
+        _ => None,
+    });
+    let mut failed = violation(&["phone-2"], &format!("phone-2 shows {} wrongly", id.unwrap()));
+    failed.at_ms = 290_000;
+    outcome.violation = Some(failed);
+    let story = report::explain(&schedule, &outcome, &entries);
+    leave("real.txt", &story);
+    for part in [
+        "phone-1 saved Todo",
+        "phone-1 sent relay a Batch",
+        "relay sent phone-2 a Batch",
+        "phone-2 reaches nobody for 1 min 40 s (event 4).",
+    ] {
+        assert!(story.contains(part), "{part:?} is not in:\n{story}");
+    }
+}
+
+#[test]
 fn a_passed_or_empty_run_has_a_page_too() {
     let (schedule, outcome, entries) = large(4, 3_000, false);
     let page = report::html(&schedule, &outcome, &entries);
@@ -246,6 +294,10 @@ fn a_passed_or_empty_run_has_a_page_too() {
 
 fn event(name: &str, outcome: &str, done: bool, record: Option<&str>) -> What {
     What::Event { id: 7, name: name.into(), outcome: outcome.into(), done, record: record.map(str::to_owned) }
+}
+
+fn news(news: &str) -> What {
+    What::Session { connection: 4, with: "relay".into(), news: news.into() }
 }
 
 fn sent(message: u64, to: &str, bytes: usize) -> What {

@@ -102,13 +102,16 @@ pub(super) struct Fault<'a> {
     pub(super) cut: &'a [(String, String)],
 }
 
-/// The faults, by the order of their beginnings; what nobody ended lasts until everything is healed.
+/// Faults that are over as soon as they have begun, though nothing says so.
+const MOMENTARY: [&str; 2] = ["clock-jump", "bit-rot"];
+
+/// The faults that last, by the order of their beginnings; what nobody ended does until everything is healed.
 pub(super) fn faults(entries: &[Entry], end: u64) -> Vec<Fault<'_>> {
     let mut faults: Vec<Fault<'_>> = Vec::new();
     let mut open: BTreeMap<EventId, Vec<usize>> = BTreeMap::new();
     for entry in entries {
         match &entry.what {
-            What::FaultBegan { id, name, nodes, cut } => {
+            What::FaultBegan { id, name, nodes, cut } if !MOMENTARY.contains(&name.as_str()) => {
                 open.entry(*id).or_default().push(faults.len());
                 faults.push(Fault { id: *id, name, from: entry.t, to: end.max(entry.t), nodes, cut });
             }
@@ -122,7 +125,8 @@ pub(super) fn faults(entries: &[Entry], end: u64) -> Vec<Fault<'_>> {
                     faults[place].to = entry.t;
                 }
             }
-            What::Event { .. }
+            What::FaultBegan { .. }
+            | What::Event { .. }
             | What::Opened { .. }
             | What::NotOpened { .. }
             | What::Closed

@@ -31,7 +31,7 @@ impl<'a> Concern<'a> {
             entries
                 .iter()
                 .flat_map(|entry| mentioned(&entry.what))
-                .map(|record| id_of(record))
+                .map(id_of)
                 .filter(|id| id.len() >= ID_LEN_MIN && violation.message.contains(*id)),
         );
         let mut nodes: BTreeSet<&str> = violation.nodes.iter().map(String::as_str).collect();
@@ -70,15 +70,14 @@ impl<'a> Concern<'a> {
             Some(&first) => first,
             None => self.look_back(entries),
         };
+        let over = ended(&entries[..start.min(entries.len())]);
         for node in involved {
             self.ends(entries, node, start, &writes, &mut picks);
-            self.news(entries, node, start, &mut picks);
+            self.news(entries, node, start, &over, &mut picks);
         }
         for (place, entry) in entries[..self.until].iter().enumerate() {
-            match entry.what {
-                What::Healed => raise(&mut picks, place, 45),
-                What::Converged => raise(&mut picks, place, 40),
-                _ => {}
+            if matches!(entry.what, What::Healed | What::Converged) {
+                raise(&mut picks, place, 45);
             }
         }
         picks
@@ -126,8 +125,7 @@ impl<'a> Concern<'a> {
             }
         }
         let mut seen = BTreeSet::from([writer]);
-        for place in write..self.until {
-            let entry = &entries[place];
+        for (place, entry) in entries[..self.until].iter().enumerate().skip(write) {
             let committed = matches!(&entry.what, What::Committed { origin, .. } if origin != "local");
             if committed
                 && self.nodes.contains(entry.node.as_str())
@@ -172,10 +170,15 @@ impl<'a> Concern<'a> {
     }
 
     /// Faults, clocks and identity at a node.
-    fn news(&self, entries: &[Entry], node: &str, start: usize, picks: &mut Picks) {
+    ///
+    /// Faults that were over at the start are left out.
+    fn news(&self, entries: &[Entry], node: &str, start: usize, over: &BTreeSet<u32>, picks: &mut Picks) {
         let mut told: BTreeMap<u32, u32> = BTreeMap::new();
         for place in (0..self.until).rev() {
-            let Some(worth) = news_worth(&entries[place], node, place >= start) else { continue };
+            let began = matches!(&entries[place].what, What::FaultBegan { id, .. } if !over.contains(id));
+            let Some(worth) = news_worth(&entries[place], node, place >= start || began) else { continue };
+            // What befell a writer matters less than what befell those who ended up wrong.
+            let worth = if self.nodes.contains(node) { worth } else { worth - 25 };
             let times = told.entry(worth).or_default();
             *times += 1;
             // Of each kind the last few.
@@ -192,25 +195,38 @@ impl<'a> Concern<'a> {
 
 /// How much it matters that this happened at a node; `None` if it does not.
 fn news_worth(entry: &Entry, node: &str, recent: bool) -> Option<u32> {
-    // What changes who a node is, or what its disk holds, matters however long ago it was.
-    const LASTING: [&str; 8] =
-        ["restore", "clone", "bit-rot", "clock-jump", "io-error", "disk-full", "lying-syncs", "backup"];
     const TELLING: [&str; 6] = ["renew", "fork", "misbehav", "refus", "fail", "gave up"];
     if let What::FaultBegan { nodes, name, .. } = &entry.what {
-        let lasting = LASTING.contains(&name.as_str());
-        return (nodes.iter().any(|name| name == node) && (recent || lasting)).then_some(if lasting { 74 } else { 50 });
+        let worth = lasting(name).or_else(|| recent.then_some(55));
+        return worth.filter(|_| nodes.iter().any(|name| name == node));
     }
     if entry.node != node {
         return None;
     }
     if let What::Event { name, done: true, .. } = &entry.what {
-        return LASTING.contains(&name.as_str()).then_some(75);
+        return lasting(name);
     }
     if let What::Session { news, .. } = &entry.what {
         let news = news.to_lowercase();
         return TELLING.iter().any(|telling| news.contains(telling)).then_some(if recent { 85 } else { 30 });
     }
     None
+}
+
+/// What changes who a node is, or what its disk holds, matters however long ago it was.
+fn lasting(name: &str) -> Option<u32> {
+    match name {
+        "restore" | "clone" | "bit-rot" | "lying-syncs" => Some(80),
+        "io-error" | "disk-full" | "backup" => Some(58),
+        "clock-jump" | "clock-freeze" => Some(48),
+        _ => None,
+    }
+}
+
+/// The events whose faults ended in a stretch.
+fn ended(entries: &[Entry]) -> BTreeSet<u32> {
+    let over = |entry: &Entry| if let What::FaultEnded { id } = entry.what { Some(id) } else { None };
+    entries.iter().filter_map(over).collect()
 }
 
 /// To whom an entry sent changes, if it did.

@@ -40,12 +40,11 @@ impl Row {
     }
 }
 
-/// The diagram; the nodes are told in the order given, as far as rows are about them.
-pub(super) fn diagram(order: &[&str], rows: &[Row]) -> String {
+/// The diagram: columns in the order given; of too many nodes, those of the failure and those told first.
+pub(super) fn diagram(order: &[&str], failed: &[String], rows: &[Row]) -> String {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|row| row.t);
-    let mut told: BTreeSet<&str> = BTreeSet::new();
-    // The first told are shown, in the fleet's order.
+    let mut told: BTreeSet<&str> = failed.iter().take(NODES_MAX).map(String::as_str).collect();
     for name in rows.iter().flat_map(|row| std::iter::once(&row.node).chain(row.to.as_ref().map(|to| &to.0))) {
         if told.len() < NODES_MAX && !name.is_empty() {
             told.insert(name);

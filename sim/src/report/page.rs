@@ -305,10 +305,14 @@ fn data(schedule: &Schedule, outcome: &Outcome, entries: &[Entry], kept: &Kept) 
     })
 }
 
-/// A name that every file system takes.
+/// A name that every file system and shell takes.
 pub(super) fn file_name(scenario: &str) -> String {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
-    scenario.chars().map(plain).collect()
+    let words: Vec<String> = scenario
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    if words.is_empty() { "run".to_owned() } else { words.join("-") }
 }
 
 fn put(html: &mut String, text: &str) {

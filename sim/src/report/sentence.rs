@@ -134,7 +134,7 @@ pub(super) fn of(entry: &Entry) -> Sentence {
         What::Killed { by } => process(
             if by.contains("power") { "power-cut" } else { "kill" },
             "{node}'s process ended without a word, by {by}.",
-            [stop(by)],
+            [Slot::Text(by.trim_end_matches('.').replace('-', " "))],
         ),
         What::Dialing { to } => line("dial", "{node} dialled {to}.", [to.into()]),
         What::DialFailed { to, why } => {
@@ -151,13 +151,23 @@ pub(super) fn of(entry: &Entry) -> Sentence {
         What::Sent { message, connection, to, lane, name, bytes } => sentence(
             Group::Messages,
             "sent",
-            "{node} sent {to} a {name} of {bytes} on the {lane} lane (message {message}, connection {connection}).",
+            match vowel(name) {
+                false => {
+                    "{node} sent {to} a {name} of {bytes} on the {lane} lane (message {message}, connection {connection})."
+                }
+                true => {
+                    "{node} sent {to} an {name} of {bytes} on the {lane} lane (message {message}, connection {connection})."
+                }
+            },
             vec![to.into(), name.into(), Slot::Bytes(*bytes as u64), lane.into(), message.into(), connection.into()],
         ),
         What::Received { message, connection, from, name } => sentence(
             Group::Messages,
             "received",
-            "{node} received a {name} from {from} (message {message}, connection {connection}).",
+            match vowel(name) {
+                false => "{node} received a {name} from {from} (message {message}, connection {connection}).",
+                true => "{node} received an {name} from {from} (message {message}, connection {connection}).",
+            },
             vec![name.into(), from.into(), message.into(), connection.into()],
         ),
         What::Committed { seq, origin, records } => committed(*seq, origin, records),
@@ -167,12 +177,7 @@ pub(super) fn of(entry: &Entry) -> Sentence {
             "{node} has everything up to log position {seq} safe on its disk.",
             vec![seq.into()],
         ),
-        What::Session { connection, with, news } => sentence(
-            Group::Sessions,
-            "session",
-            "{node} and {with}: {news} (connection {connection}).",
-            vec![with.into(), stop(news), connection.into()],
-        ),
+        What::Session { connection, with, news } => session(connection, with, news),
         What::FaultBegan { id, name, nodes, cut } => fault_began(*id, name, nodes, cut),
         What::FaultEnded { id } => {
             sentence(Group::Faults, "fault-end", "What event {id} began is over.", vec![id.into()])
@@ -273,6 +278,40 @@ fn committed(seq: u64, origin: &str, records: &[String]) -> Sentence {
         [] => sentence(Group::Commits, mark, without, vec![(&seq).into()]),
         _ => sentence(Group::Commits, mark, with, vec![Slot::List(records.to_vec()), (&seq).into()]),
     }
+}
+
+/// News of a session: in words where they are one of those that every session has.
+fn session(connection: &u64, with: &String, news: &str) -> Sentence {
+    let name: String = news.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let template = match name.as_str() {
+        "CaughtUp" => "{node} has everything that {with} had (connection {connection}).",
+        "Synced" => "{node} and {with} have what the other has, safe on their disks (connection {connection}).",
+        "Finished" => "{node} ended its session with {with} in good order (connection {connection}).",
+        _ => "",
+    };
+    if news == name && !template.is_empty() {
+        return sentence(Group::Sessions, "session", template, vec![with.into(), connection.into()]);
+    }
+    let template = match name.as_str() {
+        "PeerKnown" => "{node} and {with} shook hands (connection {connection}): {news}.",
+        "Acknowledged" => {
+            "{node} learnt that {with} has more of its changes safe on its disk (connection {connection}): {news}."
+        }
+        "Refused" => "{node} was turned away by {with} (connection {connection}): {news}.",
+        "CursorRefused" => "{node} and {with} must compare a whole log (connection {connection}): {news}.",
+        "ForkFound" => {
+            "{node} found two histories under one replica id, with {with} (connection {connection}): {news}."
+        }
+        "IdentityRenewed" => "{node} gave up its replica id, with {with} (connection {connection}): {news}.",
+        "StoreFailed" => "{node}'s store failed in the session with {with} (connection {connection}): {news}.",
+        "Misbehaved" => "{node} saw {with} do what the protocol forbids (connection {connection}): {news}.",
+        _ => "{node} in session with {with} (connection {connection}): {news}.",
+    };
+    sentence(Group::Sessions, "session", template, vec![with.into(), connection.into(), stop(news)])
+}
+
+fn vowel(name: &str) -> bool {
+    name.starts_with(['A', 'E', 'I', 'O', 'U'])
 }
 
 fn fault_began(id: u32, name: &str, nodes: &[String], cut: &[(String, String)]) -> Sentence {

@@ -39,7 +39,7 @@ impl Story {
                 let told = failed(schedule, outcome, violation, entries);
                 let order: Vec<&str> = schedule.fleet.nodes.iter().map(|node| node.name.as_str()).collect();
                 let rows: Vec<Row> = told.iter().flat_map(|told| told.rows.iter().cloned()).collect();
-                Self { diagram: diagram(&order, &rows), told, next }
+                Self { diagram: diagram(&order, &violation.nodes, &rows), told, next }
             }
         }
     }
@@ -158,11 +158,9 @@ fn on(nodes: &[String]) -> String {
 fn choose(concern: &Concern<'_>, entries: &[Entry]) -> (Vec<usize>, usize) {
     let picks = concern.picks(entries);
     // Some things are told twice in a trace: as the event, and as what it does.
-    let doubled = |place: usize| match &entries[place].what {
-        What::Event { id, record: None, .. } => {
-            picks.keys().any(|&other| matches!(&entries[other].what, What::FaultBegan { id: began, .. } if began == id))
-        }
-        _ => false,
+    let doubled = |place: usize| {
+        let What::Event { id, record: None, .. } = &entries[place].what else { return false };
+        picks.keys().any(|&other| matches!(&entries[other].what, What::FaultBegan { id: began, .. } if began == id))
     };
     let mut order: Vec<(u32, usize)> =
         picks.iter().filter(|&(&place, _)| !doubled(place)).map(|(&place, &worth)| (worth, place)).collect();

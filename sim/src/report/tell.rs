@@ -4,7 +4,7 @@ use super::concern::{Concern, carried, unsent};
 use super::diagram::Row;
 use super::sentence::wrote;
 use super::text::{duration, fields, shorten, small, time};
-use super::words;
+use super::{words, words_of_action};
 use crate::schedule::{Action, Schedule};
 use crate::trace::{Entry, What};
 
@@ -39,7 +39,7 @@ pub(super) fn tell(
             (format!("{} sent {to} a {name} (message {message}), {outcome}.", entry.node), vec![row])
         }
         What::Event { id, name, done: true, record: Some(record), .. } if wrote(name).is_some() => {
-            let row = Row::at(entry.t, &entry.node, 'W', &format!("{name} {}", shorten(record, 40)));
+            let row = Row::at(entry.t, &entry.node, 'W', &format!("{name} {}", shorten(record, 50)));
             (format!("{}{}.", stopped(&words(entry)), values(schedule, *id)), vec![row])
         }
         What::Killed { by } => killed(entries, place, by, picked),
@@ -47,16 +47,20 @@ pub(super) fn tell(
             let label = if origin == "local" { "commits its own" } else { "commits it" };
             (words(entry), vec![Row::at(entry.t, &entry.node, 'C', label)])
         }
-        What::FaultBegan { name, nodes, .. } => {
-            let rows = nodes.iter().take(1).map(|node| Row::at(entry.t, node, '#', &format!("{name} begins")));
-            (words(entry), rows.collect())
+        What::FaultBegan { id, name, nodes, .. } => {
+            let label = format!("{} begins", name.replace('-', " "));
+            let rows = nodes.iter().take(1).map(|node| Row::at(entry.t, node, '#', &label));
+            (planned(schedule, *id).unwrap_or_else(|| words(entry)), rows.collect())
         }
         What::Session { news, .. } => (words(entry), vec![Row::at(entry.t, &entry.node, '*', &shorten(news, 50))]),
         What::Opened { .. } => (words(entry), vec![Row::at(entry.t, &entry.node, '^', "up")]),
         What::NotOpened { .. } => (words(entry), vec![Row::at(entry.t, &entry.node, '?', "cannot open its store")]),
         What::Healed => (words(entry), vec![Row::fleet(entry.t, "everything is healed")]),
         What::Converged => (words(entry), vec![Row::fleet(entry.t, "everyone agrees")]),
-        What::Event { name, .. } => (words(entry), vec![Row::at(entry.t, &entry.node, '*', &name.replace('-', " "))]),
+        What::Event { id, name, .. } => {
+            let said = planned(schedule, *id).unwrap_or_else(|| words(entry));
+            (said, vec![Row::at(entry.t, &entry.node, '*', &name.replace('-', " "))])
+        }
         What::Closed
         | What::Dialing { .. }
         | What::DialFailed { .. }
@@ -67,9 +71,15 @@ pub(super) fn tell(
         | What::FaultEnded { .. }
         | What::Violated { .. } => (words(entry), Vec::new()),
     };
-    let starts_with_name = !entry.node.is_empty() && clause.starts_with(&entry.node);
+    let starts_with_name = schedule.fleet.nodes.iter().any(|node| clause.starts_with(&node.name));
     let clause = if starts_with_name { clause } else { small(&clause) };
     Told { text: format!("At {at} {clause}"), place: Some(place), rows }
+}
+
+/// What the schedule says of an event.
+fn planned(schedule: &Schedule, id: u32) -> Option<String> {
+    let event = schedule.events.iter().find(|event| event.id == id)?;
+    Some(format!("{} (event {id}).", stopped(&words_of_action(&event.action))))
 }
 
 /// What a scheduled write wrote.
@@ -97,16 +107,17 @@ fn killed(entries: &[Entry], place: usize, by: &str, picked: &[usize]) -> (Strin
             said.push_str(", or had them safe on its disk");
         }
     }
-    let mut rows = vec![Row::at(entry.t, &entry.node, 'X', &shorten(by, 50))];
+    let mut rows = vec![Row::at(entry.t, &entry.node, 'X', &shorten(&by.replace('-', " "), 50))];
     let back = entries[place..]
         .iter()
         .find(|later| later.node == entry.node && matches!(later.what, What::Opened { .. } | What::NotOpened { .. }));
     match back.map(|back| (&back.what, back.t)) {
         Some((What::Opened { replica, .. }, t)) => {
             said.push_str(&format!("; it was up again {} later", duration(t.saturating_sub(entry.t))));
-            let before = entries[..place].iter().rev().find_map(|earlier| match &earlier.what {
-                What::Opened { replica, .. } if earlier.node == entry.node => Some(replica),
-                _ => None,
+            let earlier = entries[..place].iter().rev().filter(|earlier| earlier.node == entry.node);
+            let before = earlier.map(|earlier| &earlier.what).find_map(|what| {
+                let What::Opened { replica, .. } = what else { return None };
+                Some(replica)
             });
             if before.is_some_and(|before| before != replica) {
                 said.push_str(", under another replica id");
@@ -128,9 +139,9 @@ fn safe(entries: &[Entry], write: usize, before: usize) -> bool {
     let here = || entries[write..before].iter().filter(|entry| entry.node == *node);
     // The commit is told just before or just after the event that made it.
     let around = entries[..write].iter().rev().take_while(|entry| entry.n == entries[write].n);
-    let seq = here().chain(around.filter(|entry| entry.node == *node)).find_map(|entry| match &entry.what {
-        What::Committed { seq, origin, .. } if origin == "local" => Some(*seq),
-        _ => None,
+    let seq = here().chain(around.filter(|entry| entry.node == *node)).find_map(|entry| {
+        let What::Committed { seq, origin, .. } = &entry.what else { return None };
+        (origin == "local").then_some(*seq)
     });
     let Some(committed) = seq else { return true };
     here().any(|entry| matches!(entry.what, What::Durable { seq } if seq >= committed) || carried(entry).is_some())

@@ -62,13 +62,15 @@ const yOf = (lane) => AXIS + lane * laneHeight + laneHeight * 0.55 - scroller.sc
 const laneAt = (y) => Math.floor((y - AXIS + scroller.scrollTop) / laneHeight);
 
 function draw() {
+  const room = Math.max(260, Math.min(innerHeight * 0.62, AXIS + lanes.length * 72 + 10));
+  if (Math.abs(scroller.offsetHeight - room) > 2) scroller.style.height = Math.round(room) + "px";
   width = scroller.clientWidth;
   height = scroller.clientHeight;
   laneHeight = Math.max(lanes.length > 60 ? 18 : 26, Math.min(72, Math.floor((height - AXIS - 4) / lanes.length)));
   tall.style.height = AXIS + lanes.length * laneHeight + 4 + "px";
   fit(canvas, pen, width, height);
   pen.font = "12px system-ui, sans-serif";
-  gutter = Math.min(180, 18 + Math.max(...lanes.map((n) => pen.measureText(nodeName(n)).width)));
+  gutter = Math.min(190, 22 + Math.max(...lanes.map((n) => pen.measureText(laneName(n)).width)));
   drawn = [];
   const first = firstAt(view.from), last = firstAt(view.to + 1e-6);
   drawLanes();
@@ -77,14 +79,17 @@ function draw() {
   const asLines = lines.length <= LINES_MAX;
   if (asLines) lines.forEach(drawMessage);
   drawEntries(first, last, asLines);
-  drawFailure();
   if (view.chosen >= 0) drawChosen(view.chosen);
+  drawFailure();
+  if (view.chosen >= 0) ring(view.chosen);
   drawAxis();
   drawNames();
   drawMap();
   const many = dense ? " · bars show how much happened; zoom in for single events" : "";
   element("window").textContent = clock(Math.max(0, view.from)) + " – " + clock(Math.min(END, view.to)) + " · " + duration(view.to - view.from) + many;
 }
+
+const laneName = (n) => (nodeName(n).length > 22 ? nodeName(n).slice(0, 21) + "…" : nodeName(n));
 
 function drawLanes() {
   for (let lane = 0; lane < lanes.length; lane++) {
@@ -120,6 +125,15 @@ function band(lane, from, to, colour, down, label) {
   }
 }
 
+// At the foot of the lane of one that somebody else is cut off from.
+function strip(lane, from, to, colour) {
+  const left = Math.max(gutter, xOf(from)), right = Math.min(width, xOf(to));
+  pen.fillStyle = colour;
+  pen.globalAlpha = 0.7;
+  if (right > gutter && left < width) pen.fillRect(left, AXIS + (lane + 1) * laneHeight - scroller.scrollTop - 4, Math.max(1.5, right - left), 3);
+  pen.globalAlpha = 1;
+}
+
 function drawBands() {
   pen.font = "10px system-ui, sans-serif";
   for (const [n, from, to, how] of DATA.downs) {
@@ -132,8 +146,11 @@ function drawBands() {
   }
   for (const [, name, from, to, nodes, cut] of DATA.faults) {
     if (to < view.from || from > view.to) continue;
-    const concerned = new Set([...nodes, ...cut.flat()]);
-    for (const n of concerned) if (laneOf[n] > 0) band(laneOf[n], from, to, cut.length ? colours.cut : colours.fault, false, name);
+    const colour = cut.length ? colours.cut : colours.fault, own = new Set(nodes.length ? nodes : cut.flat());
+    for (const n of own) if (laneOf[n] > 0) band(laneOf[n], from, to, colour, false, name);
+    const others = [...new Set(cut.flat())].filter((n) => !own.has(n));
+    // Of many, the relays tell enough.
+    for (const n of others) if (laneOf[n] > 0 && (others.length < 4 || DATA.roles[n - 1] === "relay")) strip(laneOf[n], from, to, colour);
   }
   pen.font = "12px system-ui, sans-serif";
 }
@@ -290,7 +307,7 @@ function shape(brush, mark, x, y, r) {
   else if (mark === "disconnect") { brush.arc(x, y, r * 0.8, 0, 7); stroke(); }
   else if (mark === "dial") { path([-0.5, -0.7], [0.6, 0], [-0.5, 0.7]); stroke(); }
   else if (mark === "dial-failed") { brush.moveTo(x - r * 0.6, y - r * 0.6); brush.lineTo(x + r * 0.6, y + r * 0.6); brush.moveTo(x - r * 0.6, y + r * 0.6); brush.lineTo(x + r * 0.6, y - r * 0.6); stroke(); }
-  else if (mark === "session") { path([0, -1], [0.9, 0], [0, 1], [-0.9, 0]); fill(); }
+  else if (mark === "session") { path([0, -0.7], [0.6, 0], [0, 0.7], [-0.6, 0]); fill(); }
   else if (mark === "fault") { path([-0.8, -1], [1, 0], [-0.8, 1]); fill(); }
   else if (mark === "fault-end") { path([0.8, -1], [-1, 0], [0.8, 1]); stroke(); }
   else if (mark === "sent" || mark === "received") { brush.fillRect(x - 0.8, y - r * 0.7, 1.6, r * 1.4); }
@@ -337,13 +354,19 @@ function drawChosen(i) {
     pen.lineTo(line.x2, line.y2);
     pen.stroke();
   }
-  pen.beginPath();
-  pen.arc(x, yOf(lane), 9, 0, 7);
-  pen.stroke();
   if (!visible[i] || dense) shape(pen, markOf(i), x, yOf(lane), 4);
   // Who cannot reach whom by it.
   const fault = markOf(i) === "fault" && DATA.faults.find(([id, , at]) => id === value(i, "id") && at === time[i]);
   if (fault) fault[5].slice(0, 60).forEach(([a, b]) => pair(x, a, b));
+}
+
+function ring(i) {
+  if (laneOf[node[i]] < 0) return;
+  pen.strokeStyle = colours.accent;
+  pen.lineWidth = 2.4;
+  pen.beginPath();
+  pen.arc(xOf(time[i]), yOf(laneOf[node[i]]), 10, 0, 7);
+  pen.stroke();
 }
 
 function pair(x, a, b) {
@@ -389,7 +412,7 @@ function drawNames() {
     if (y < AXIS - 8 || y > height + laneHeight) continue;
     pen.fillStyle = failed.has(n) ? colours.bad : n ? colours.ink : colours.quiet;
     pen.font = (view.chosen >= 0 && node[view.chosen] === n ? "bold " : "") + "12px system-ui, sans-serif";
-    pen.fillText((failed.has(n) ? "✘ " : "") + nodeName(n), 4, y, gutter - 12);
+    pen.fillText((failed.has(n) ? "✘ " : "") + laneName(n), 4, y, gutter - 12);
   }
   pen.font = "12px system-ui, sans-serif";
   pen.fillStyle = colours.ground;

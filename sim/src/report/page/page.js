@@ -96,7 +96,7 @@ function fillPanel() {
 function introduce(panel) {
   make("h2", "Nothing selected", panel);
   make("p", "Click a mark, line or bar to read what happened there.", panel);
-  make("p", "Wheel or + and − zoom, dragging moves, the small map above shows where you are; Shift and wheel move sideways. With the diagram in focus, ← and → go from event to event on one node, ↑ and ↓ to the next node, 0 shows the whole run" + (DATA.violation ? ", f the failure." : "."), panel, { className: "quiet" });
+  make("p", "Wheel or + and − zoom, dragging moves, the small map above shows where you are; Shift and wheel move sideways, Alt and wheel up and down. With the diagram in focus, ← and → go from event to event on one node, ↑ and ↓ to the next node, 0 shows the whole run" + (DATA.violation ? ", f the failure." : "."), panel, { className: "quiet" });
   const failure = findFailure();
   if (failure >= 0) go(panel, "What failed:", failure);
 }
@@ -130,10 +130,16 @@ function origins(panel, i) {
     else make("p", "Its sending is not on this page.", panel, { className: "quiet" });
   }
   if (mark === "commit-peer") go(panel, "← came with:", neighbour(i, -1, (j) => node[j] === node[i] && markOf(j) === "received" && /Batch|Part/.test(value(j, "name"))));
-  if (mark === "write") go(panel, "→ committed as:", neighbour(i, 1, (j) => node[j] === node[i] && markOf(j) === "commit-local"));
+  if (mark === "write") {
+    const commit = (j) => node[j] === node[i] && markOf(j) === "commit-local", before = neighbour(i, -1, (j) => step[j] !== step[i] || commit(j));
+    go(panel, "→ committed as:", before >= 0 && step[before] === step[i] ? before : neighbour(i, 1, commit));
+  }
   if (mark === "kill" || mark === "power-cut" || mark === "close") go(panel, "→ started again:", neighbour(i, 1, (j) => node[j] === node[i] && (markOf(j) === "open" || markOf(j) === "not-open")));
   if (mark === "fault") go(panel, "→ over:", neighbour(i, 1, (j) => markOf(j) === "healed" || (markOf(j) === "fault-end" && value(j, "id") === value(i, "id"))));
   if (mark === "fault-end") go(panel, "← began:", neighbour(i, -1, (j) => markOf(j) === "fault" && value(j, "id") === value(i, "id")));
+  if (mark === "violated" && element("differing").textContent) {
+    make("button", "See the records that differ", panel, { type: "button", className: "go", onclick: () => element("differing").scrollIntoView({ behavior: "smooth" }) });
+  }
   if (mark === "violated") for (const n of DATA.violation.nodes.slice(0, 6)) go(panel, "← before, on " + nodeName(n) + ":", neighbour(i, -1, onNode(n)));
 }
 
