@@ -117,6 +117,12 @@ impl<'a> Values<'a> {
         (0..count).map(|_| supply.draw()).collect()
     }
 
+    /// Whether there are still so many such characters.
+    pub(super) fn has_text(&self, model: &Model, field: &str, count: u64) -> bool {
+        let used = self.texts.get(&(model.name.clone(), field.to_owned())).map_or(0, |supply| supply.next);
+        used + count * self.makers <= CHARACTERS.iter().map(|(_, count)| count).sum()
+    }
+
     /// One of few, so that others add and remove the same.
     pub(super) fn set_element(&self, element: &Element, stream: &mut Stream) -> Option<Value> {
         let number = stream.below(SMALL);

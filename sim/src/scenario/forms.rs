@@ -238,3 +238,51 @@ impl Param {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::schedule::Action;
+
+    #[test]
+    fn every_action_has_a_form() {
+        let error = serde_json::from_value::<Action>(json!({ "do": "?" })).unwrap_err().to_string();
+        let (_, names) = error.split_once("expected one of ").unwrap();
+        let (names, _) = names.split_once(" at line").unwrap_or((names, ""));
+        let names: Vec<&str> = names.split(", ").map(|name| name.trim_matches('`')).collect();
+        let forms: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
+        assert_eq!(names, forms);
+    }
+
+    #[test]
+    fn every_form_is_an_action() {
+        for form in FORMS {
+            let mut object = serde_json::Map::new();
+            object.insert("do".to_owned(), form.name.into());
+            object.extend(form.params.iter().map(|param| (param.key.to_owned(), sample(param.shape))));
+            let action: Action = serde_json::from_value(Value::Object(object.clone())).unwrap();
+            assert_eq!(action.name(), form.name);
+            assert_eq!(serde_json::to_value(&action).unwrap(), Value::Object(object), "{}", form.name);
+            for param in form.params.iter().filter(|param| !param.required) {
+                let mut without = serde_json::to_value(&action).unwrap();
+                without.as_object_mut().unwrap().remove(param.key);
+                serde_json::from_value::<Action>(without).unwrap();
+            }
+        }
+    }
+
+    fn sample(shape: Shape) -> Value {
+        match shape {
+            Shape::Node | Shape::Model | Shape::Field | Shape::Text => json!("a"),
+            Shape::Nodes => json!(["a"]),
+            Shape::Groups => json!([["a"]]),
+            Shape::Event(_) | Shape::Count(..) | Shape::Integer | Shape::Time | Shape::SignedTime => json!(1),
+            Shape::Values => json!("{}"),
+            Shape::Element => json!("1"),
+            Shape::Choice(names) => json!(names[0]),
+            Shape::Writes => json!([{ "do": "delete", "node": "a", "record": 1 }]),
+        }
+    }
+}

@@ -221,13 +221,17 @@ impl<'a> Item<'a> {
 pub(crate) const DURATIONS: &str =
     "write a duration with its unit: \"250ms\", \"90s\", \"30m\", \"8h\", \"21d\", or \"00:10:00\"";
 
-/// The nearest name, or all of them.
+/// How many names a help tells at most.
+const SHOWN_MAX: usize = 16;
+
+/// The nearest name, or what there is.
 pub(crate) fn suggestion<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     did_you_mean(name, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
         [] => "there are none".to_owned(),
         [one] => format!("there is only {one}"),
-        many => format!("there are {}", many.join(", ")),
+        many if many.len() <= SHOWN_MAX => format!("there are {}", many.join(", ")),
+        many => format!("there are {} and {} more", many[..SHOWN_MAX].join(", "), many.len() - SHOWN_MAX),
     })
 }
 

@@ -131,7 +131,7 @@ impl Writer<'_> {
         let (delete, insert) = match stream.below(200) {
             0..24 => (stream.between(1, 20), 0),
             24..40 => (stream.between(1, 8), stream.between(1, 8)),
-            40..43 => (0, PASTE),
+            40..43 if self.values.has_text(model, &field.name, 4 * PASTE) => (0, PASTE),
             _ => (0, stream.between(1, 6)),
         };
         Action::Splice {

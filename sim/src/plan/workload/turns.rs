@@ -253,8 +253,11 @@ impl Writer<'_> {
     /// A model with such a field, if there is one; seldom one that stays on its device.
     fn model_with(&self, wanted: Wanted, stream: &mut Stream) -> Option<usize> {
         let local = stream.percent(8);
+        // Of some models the key is all there is: they can be made and deleted, not edited.
+        let bare = stream.percent(20);
         let places = |local: bool, wanted: Wanted| -> Vec<usize> {
-            let fits = |model: &Model| model.local == local && has_field(model, wanted);
+            let fits =
+                |model: &Model| model.local == local && (has_field(model, wanted) || (bare && !has_field(model, any)));
             self.models.iter().enumerate().filter(|(_, model)| fits(model)).map(|(place, _)| place).collect()
         };
         let fitting = places(local, wanted);
