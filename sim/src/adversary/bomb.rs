@@ -180,13 +180,13 @@ fn names_large(payload: [u8; 32], len: usize) -> Vec<u8> {
 }
 
 /// Something that bursts when it is merged: changes for the adversary's own log.
-pub(super) fn in_the_log(dice: &mut Dice, template: &[u8], record: RecordId) -> (Vec<(RecordId, Vec<u8>)>, usize) {
+pub(super) fn in_the_log(dice: &mut Dice, template: &[u8], record: RecordId) -> Vec<(RecordId, Vec<u8>)> {
     let actor = dice.id();
     match dice.below(5) {
-        0 => (vec![(record, poison::with_header(&one_column(&actor, 0x42, &run(1 << 60))))], 0),
-        1 => (vec![(record, poison::with_header(&one_column(&actor, 0x70, &run(1 << 40))))], 0),
+        0 => vec![(record, poison::with_header(&one_column(&actor, 0x42, &run(1 << 60))))],
+        1 => vec![(record, poison::with_header(&one_column(&actor, 0x70, &run(1 << 40))))],
         // The bit that says: this column is deflated.
-        2 => (vec![(record, poison::with_header(&one_column(&actor, 0x4a, &dice.bytes(60))))], 0),
+        2 => vec![(record, poison::with_header(&one_column(&actor, 0x4a, &dice.bytes(60))))],
         kind => {
             let mut chain = poison::chain(template, &actor, CHAIN);
             let fresh = RecordId(dice.id());
@@ -197,8 +197,7 @@ pub(super) fn in_the_log(dice: &mut Dice, template: &[u8], record: RecordId) -> 
                 // Each before the one that it builds on.
                 chain.reverse();
             }
-            let len = chain.len();
-            (chain.into_iter().map(|bytes| (fresh, bytes)).collect(), len)
+            chain.into_iter().map(|bytes| (fresh, bytes)).collect()
         }
     }
 }

@@ -142,11 +142,7 @@ fn compose(engine: &mut Engine, rows: Vec<Forgery>, genesis: Vec<GenesisSpec>) -
             None => {
                 let tip = engine.store_mut().tip(row.replica).ok().flatten().unwrap_or_default();
                 let place = content.replicas.len() as u32;
-                content.replicas.push(BatchReplica {
-                    replica: row.replica,
-                    before: tip.chain,
-                    forked: tip.forked,
-                });
+                content.replicas.push(BatchReplica { replica: row.replica, before: tip.chain, forked: tip.forked });
                 (place, tip.counter + 1)
             }
         };

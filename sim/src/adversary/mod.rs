@@ -37,10 +37,10 @@ pub use lies::Lies;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use syncline_core::ids::{Dot, RecordId, ReplicaId, StoreId};
+use syncline_core::ids::{Chain, Dot, RecordId, ReplicaId, StoreId};
 use syncline_core::session::{Config, Event, SessionStore as _};
 use syncline_core::wire::{
-    Batch, BatchContent, BatchReplica, BatchRow, Covered, Hello, Introduction, Lane, Message, Role,
+    Batch, BatchContent, BatchReplica, BatchRow, Covered, Hello, Introduction, LARGE_BYTES, Lane, Message, Role,
 };
 use syncline_engine::{Commit, ConnectionId, Engine, Input, Now, Output, Result, Seed, Tx};
 
@@ -127,6 +127,7 @@ pub enum HostileOutput {
 }
 
 /// What an adversary says on a line.
+#[expect(clippy::large_enum_variant, reason = "it is made, said and dropped")]
 enum Said {
     Message(Lane, Message),
     Frame(Lane, u8, Vec<u8>),
@@ -301,7 +302,7 @@ impl Hostile {
     fn collect(&mut self, now: Now) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Send { connection: GHOST, kind, body, .. } => self.to_ghost(now, kind, &body),
+                Output::Send { connection: GHOST, kind, body, .. } => self.answer_ghost(now, kind, &body),
                 Output::Close { connection: GHOST, .. } => self.ghost.leave(now, &mut self.engine),
                 Output::Session(GHOST, _) => {}
                 Output::Send { connection, lane, kind, body } => self.send(now, connection, lane, kind, body),
@@ -324,7 +325,7 @@ impl Hostile {
         }
     }
 
-    fn to_ghost(&mut self, now: Now, kind: u8, body: &[u8]) {
+    fn answer_ghost(&mut self, now: Now, kind: u8, body: &[u8]) {
         let Ok(Message::Welcome(welcome)) = Message::decode(kind, body) else {
             return;
         };
@@ -352,6 +353,8 @@ impl Hostile {
             Adversary::Garbage if due && self.dice.one_in(2) => {
                 let (kind, mut body) = message.encode();
                 noise::garble(&mut self.dice, &mut body);
+                // A bit of a chain or a counter is enough.
+                self.accuse_everybody();
                 self.lies.acts += 1;
                 self.say(connection, Said::Frame(lane, kind, body));
                 return;
@@ -370,6 +373,7 @@ impl Hostile {
             }
             Adversary::Withholding if due => self.withhold(&mut message),
             Adversary::ForgedWriter if due => self.forge_in(&mut message),
+            Adversary::Poison if due && self.dice.one_in(4) => self.cut_transaction(&mut message),
             Adversary::Garbage
             | Adversary::WrongState
             | Adversary::InflatedVector
@@ -505,7 +509,7 @@ impl Hostile {
             Adversary::WrongState => {
                 let known: Vec<ReplicaId> =
                     self.engine.store().version().iter().map(|(replica, _)| replica).take(20).collect();
-                self.lies.accused.extend(&known);
+                self.lies.accused.extend(known.iter().copied());
                 wrong_state::out_of_place(&mut self.dice, line, &known)
             }
             Adversary::Bomb if self.dice.one_in(2) => {
@@ -537,7 +541,9 @@ impl Hostile {
         let (Some(own), Message::Batch(batch)) = (self.own(), &*message) else { return };
         let Some(peer) = self.lines.get(&connection).and_then(|line| line.peer) else { return };
         let same_actor = self.twins && self.dice.one_in(2);
-        let lie = due && self.dice.one_in(2);
+        // Few batches have own changes: no chance is missed for long.
+        let honest = self.lines.get(&connection).is_none_or(|line| line.honest);
+        let lie = due || (self.acts_left > 0 && !honest && self.dice.one_in(2));
         let told = self.branches.tell(&mut self.dice, batch, (peer, own), same_actor, lie, &mut self.lies);
         if let Some(told) = told {
             if lie {
@@ -582,8 +588,8 @@ impl Hostile {
         }
         let (before, counter) = match self.dice.below(3) {
             0 => (chain, counter + 1),
-            1 => (syncline_core::ids::Chain(self.dice.number()), counter + 1),
-            _ => (syncline_core::ids::Chain(self.dice.number()), 1 + self.dice.below(counter + 3)),
+            1 => (Chain(self.dice.number()), counter + 1),
+            _ => (Chain(self.dice.number()), 1 + self.dice.below(counter + 3)),
         };
         content.replicas.push(BatchReplica { replica, before, forked: false });
         content.models.push(model);
@@ -624,24 +630,41 @@ impl Hostile {
                 1 => Some(bytes),
                 _ => poison::mutant(&mut self.dice, &bytes),
             };
-            let Some(bytes) = bytes.filter(|bytes| bytes.len() <= syncline_core::wire::LARGE_BYTES) else { continue };
+            let Some(bytes) = bytes.filter(|bytes| bytes.len() <= LARGE_BYTES) else { continue };
             if self.dice.one_in(6) {
                 record = RecordId(self.dice.id());
             }
             if self.dice.one_in(8) {
                 model = self.odd_model();
             }
-            let txn = if self.dice.one_in(8) { self.dice.below(700) as u16 } else { 0 };
-            rows.push(Forgery { replica: own, model, record, txn, bytes });
+            rows.push(Forgery { replica: own, model, record, txn: 0, bytes });
+        }
+        if self.dice.one_in(3) {
+            // All or nothing.
+            let last = rows.len().saturating_sub(1);
+            rows.iter_mut().enumerate().for_each(|(place, row)| row.txn = (last - place) as u16);
         }
         self.smuggle(now, rows, Vec::new());
+    }
+
+    /// Announces changes of a transaction that do not follow.
+    fn cut_transaction(&mut self, message: &mut Message) {
+        let Message::Batch(batch) = &*message else { return };
+        let Ok(unpacked) = BatchContent::unpack(batch) else { return };
+        let mut content = unpacked.content;
+        let Some(row) = content.rows.last_mut() else { return };
+        row.txn = 1 + self.dice.below(700) as u16;
+        if let Ok((packing, unpacked_len, content)) = content.pack() {
+            self.lies.acts += 1;
+            *message = Batch { packing, unpacked_len, content, ..batch.clone() }.into();
+        }
     }
 
     fn plant_bomb(&mut self, now: Now) {
         let Some(own) = self.own() else { return };
         let Some((record, bytes)) = self.template() else { return };
         let Some(model) = self.models.get(&record).cloned() else { return };
-        let (changes, _) = bomb::in_the_log(&mut self.dice, &bytes, record);
+        let changes = bomb::in_the_log(&mut self.dice, &bytes, record);
         let genesis = if self.dice.one_in(3) { bomb::geneses(&mut self.dice, &model) } else { Vec::new() };
         let row = |(record, bytes)| Forgery { replica: own, model: model.clone(), record, txn: 0, bytes };
         let rows = changes.into_iter().map(row).collect();
@@ -656,6 +679,11 @@ impl Hostile {
     }
 
     // What it knows.
+
+    fn accuse_everybody(&mut self) {
+        let known = self.known();
+        self.lies.accused.extend(known.into_iter().map(|(replica, ..)| replica));
+    }
 
     fn own(&mut self) -> Option<ReplicaId> {
         let own = self.engine.store_mut().identity().ok()?;

@@ -14,7 +14,8 @@ const KINDS: u64 = 15;
 
 /// Something that has no place now. `known` are replica ids that the peer may have heard of.
 pub(super) fn out_of_place(dice: &mut Dice, line: &Line, known: &[ReplicaId]) -> Vec<Said> {
-    let replica = dice.pick(known).copied().unwrap_or(ReplicaId(dice.id()));
+    let replica = dice.pick(known).copied();
+    let replica = replica.unwrap_or_else(|| ReplicaId(dice.id()));
     let message: Message = match dice.below(KINDS) {
         0 => batch(line.number + 1, line.told, Vec::new()).into(),
         1 => ack(dice, line).into(),
@@ -40,12 +41,10 @@ pub(super) fn out_of_place(dice: &mut Dice, line: &Line, known: &[ReplicaId]) ->
         }
         .into(),
         11 => return (0..=dice.below(200)).map(|_| control(Renewed { replica: ReplicaId(dice.id()) })).collect(),
-        12 => Refused {
-            code: RefusedCode::Busy,
-            detail: "no".repeat(dice.index(2_000)),
-            retry_after_ms: dice.number(),
+        12 => {
+            Refused { code: RefusedCode::Busy, detail: "no".repeat(dice.index(2_000)), retry_after_ms: dice.number() }
+                .into()
         }
-        .into(),
         13 => batch(line.number + dice.below(10_000), line.told + dice.below(3), dice.bytes(40)).into(),
         _ => {
             // A message of another lane.

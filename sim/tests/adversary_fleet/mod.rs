@@ -7,9 +7,7 @@ use serde_json::{Map, Value};
 use syncline_core::session::{CloseCode, Config, Event};
 use syncline_core::wire::{Lane, Role};
 use syncline_engine::query::Query;
-use syncline_engine::{
-    ConnectionId, Create, Durability, Engine, Input, Now, Options, Output, Result, Seed, Store, Tx,
-};
+use syncline_engine::{ConnectionId, Create, Durability, Engine, Input, Now, Options, Output, Result, Seed, Store, Tx};
 use syncline_schema::Schema;
 use syncline_sim::adversary::{Hostile, HostileOutput, Lies};
 use syncline_sim::schedule::Adversary;
@@ -25,6 +23,8 @@ const REDIAL_MS: u64 = 400;
 #[derive(Clone, Copy)]
 pub(crate) enum Peer {
     Honest,
+    /// Honest, without a schema.
+    Relay,
     Hostile(Adversary),
     /// Hostile, under one actor too.
     Twins(Adversary),
@@ -91,20 +91,19 @@ impl Fleet {
         let mut seed = [at as u8; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
         let place = Arc::new(vfs::register(&Disk::new(seed)));
-        let options = Options {
-            schema: Some(self.schema.clone()),
-            namespace: None,
-            create: Create::IfMissing,
-            durability: Durability::Normal,
-            seed,
+        let (role, schema) = match peer {
+            Peer::Relay => (Role::Relay, None),
+            Peer::Honest | Peer::Hostile(_) | Peer::Twins(_) => (Role::Peer, Some(self.schema.clone())),
         };
+        let options =
+            Options { schema, namespace: None, create: Create::IfMissing, durability: Durability::Normal, seed };
         let store = Store::open(Box::new(SimHost::new(&place, "app.db", 1)), options).unwrap();
         self.places.push(place);
-        let engine = Box::new(Engine::new(store, Role::Peer));
+        let engine = Box::new(Engine::new(store, role));
         seed[31] ^= 0xff;
         let hostile = |kind, engine| Hostile::new(kind, "default", engine, Seed::new(seed));
         self.nodes.push(match peer {
-            Peer::Honest => Node::Honest(engine),
+            Peer::Honest | Peer::Relay => Node::Honest(engine),
             Peer::Hostile(kind) => Node::Hostile(Box::new(hostile(kind, engine))),
             Peer::Twins(kind) => Node::Hostile(Box::new(hostile(kind, engine).with_twins())),
         });
@@ -165,11 +164,6 @@ impl Fleet {
         self.written.entry(at).or_default().extend(hashes);
         self.collect(at);
         outcome
-    }
-
-    /// The node can still write, and be closed in good order.
-    pub(crate) fn check_alive(&mut self, at: usize) {
-        self.engine(at).health().unwrap();
     }
 
     /// Everything shown by a node, in the order of models and keys.
@@ -291,9 +285,8 @@ impl Fleet {
             None => false,
             Some(Err(())) => {
                 if let Node::Honest(_) = &self.nodes[at] {
-                    let what = syncline_core::session::PeerMisbehaved::Malformed(
-                        syncline_core::wire::BadFrame::Length(0),
-                    );
+                    let what =
+                        syncline_core::session::PeerMisbehaved::Malformed(syncline_core::wire::BadFrame::Length(0));
                     self.events.entry(at).or_default().push(Event::Misbehaved(what));
                 }
                 self.cut(id);
@@ -323,7 +316,7 @@ impl Fleet {
             let output = match &mut self.nodes[at] {
                 Node::Honest(engine) => engine.poll_output().map(hostile_output),
                 Node::Hostile(hostile) => hostile.poll_output(),
-                };
+            };
             let Some(output) = output else { return };
             match output {
                 HostileOutput::Frame { connection, lane, kind, body } => {
