@@ -145,7 +145,13 @@ fn check_own(fleet: &Fleet, at: usize, ids: &BTreeSet<String>, told: &str, edite
 /// How honest stores differ, if they do, but for records that an adversary made to.
 fn differ(fleet: &Fleet, all: &[usize], shown: &[usize]) -> Option<String> {
     for at in &all[1..] {
-        let (left, right) = (fleet.store(all[0]).version(), fleet.store(*at).version());
+        // A session that goes on is not told of a fork that another one found, until it begins anew.
+        let forked: Vec<String> = all.iter().flat_map(|at| fleet.store(*at).status().unwrap().forked).collect();
+        let held = |at: usize| {
+            let version = fleet.store(at).version();
+            version.iter().filter(|(id, _)| !forked.contains(&id.to_string())).collect::<Vec<_>>()
+        };
+        let (left, right) = (held(all[0]), held(*at));
         if left != right {
             return Some(format!("{} and {at} hold {left:?} and {right:?}", all[0]));
         }
