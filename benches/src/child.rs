@@ -3,14 +3,16 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use syncline::SyncReport;
 use syncline_relay::{Relay, RelayConfig};
+use syncline_sim::scenario::Scenario;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::Result;
-use crate::machine::Memory;
+use crate::machine::{self, Memory};
 use crate::work;
 
 /// What this program does when it starts itself.
@@ -22,6 +24,23 @@ pub(crate) enum Command {
     Sync { store: PathBuf, url: String },
     /// Keep so many linked stores until stdin ends.
     IdleClients { folder: PathBuf, url: String, count: usize },
+    /// Run a preset of the simulator with so many seeds; for other than its own time if that is not 0.
+    Simulate { preset: String, lasting_ms: u64, seeds: u64 },
+}
+
+/// What simulating took.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Simulated {
+    /// Runs.
+    pub(crate) runs: u64,
+    /// Virtual milliseconds.
+    pub(crate) virtual_ms: u64,
+    /// Steps.
+    pub(crate) steps: u64,
+    /// Seconds of this process on a core.
+    pub(crate) cpu_s: f64,
+    /// The process's peak memory.
+    pub(crate) peak_kib: u64,
 }
 
 /// What a sync in a process of its own took.
@@ -49,6 +68,11 @@ impl Command {
             ["--idle-clients", folder, url, count] => {
                 Some(Self::IdleClients { folder: folder.into(), url: (*url).to_owned(), count: count.parse().ok()? })
             }
+            ["--simulate", preset, lasting_ms, seeds] => Some(Self::Simulate {
+                preset: (*preset).to_owned(),
+                lasting_ms: lasting_ms.parse().ok()?,
+                seeds: seeds.parse().ok()?,
+            }),
             _ => None,
         }
     }
@@ -61,6 +85,9 @@ impl Command {
             Self::IdleClients { folder, url, count } => {
                 vec!["--idle-clients".to_owned(), text(folder), url.clone(), count.to_string()]
             }
+            Self::Simulate { preset, lasting_ms, seeds } => {
+                vec!["--simulate".to_owned(), preset.clone(), lasting_ms.to_string(), seeds.to_string()]
+            }
         }
     }
 
@@ -70,6 +97,7 @@ impl Command {
             Self::Relay { data } => serve(data).await,
             Self::Sync { store, url } => sync(&store, &url).await,
             Self::IdleClients { folder, url, count } => idle(&folder, &url, count).await,
+            Self::Simulate { preset, lasting_ms, seeds } => simulate(&preset, lasting_ms, seeds),
         }
     }
 }
@@ -108,6 +136,26 @@ async fn idle(folder: &Path, url: &str, count: usize) -> Result<()> {
     until_stdin_ends().await?;
     // Ending at once is part of being idle: nobody looks at these stores again.
     std::process::exit(0)
+}
+
+fn simulate(preset: &str, lasting_ms: u64, seeds: u64) -> Result<()> {
+    let mut scenario = Scenario::preset(preset).ok_or_else(|| format!("there is no preset {preset}"))?;
+    if lasting_ms > 0 {
+        scenario = scenario.duration(lasting_ms)?;
+    }
+    let mut simulated = Simulated::default();
+    for seed in 1..=seeds {
+        let outcome = syncline_sim::world::run(&scenario.schedule(seed), None);
+        if let Some(violation) = outcome.violation {
+            return Err(format!("{preset}, seed {seed}: {violation}").into());
+        }
+        simulated.runs += 1;
+        simulated.virtual_ms += outcome.stats.virtual_ms;
+        simulated.steps += outcome.stats.steps;
+    }
+    simulated.cpu_s = machine::cpu_seconds()?;
+    simulated.peak_kib = Memory::of(None)?.peak_kib;
+    say(&serde_json::to_string(&simulated)?)
 }
 
 fn say(line: &str) -> Result<()> {
@@ -198,4 +246,13 @@ pub(crate) async fn sync_apart(store: &Path, url: &str) -> Result<Synced> {
     let synced = serde_json::from_str(&child.line().await?)?;
     child.end().await?;
     Ok(synced)
+}
+
+/// Runs a preset of the simulator in a process of its own.
+pub(crate) async fn simulate_apart(preset: &str, lasting: Option<Duration>, seeds: u64) -> Result<Simulated> {
+    let lasting_ms = lasting.map_or(0, |lasting| lasting.as_millis() as u64);
+    let mut child = Child::start(&Command::Simulate { preset: preset.to_owned(), lasting_ms, seeds })?;
+    let simulated = serde_json::from_str(&child.line().await?)?;
+    child.end().await?;
+    Ok(simulated)
 }

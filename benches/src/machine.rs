@@ -99,3 +99,15 @@ impl Memory {
         })
     }
 }
+
+/// Clock ticks per second in what Linux tells of processes.
+const TICKS: f64 = 100.0;
+
+/// Seconds that this process has spent on cores.
+pub(crate) fn cpu_seconds() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").map_err(|error| format!("cannot tell CPU time: {error}"))?;
+    // The second field, the program's name, may hold anything but ends with the last parenthesis.
+    let fields = text.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(ticks as f64 / TICKS)
+}

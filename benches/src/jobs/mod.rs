@@ -7,6 +7,7 @@ mod live_latency;
 mod local_create;
 mod reconnect;
 mod relay_memory;
+mod simulator;
 mod text_trace;
 
 use clap::ValueEnum;
@@ -35,6 +36,8 @@ pub(crate) enum Job {
     RelayMemory,
     /// The file of 100k records.
     FileSize,
+    /// Whole fleets in virtual time.
+    Simulator,
 }
 
 impl Job {
@@ -55,6 +58,7 @@ impl Job {
             Self::TextTrace => text_trace::run(scale).await,
             Self::RelayMemory => relay_memory::run(scale).await,
             Self::FileSize => file_size::run(scale).await,
+            Self::Simulator => simulator::run(scale).await,
         }
     }
 }
