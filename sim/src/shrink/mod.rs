@@ -1,0 +1,161 @@
+//! Makes a failing schedule small: leaves out what the failure does not need.
+//!
+//! Schedules are explicit, so a smaller one is a part of the larger: kinds of events, nodes, single events,
+//! then sizes and times. Every candidate is run, and taken only if it fails in the same [`Class`].
+
+mod arguments;
+mod events;
+mod nodes;
+mod normal;
+mod parts;
+mod times;
+
+use std::fmt;
+
+use crate::outcome::{Kind, Violation};
+use crate::schedule::Schedule;
+
+/// What stays fixed while a schedule shrinks: the same check fails in the same way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// The check's name.
+    pub check: String,
+    /// How it fails.
+    pub kind: Kind,
+}
+
+impl Class {
+    /// The class of a violation.
+    pub fn of(violation: &Violation) -> Self {
+        Self { check: violation.check.clone(), kind: violation.kind }
+    }
+
+    /// Whether a violation is of this class.
+    pub fn holds(&self, violation: &Violation) -> bool {
+        self.check == violation.check && self.kind == violation.kind
+    }
+}
+
+/// How far shrinking has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being tried.
+    pub pass: Pass,
+    /// Runs so far.
+    pub runs: u64,
+    /// Events of the smallest schedule so far.
+    pub events: usize,
+    /// Its nodes.
+    pub nodes: usize,
+}
+
+/// What is being tried to leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Whether it fails at all.
+    First,
+    /// All events of one kind.
+    Kinds,
+    /// Nodes with all that concerns them.
+    Nodes,
+    /// Events.
+    Events,
+    /// Numbers, texts, fields.
+    Arguments,
+    /// Time between events.
+    Times,
+    /// Numbers and names that came about by chance.
+    Names,
+}
+
+impl fmt::Display for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "once as it is",
+            Self::Kinds => "kinds of events",
+            Self::Nodes => "nodes",
+            Self::Events => "events",
+            Self::Arguments => "arguments",
+            Self::Times => "times",
+            Self::Names => "names",
+        })
+    }
+}
+
+/// Rounds over nodes, events, arguments and times; each later one has less to find.
+const ROUNDS_MAX: u32 = 4;
+
+/// The smallest schedule found that fails in this class.
+///
+/// `run` runs one and says what it violates first. `go_on` is asked before each run; once it says no, the
+/// smallest schedule so far is returned. A schedule that does not fail in this class comes back as it was.
+pub fn shrink(
+    schedule: Schedule,
+    class: &Class,
+    run: &mut dyn FnMut(&Schedule) -> Option<Violation>,
+    go_on: &mut dyn FnMut(Progress) -> bool,
+) -> Schedule {
+    let mut search = Search { best: schedule, class, run, go_on, pass: Pass::First, runs: 0, stopped: false, at_ms: 0 };
+    let whole = search.best.clone();
+    if !search.try_out(whole) {
+        return search.best;
+    }
+    events::leave_out_what_comes_after(&mut search);
+    events::leave_out_kinds(&mut search);
+    for _ in 0..ROUNDS_MAX {
+        let before = search.best.clone();
+        nodes::leave_out(&mut search);
+        events::leave_out(&mut search);
+        arguments::simplify(&mut search);
+        times::compact(&mut search);
+        if search.best == before {
+            break;
+        }
+    }
+    normal::normalise(&mut search);
+    search.best
+}
+
+/// The smallest so far, and the means to try another.
+struct Search<'a> {
+    best: Schedule,
+    class: &'a Class,
+    run: &'a mut dyn FnMut(&Schedule) -> Option<Violation>,
+    go_on: &'a mut dyn FnMut(Progress) -> bool,
+    pass: Pass,
+    runs: u64,
+    stopped: bool,
+    /// When the smallest so far fails.
+    at_ms: u64,
+}
+
+impl Search<'_> {
+    /// Takes a candidate if it fails in the class. Does nothing once stopped.
+    fn try_out(&mut self, candidate: Schedule) -> bool {
+        // The whole is run once; later, what has not changed needs no run.
+        let pointless = self.runs > 0 && candidate == self.best;
+        if self.stopped || pointless || !self.may_go_on() {
+            return false;
+        }
+        self.runs += 1;
+        match (self.run)(&candidate) {
+            Some(violation) if self.class.holds(&violation) => {
+                self.at_ms = violation.at_ms;
+                self.best = candidate;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    fn may_go_on(&mut self) -> bool {
+        let progress = Progress {
+            pass: self.pass,
+            runs: self.runs,
+            events: self.best.events.len(),
+            nodes: self.best.fleet.nodes.len(),
+        };
+        self.stopped = !(self.go_on)(progress);
+        !self.stopped
+    }
+}
