@@ -1,22 +1,33 @@
 //! A disk in memory that forgets what was not synced when its power is cut.
 //!
-//! Files have two images: what a reader sees now, and what the medium holds. A write goes to the
-//! first and into a list of operations under way; a sync of the file carries its operations over
-//! to the second. Names are kept likewise, and become durable when their folder is synced. When
-//! the power comes back, [`Survival`] says which of the operations under way had reached the
-//! medium; a sector either did or did not.
+//! A file has one image: what a reader sees now. Beside it stands a list of the operations under way, each with
+//! what it overwrote; a sync of the file forgets the list. Names are kept likewise, and become durable when
+//! their folder is synced. When the power comes back, [`Survival`] says which of the operations under way had
+//! reached the medium; the others are taken back. A sector either had reached it or had not.
 //!
 //! Between a cut and the return of power every operation fails, and handles from before the cut
 //! fail for good: what a dying process still does must not change what it left.
+//!
+//! Disks also fail without a power cut: single operations ([`Disk::fail`]), want of room ([`Disk::limit`]),
+//! syncs that do nothing ([`Disk::lie_about_syncs`]), bits that flip ([`Disk::flip_bits`]). A failed operation
+//! has done nothing, and what a failed sync was to make durable stays under way.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod digest;
+mod fault;
+mod file;
+mod image;
+mod state;
+
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
-use syncline_engine::Seed;
 
-/// What a disk writes whole or not at all.
-const SECTOR_BYTES: usize = 512;
+pub use fault::CutPoint;
+pub use image::Image;
+use state::State;
+
+use crate::schedule::OperationKind;
 
 /// Which operations under way had reached the medium when the power went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,13 +57,20 @@ pub enum DiskError {
     /// There is no file of that name.
     #[error("there is no such file")]
     Missing,
+    /// The disk failed this one time.
+    #[error("the disk failed")]
+    Io,
+    /// There is no room for so many bytes.
+    #[error("the disk is full")]
+    Full,
 }
 
 impl From<DiskError> for std::io::Error {
     fn from(error: DiskError) -> Self {
         match error {
-            DiskError::Off => Self::other(error),
+            DiskError::Off | DiskError::Io => Self::other(error),
             DiskError::Missing => Self::new(std::io::ErrorKind::NotFound, error),
+            DiskError::Full => Self::new(std::io::ErrorKind::StorageFull, error),
         }
     }
 }
@@ -65,7 +83,8 @@ pub struct FileHandle {
 }
 
 impl FileHandle {
-    /// Tells the file from every other that this disk ever had; a copy has another number.
+    /// Tells the file from every other that this disk ever had; a copy has another number, and files of other
+    /// disks have others.
     pub fn inode(self) -> u64 {
         self.inode
     }
@@ -82,36 +101,6 @@ pub struct Disk {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
-struct State {
-    files: BTreeMap<u64, File>,
-    names: BTreeMap<String, u64>,
-    durable_names: BTreeMap<String, u64>,
-    under_way: Vec<Operation>,
-    next_inode: u64,
-    boot: u64,
-    is_on: bool,
-    lies: bool,
-    operations: u64,
-    cut_at: Option<u64>,
-    seed: Seed,
-    living: BTreeMap<String, Living>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct File {
-    now: Vec<u8>,
-    durable: Vec<u8>,
-}
-
-/// Something that the medium may not have yet.
-#[derive(Clone, Debug)]
-enum Operation {
-    Write { inode: u64, at: usize, bytes: Vec<u8> },
-    Resize { inode: u64, len: usize },
-    Name { name: String, inode: Option<u64> },
-}
-
 /// Which processes have a store open, as locks of the operating system tell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Living {
@@ -120,82 +109,48 @@ pub(crate) struct Living {
     pub(crate) sessions: Option<u64>,
 }
 
+/// Its files, as processes use them.
 impl Disk {
-    /// An empty disk with power. The seed decides what survives a cut.
+    /// An empty disk with power. The seed decides what survives a cut, and everything else that is left open.
     pub fn new(seed: [u8; 32]) -> Self {
-        let state = State {
-            files: BTreeMap::new(),
-            names: BTreeMap::new(),
-            durable_names: BTreeMap::new(),
-            under_way: Vec::new(),
-            next_inode: 1,
-            boot: 0,
-            is_on: true,
-            lies: false,
-            operations: 0,
-            cut_at: None,
-            seed: Seed::new(seed),
-            living: BTreeMap::new(),
-        };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(State::new(seed))) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it holds the disk")
     }
 
-    /// Cuts the power now.
-    pub fn cut_power(&self) {
-        self.lock().is_on = false;
-    }
-
-    /// Cuts the power at the n-th operation from now that changes something; that one fails.
-    pub fn cut_power_after(&self, operations: u64) {
-        let mut state = self.lock();
-        state.cut_at = Some(state.operations + operations.max(1));
-    }
-
-    /// Whether there is power.
-    pub fn is_on(&self) -> bool {
-        self.lock().is_on
-    }
-
-    /// Operations so far that changed something.
-    pub fn operations(&self) -> u64 {
-        self.lock().operations
-    }
-
-    /// Makes syncs report success and do nothing, as broken disks do.
-    pub fn lie_about_syncs(&self, lies: bool) {
-        self.lock().lies = lies;
-    }
-
-    /// Cuts the power if it is on, decides what survived, and turns the power on.
-    pub fn restore_power(&self, survival: Survival) {
-        self.lock().restore(survival);
-    }
-
     /// Opens a file, making it if `create` says so.
     pub fn open(&self, name: &str, create: bool) -> Result<FileHandle, DiskError> {
         let mut state = self.lock();
         state.check_power()?;
-        let boot = state.boot;
-        match state.names.get(name) {
-            Some(inode) => Ok(FileHandle { inode: *inode, boot }),
+        match state.names.get(name).copied() {
+            Some(inode) => Ok(state.handle(inode)),
             None if create => {
-                let handle = state.create();
-                state.operate(Operation::Name { name: name.to_owned(), inode: Some(handle.inode) })?;
-                Ok(handle)
+                let inode = state.create();
+                let named = state.set_names(&[(name, Some(inode))]);
+                let handle = state.handle(inode);
+                if named.is_err() {
+                    state.close(handle);
+                }
+                named.map(|()| handle)
             }
             None => Err(DiskError::Missing),
         }
     }
 
-    /// A file without a name: it is gone when the power is.
+    /// A file without a name: it is gone when it is closed or the power goes.
     pub fn open_unnamed(&self) -> Result<FileHandle, DiskError> {
         let mut state = self.lock();
         state.check_power()?;
-        Ok(state.create())
+        let inode = state.create();
+        Ok(state.handle(inode))
+    }
+
+    /// Ends the use of a file, once for every time it was opened. The bytes of one that was removed go then; a
+    /// handle that is not closed does no other harm.
+    pub fn close(&self, file: FileHandle) {
+        self.lock().close(file);
     }
 
     /// Whether a file of that name exists.
@@ -212,41 +167,33 @@ impl Disk {
         if !state.names.contains_key(name) {
             return Err(DiskError::Missing);
         }
-        state.operate(Operation::Name { name: name.to_owned(), inode: None })
+        state.set_names(&[(name, None)])
     }
 
-    /// Gives a file another name, in place of a file that has it.
+    /// Gives a file another name, in place of a file that has it, in one operation.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
         let mut state = self.lock();
         state.check_power()?;
         let inode = state.names.get(from).copied().ok_or(DiskError::Missing)?;
-        state.operate(Operation::Name { name: to.to_owned(), inode: Some(inode) })?;
-        state.operate(Operation::Name { name: from.to_owned(), inode: None })
+        state.set_names(&[(to, Some(inode)), (from, None)])
     }
 
     /// Makes names durable.
     pub fn sync_names(&self) -> Result<(), DiskError> {
-        let mut state = self.lock();
-        state.count()?;
-        if !state.lies {
-            let (done, under_way) =
-                state.under_way.drain(..).partition(|operation| matches!(operation, Operation::Name { .. }));
-            state.under_way = under_way;
-            let done: Vec<Operation> = done;
-            done.iter().for_each(|operation| state.make_durable(operation));
-        }
-        Ok(())
+        self.lock().sync_names()
     }
 
     /// Bytes of a file.
     pub fn len(&self, file: FileHandle) -> Result<usize, DiskError> {
-        Ok(self.lock().file(file)?.now.len())
+        Ok(self.lock().file(file)?.len())
     }
 
     /// Reads; gives how many bytes there were.
     pub fn read(&self, file: FileHandle, at: usize, into: &mut [u8]) -> Result<usize, DiskError> {
         let mut state = self.lock();
-        let bytes = state.file(file)?.now.get(at..).unwrap_or_default();
+        state.file(file)?;
+        state.faults.count(OperationKind::Read)?;
+        let bytes = state.file(file)?.bytes().get(at..).unwrap_or_default();
         let count = bytes.len().min(into.len());
         into[..count].copy_from_slice(&bytes[..count]);
         Ok(count)
@@ -254,36 +201,26 @@ impl Disk {
 
     /// Writes; a gap before it reads as zeros.
     pub fn write(&self, file: FileHandle, at: usize, bytes: &[u8]) -> Result<(), DiskError> {
-        let mut state = self.lock();
-        state.file(file)?;
-        state.operate(Operation::Write { inode: file.inode, at, bytes: bytes.to_vec() })
+        self.lock().write(file, at, bytes)
     }
 
     /// Cuts a file off, or extends it with zeros.
     pub fn resize(&self, file: FileHandle, len: usize) -> Result<(), DiskError> {
-        let mut state = self.lock();
-        state.file(file)?;
-        state.operate(Operation::Resize { inode: file.inode, len })
+        self.lock().resize(file, len)
     }
 
     /// Makes a file's bytes durable, and not its name.
     pub fn sync(&self, file: FileHandle) -> Result<(), DiskError> {
-        let mut state = self.lock();
-        state.file(file)?;
-        state.count()?;
-        if !state.lies {
-            let (done, under_way) =
-                state.under_way.drain(..).partition(|operation| operation.inode() == Some(file.inode));
-            state.under_way = under_way;
-            let done: Vec<Operation> = done;
-            done.iter().for_each(|operation| state.make_durable(operation));
-        }
-        Ok(())
+        self.lock().sync(file)
     }
 
     /// Looks at, or changes, who has a store open. Locks are no file and end with the power.
     pub(crate) fn living<T>(&self, name: &str, act: impl FnOnce(&mut Living) -> T) -> T {
-        act(self.lock().living.entry(name.to_owned()).or_default())
+        let mut state = self.lock();
+        match state.living.get_mut(name) {
+            Some(living) => act(living),
+            None => act(state.living.entry(name.to_owned()).or_default()),
+        }
     }
 
     /// Tells this disk from others for as long as anyone holds it.
@@ -297,144 +234,113 @@ impl Disk {
     }
 }
 
-impl Operation {
-    /// The file whose bytes it changes.
-    fn inode(&self) -> Option<u64> {
-        match self {
-            Self::Write { inode, .. } | Self::Resize { inode, .. } => Some(*inode),
-            Self::Name { .. } => None,
-        }
-    }
-}
-
-impl State {
-    fn check_power(&self) -> Result<(), DiskError> {
-        if self.is_on { Ok(()) } else { Err(DiskError::Off) }
+/// Its power.
+impl Disk {
+    /// Cuts the power now.
+    pub fn cut_power(&self) {
+        self.lock().is_on = false;
     }
 
-    fn file(&mut self, handle: FileHandle) -> Result<&mut File, DiskError> {
-        self.check_power()?;
-        if handle.boot != self.boot {
-            return Err(DiskError::Off);
-        }
-        self.files.get_mut(&handle.inode).ok_or(DiskError::Off)
+    /// Cuts the power at the n-th operation from now that changes something; that one fails.
+    pub fn cut_power_after(&self, operations: u64) {
+        let mut state = self.lock();
+        state.faults.cut_at = Some(state.operations + operations.max(1));
     }
 
-    fn create(&mut self) -> FileHandle {
-        let inode = self.next_inode;
-        self.next_inode += 1;
-        self.files.insert(inode, File::default());
-        FileHandle { inode, boot: self.boot }
-    }
-
-    /// Counts an operation that changes something; the power may go here.
-    fn count(&mut self) -> Result<(), DiskError> {
-        self.check_power()?;
-        self.operations += 1;
-        if self.cut_at.is_some_and(|at| self.operations >= at) {
-            self.is_on = false;
-            return Err(DiskError::Off);
-        }
-        Ok(())
-    }
-
-    fn operate(&mut self, operation: Operation) -> Result<(), DiskError> {
-        self.count()?;
-        match &operation {
-            Operation::Name { name, inode } => set_name(&mut self.names, name, *inode),
-            Operation::Write { inode, at, bytes } => {
-                if let Some(file) = self.files.get_mut(inode) {
-                    write(&mut file.now, *at, bytes);
-                }
-            }
-            Operation::Resize { inode, len } => {
-                if let Some(file) = self.files.get_mut(inode) {
-                    file.now.resize(*len, 0);
-                }
-            }
-        }
-        self.under_way.push(operation);
-        Ok(())
-    }
-
-    fn make_durable(&mut self, operation: &Operation) {
-        match operation {
-            Operation::Name { name, inode } => set_name(&mut self.durable_names, name, *inode),
-            Operation::Write { inode, at, bytes } => {
-                if let Some(file) = self.files.get_mut(inode) {
-                    write(&mut file.durable, *at, bytes);
-                }
-            }
-            Operation::Resize { inode, len } => {
-                if let Some(file) = self.files.get_mut(inode) {
-                    file.durable.resize(*len, 0);
-                }
-            }
-        }
-    }
-
-    fn restore(&mut self, survival: Survival) {
-        let under_way = std::mem::take(&mut self.under_way);
-        let kept = match survival {
-            Survival::Nothing => 0,
-            Survival::Prefix => self.seed.below("prefix", under_way.len() as u64 + 1) as usize,
-            Survival::Everything | Survival::Subset => under_way.len(),
+    /// Cuts the power the next time that a store comes to a point: at one of the first eight writes of a
+    /// checkpoint, or of the first four operations on side files, counted on where there are fewer; that one
+    /// fails.
+    pub fn cut_power_at(&self, point: CutPoint) {
+        let mut state = self.lock();
+        let most = match point {
+            CutPoint::InCheckpoint => 8,
+            CutPoint::InSideFile => 4,
         };
-        for operation in &under_way[..kept] {
-            match survival {
-                Survival::Subset => self.make_partly_durable(operation),
-                Survival::Everything | Survival::Prefix | Survival::Nothing => self.make_durable(operation),
-            }
-        }
-        self.names = self.durable_names.clone();
-        let named: BTreeSet<u64> = self.names.values().copied().collect();
-        self.files.retain(|inode, _| named.contains(inode));
-        for file in self.files.values_mut() {
-            file.now = file.durable.clone();
-        }
-        self.living.clear();
-        self.boot += 1;
-        self.is_on = true;
-        self.cut_at = None;
+        let nth = 1 + state.seed.below("point", most);
+        state.faults.cut_at_point(point, nth);
     }
 
-    fn make_partly_durable(&mut self, operation: &Operation) {
-        let Operation::Write { inode, at, bytes } = operation else {
-            if self.coin() {
-                self.make_durable(operation);
-            }
-            return;
-        };
-        let mut from = 0;
-        while from < bytes.len() {
-            let to_border = SECTOR_BYTES - (at + from) % SECTOR_BYTES;
-            let to = (from + to_border).min(bytes.len());
-            if self.coin() {
-                let sector = bytes[from..to].to_vec();
-                self.make_durable(&Operation::Write { inode: *inode, at: at + from, bytes: sector });
-            }
-            from = to;
-        }
+    /// Forgets the cuts that were to come. So does the return of power.
+    pub fn clear_cuts(&self) {
+        self.lock().faults.clear_cuts();
     }
 
-    fn coin(&mut self) -> bool {
-        self.seed.below("sector", 2) == 0
+    /// Whether there is power.
+    pub fn is_on(&self) -> bool {
+        self.lock().is_on
+    }
+
+    /// Cuts the power if it is on, decides what survived, and turns the power on.
+    pub fn restore_power(&self, survival: Survival) {
+        self.lock().restore(survival);
     }
 }
 
-fn set_name(names: &mut BTreeMap<String, u64>, name: &str, inode: Option<u64>) {
-    match inode {
-        Some(inode) => names.insert(name.to_owned(), inode),
-        None => names.remove(name),
-    };
+/// Its faults.
+impl Disk {
+    /// Makes the n-th operation of a kind from now fail, once. Several may be waiting; they also wait through
+    /// power cuts.
+    pub fn fail(&self, kind: OperationKind, nth: u64) {
+        self.lock().faults.fail(kind, nth);
+    }
+
+    /// How many operations failed so far because [`Disk::fail`] said so.
+    pub fn faults_fired(&self) -> u64 {
+        self.lock().faults.fired
+    }
+
+    /// Forgets the operations that were to fail.
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear_errors();
+    }
+
+    /// Lets files grow by so many bytes in all, and no further; what is cut off or removed gives room back.
+    /// `None` is room without end.
+    pub fn limit(&self, free_bytes: Option<u64>) {
+        let mut state = self.lock();
+        state.faults.room = free_bytes.map(|free| state.used.saturating_add(free));
+    }
+
+    /// Makes syncs report success and do nothing, as broken disks do.
+    pub fn lie_about_syncs(&self, lies: bool) {
+        self.lock().lies = lies;
+    }
+
+    /// Flips so many bits of a file, on the medium and as readers see it; which ones, the seed says. Gives how
+    /// many: fewer if there is no such file or it has not so many.
+    pub fn flip_bits(&self, name: &str, flips: u32) -> usize {
+        self.lock().flip_bits(name, flips)
+    }
 }
 
-fn write(image: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if image.len() < end {
-        image.resize(end, 0);
+/// Copies of it, and what is known about it.
+impl Disk {
+    /// Copies all files as readers see them, as a backup of a running system does.
+    pub fn copy(&self) -> Image {
+        self.lock().copy()
     }
-    image[at..end].copy_from_slice(bytes);
+
+    /// Ends whatever has files open, as a power cut does, and puts a copy, durably, in the place of all files.
+    /// They are new files, also if the copy is of this disk. The copy's side files come along only if
+    /// `keep_side` says so.
+    pub fn install(&self, image: &Image, keep_side: bool) {
+        self.lock().install(image, keep_side);
+    }
+
+    /// Operations so far that changed something, or were to.
+    pub fn operations(&self) -> u64 {
+        self.lock().operations
+    }
+
+    /// A hash over every operation so far that changed something: what, where and which bytes.
+    pub fn digest(&self) -> u64 {
+        self.lock().digest.value()
+    }
+
+    /// Bytes of all files that have a name.
+    pub fn bytes(&self) -> u64 {
+        self.lock().used
+    }
 }
 
 #[cfg(test)]

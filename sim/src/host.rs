@@ -14,8 +14,9 @@ use crate::vfs::{self, Registered};
 #[derive(Debug)]
 pub struct SimHost {
     place: Arc<Registered>,
-    /// The file's name, for SQLite, the disk and messages alike.
+    /// The file's name on the disk.
     name: String,
+    /// The same, for messages: it names no file of the system.
     path: PathBuf,
     process: u64,
     boot: u64,
@@ -25,9 +26,8 @@ impl SimHost {
     /// A process (any number that no other living process on the disk has) that is to open the
     /// store `name`.
     pub fn new(place: &Arc<Registered>, name: &str, process: u64) -> Self {
-        let name = place.path(name);
-        let path = PathBuf::from(&name);
-        Self { place: Arc::clone(place), path, name, process, boot: place.disk().boot() }
+        let path = PathBuf::from(format!("disk:/{name}"));
+        Self { place: Arc::clone(place), path, name: name.to_owned(), process, boot: place.disk().boot() }
     }
 
     fn disk(&self) -> &Disk {
@@ -41,6 +41,28 @@ impl SimHost {
     /// Fails if the process ended with the power.
     fn check_alive(&self) -> io::Result<()> {
         if self.disk().is_on() && self.disk().boot() == self.boot { Ok(()) } else { Err(DiskError::Off.into()) }
+    }
+
+    fn read_all(&self, file: FileHandle) -> Result<Vec<u8>, DiskError> {
+        let mut bytes = vec![0; self.disk().len(file)?];
+        self.disk().read(file, 0, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn replace(&self, file: FileHandle, bytes: &[u8]) -> Result<(), DiskError> {
+        self.disk().resize(file, 0)?;
+        self.disk().write(file, 0, bytes)?;
+        self.disk().sync(file)
+    }
+
+    /// The number of a disk depends on what else the process did; what a run says must not.
+    fn without_number(&self, error: rusqlite::Error, path: &str) -> rusqlite::Error {
+        match error {
+            rusqlite::Error::SqliteFailure(code, Some(text)) => {
+                rusqlite::Error::SqliteFailure(code, Some(text.replace(path, &self.path.to_string_lossy())))
+            }
+            other => other,
+        }
     }
 
     fn give_up_locks(&self) -> bool {
@@ -69,11 +91,15 @@ impl Host for SimHost {
         } else {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         };
-        Connection::open_with_flags_and_vfs(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs::NAME)
+        let path = self.place.path(&self.name);
+        Connection::open_with_flags_and_vfs(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs::NAME)
+            .map_err(|error| self.without_number(error, &path))
     }
 
     fn file_id(&self) -> io::Result<String> {
-        Ok(self.disk().open(&self.name, false)?.inode().to_string())
+        let file = self.disk().open(&self.name, false)?;
+        self.disk().close(file);
+        Ok(file.inode().to_string())
     }
 
     fn read_side(&self) -> io::Result<Option<String>> {
@@ -83,18 +109,18 @@ impl Host for SimHost {
             Err(DiskError::Missing) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let mut bytes = vec![0; self.disk().len(file)?];
-        self.disk().read(file, 0, &mut bytes)?;
-        String::from_utf8(bytes).map(Some).map_err(io::Error::other)
+        let bytes = self.read_all(file);
+        self.disk().close(file);
+        String::from_utf8(bytes?).map(Some).map_err(io::Error::other)
     }
 
     fn write_side(&self, text: &str) -> io::Result<()> {
         self.check_alive()?;
         let draft = self.beside("-replica.new");
         let file = self.disk().open(&draft, true)?;
-        self.disk().resize(file, 0)?;
-        self.disk().write(file, 0, text.as_bytes())?;
-        self.disk().sync(file)?;
+        let written = self.replace(file, text.as_bytes());
+        self.disk().close(file);
+        written?;
         self.disk().rename(&draft, &self.beside("-replica"))?;
         Ok(self.disk().sync_names()?)
     }
@@ -170,15 +196,21 @@ impl SimWal {
         let file = self.disk.open(&format!("{}{suffix}", self.name), false)?;
         if file.boot() == self.boot { Ok(file) } else { Err(DiskError::Off) }
     }
-}
 
-impl WalSync for SimWal {
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync_file(&self) -> Result<(), DiskError> {
         let file = match self.open("-wal") {
             Err(DiskError::Missing) => self.open("")?,
             other => other?,
         };
-        self.disk.sync(file)?;
+        let synced = self.disk.sync(file);
+        self.disk.close(file);
+        synced
+    }
+}
+
+impl WalSync for SimWal {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_file()?;
         if !self.names_synced {
             self.disk.sync_names()?;
             self.names_synced = true;

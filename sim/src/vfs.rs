@@ -2,7 +2,8 @@
 //!
 //! A file's path is `/DISK/NAME`, with the number that [`register`] gave for the disk, so any
 //! number of disks (one per simulated machine) share the one VFS that a process can have under a
-//! name. The VFS is not the default one: whoever wants it says so when opening.
+//! name. On the disk the file is called `NAME`. The VFS is not the default one: whoever wants it
+//! says so when opening.
 //!
 //! Locks and shared memory are not on the disk. They end with the power, and every connection of
 //! a simulated machine sees the same ones.
@@ -16,10 +17,10 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::{Mutex, MutexGuard, Once};
 
 use rusqlite::ffi::{
-    SQLITE_CANTOPEN, SQLITE_IOERR_ACCESS, SQLITE_IOERR_DELETE, SQLITE_IOERR_DELETE_NOENT, SQLITE_OK,
-    SQLITE_OPEN_CREATE, SQLITE_OPEN_DELETEONCLOSE, SQLITE_OPEN_MAIN_JOURNAL, SQLITE_OPEN_WAL,
-    SQLITE_TESTCTRL_PRNG_SEED, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_test_control, sqlite3_vfs,
-    sqlite3_vfs_register,
+    SQLITE_CANTOPEN, SQLITE_FULL, SQLITE_IOERR_ACCESS, SQLITE_IOERR_DELETE, SQLITE_IOERR_DELETE_NOENT,
+    SQLITE_IOERR_DIR_FSYNC, SQLITE_OK, SQLITE_OPEN_CREATE, SQLITE_OPEN_DELETEONCLOSE, SQLITE_OPEN_MAIN_JOURNAL,
+    SQLITE_OPEN_WAL, SQLITE_TESTCTRL_PRNG_SEED, sqlite3_file, sqlite3_filename, sqlite3_int64, sqlite3_test_control,
+    sqlite3_vfs, sqlite3_vfs_register,
 };
 use syncline_engine::Seed;
 
@@ -29,15 +30,13 @@ use files::OpenFile;
 /// The VFS's name, for opening a database on a virtual disk.
 pub const NAME: &str = "syncline-sim";
 
-/// Where simulated time begins for SQL: 2027-01-15, in milliseconds of the Julian day.
+/// The time that SQL sees, which never goes on: 2027-01-15, in milliseconds of the Julian day.
 const JULIAN_MS: i64 = 210_866_760_000_000 + 1_800_000_000_000;
 
 /// What the VFS knows besides what each file knows.
 struct Registry {
     disks: BTreeMap<u64, Disk>,
     next: u64,
-    /// Time that was slept away.
-    slept_us: i64,
     seed: Seed,
 }
 
@@ -69,7 +68,7 @@ impl Registered {
         &self.disk
     }
 
-    /// The path under which SQLite finds a file of the disk. On the disk itself it has the same name.
+    /// The path under which SQLite finds a file of the disk.
     pub fn path(&self, name: &str) -> String {
         format!("/{}/{name}", self.number)
     }
@@ -81,12 +80,15 @@ impl Drop for Registered {
     }
 }
 
-/// Makes what SQLite itself draws at random (salts of write-ahead logs, `random()`) depend on the
-/// seed; 0 takes the system's randomness again.
+/// Makes what SQLite itself draws at random (salts of write-ahead logs, `random()`) begin anew and depend on
+/// the seed; 0 takes the system's randomness again.
 ///
 /// SQLite has one source per process: runs that shall be equal byte by byte must not share the
 /// process with others.
 pub fn seed_sqlite(seed: u32) {
+    let mut key = [0; 32];
+    key[..4].copy_from_slice(&seed.to_le_bytes());
+    with_registry(|registry| registry.seed = Seed::new(key));
     // SAFETY: the operation takes an int and a connection, which may be null.
     unsafe {
         sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, seed as c_int, std::ptr::null_mut::<c_void>());
@@ -98,18 +100,15 @@ pub fn seed_sqlite(seed: u32) {
 fn with_registry<T>(act: impl FnOnce(&mut Registry) -> T) -> T {
     let mut guard: MutexGuard<'_, Option<Registry>> =
         REGISTRY.lock().expect("nothing panics while it holds the registry");
-    act(guard.get_or_insert_with(|| Registry {
-        disks: BTreeMap::new(),
-        next: 1,
-        slept_us: 0,
-        seed: Seed::new([0; 32]),
-    }))
+    act(guard.get_or_insert_with(|| Registry { disks: BTreeMap::new(), next: 1, seed: Seed::new([0; 32]) }))
 }
 
-/// Finds the disk that a path names.
-fn disk_of(path: &str) -> Option<Disk> {
-    let number = path.strip_prefix('/')?.split('/').next()?.parse().ok()?;
-    with_registry(|registry| registry.disks.get(&number).cloned())
+/// Finds the disk that a path names, and the file's name on it.
+fn find(path: &str) -> Option<(Disk, &str)> {
+    let (number, name) = path.strip_prefix('/')?.split_once('/')?;
+    let number = number.parse().ok()?;
+    let disk = with_registry(|registry| registry.disks.get(&number).cloned())?;
+    Some((disk, name))
 }
 
 fn install() {
@@ -171,7 +170,11 @@ unsafe extern "C" fn open(
         // SAFETY: the name is a C string for as long as the file is open.
         unsafe { read_path(name) }.ok_or(DiskError::Missing).and_then(|path| open_named(path, flags))
     };
-    let Ok(opened) = opened else { return SQLITE_CANTOPEN };
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(DiskError::Off | DiskError::Missing | DiskError::Io) => return SQLITE_CANTOPEN,
+        Err(DiskError::Full) => return SQLITE_FULL,
+    };
     // SAFETY: as above; the state is taken back by the file's close.
     unsafe { files::put(file, opened) };
     if !out_flags.is_null() {
@@ -182,10 +185,10 @@ unsafe extern "C" fn open(
 }
 
 fn open_named(path: &str, flags: c_int) -> Result<OpenFile, DiskError> {
-    let disk = disk_of(path).ok_or(DiskError::Missing)?;
-    let creates = flags & SQLITE_OPEN_CREATE != 0 && !disk.exists(path)?;
-    let handle = disk.open(path, creates)?;
-    let mut opened = OpenFile::new(disk, handle, path);
+    let (disk, name) = find(path).ok_or(DiskError::Missing)?;
+    let creates = flags & SQLITE_OPEN_CREATE != 0 && !disk.exists(name)?;
+    let handle = disk.open(name, creates)?;
+    let mut opened = OpenFile::new(disk, handle, name);
     // As the system's own VFS does it: the first sync of a new journal makes its name durable.
     opened.syncs_names = creates && flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL) != 0;
     opened.deletes_on_close = flags & SQLITE_OPEN_DELETEONCLOSE != 0;
@@ -203,19 +206,20 @@ impl Disk {
 unsafe extern "C" fn delete(_vfs: *mut sqlite3_vfs, name: *const c_char, sync_folder: c_int) -> c_int {
     // SAFETY: SQLite gives a C string.
     let Some(path) = (unsafe { read_path(name) }) else { return SQLITE_IOERR_DELETE };
-    let Some(disk) = disk_of(path) else { return SQLITE_IOERR_DELETE };
-    let removed = disk.remove(path).and_then(|()| if sync_folder != 0 { disk.sync_names() } else { Ok(()) });
+    let Some((disk, name)) = find(path) else { return SQLITE_IOERR_DELETE };
+    let removed = disk.remove(name).and_then(|()| if sync_folder != 0 { disk.sync_names() } else { Ok(()) });
     match removed {
         Ok(()) => SQLITE_OK,
         Err(DiskError::Missing) => SQLITE_IOERR_DELETE_NOENT,
-        Err(DiskError::Off) => SQLITE_IOERR_DELETE,
+        Err(DiskError::Io) => SQLITE_IOERR_DIR_FSYNC,
+        Err(DiskError::Off | DiskError::Full) => SQLITE_IOERR_DELETE,
     }
 }
 
 unsafe extern "C" fn access(_vfs: *mut sqlite3_vfs, name: *const c_char, _flags: c_int, out: *mut c_int) -> c_int {
     // SAFETY: SQLite gives a C string.
     let path = unsafe { read_path(name) };
-    let exists = path.and_then(|path| Some(disk_of(path)?.exists(path)));
+    let exists = path.and_then(find).map(|(disk, name)| disk.exists(name));
     match exists.unwrap_or(Ok(false)) {
         Ok(exists) => {
             // SAFETY: SQLite gives a place for an int.
@@ -252,13 +256,13 @@ unsafe extern "C" fn randomness(_vfs: *mut sqlite3_vfs, count: c_int, out: *mut 
 }
 
 unsafe extern "C" fn sleep(_vfs: *mut sqlite3_vfs, us: c_int) -> c_int {
-    with_registry(|registry| registry.slept_us += i64::from(us));
+    // Nobody else acts meanwhile: whoever waits for a lock fails as if the time were over.
     us
 }
 
 unsafe extern "C" fn current_time_ms(_vfs: *mut sqlite3_vfs, out: *mut sqlite3_int64) -> c_int {
     // SAFETY: SQLite gives a place for the number.
-    unsafe { *out = JULIAN_MS + with_registry(|registry| registry.slept_us / 1_000) };
+    unsafe { *out = JULIAN_MS };
     SQLITE_OK
 }
 

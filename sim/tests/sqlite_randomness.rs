@@ -19,7 +19,7 @@ fn files_of_a_run(seed: u32) -> Vec<Vec<u8>> {
     let db = Connection::open_with_flags_and_vfs(place.path("db"), OpenFlags::default(), vfs::NAME).unwrap();
     db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(n); INSERT INTO t VALUES (random())").unwrap();
     let read = |name: &str| {
-        let file = disk.open(&place.path(name), false).unwrap();
+        let file = disk.open(name, false).unwrap();
         let mut bytes = vec![0; disk.len(file).unwrap()];
         disk.read(file, 0, &mut bytes).unwrap();
         bytes

@@ -4,13 +4,13 @@
 use std::ffi::{c_int, c_void};
 
 use rusqlite::ffi::{
-    SQLITE_BUSY, SQLITE_IOCAP_POWERSAFE_OVERWRITE, SQLITE_IOERR_FSTAT, SQLITE_IOERR_FSYNC, SQLITE_IOERR_READ,
-    SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE, SQLITE_NOTFOUND, SQLITE_OK, SQLITE_SHM_LOCK,
-    SQLITE_SHM_SHARED, sqlite3_file, sqlite3_int64, sqlite3_io_methods,
+    SQLITE_BUSY, SQLITE_FULL, SQLITE_IOCAP_POWERSAFE_OVERWRITE, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSTAT,
+    SQLITE_IOERR_FSYNC, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE,
+    SQLITE_NOTFOUND, SQLITE_OK, SQLITE_SHM_LOCK, SQLITE_SHM_SHARED, sqlite3_file, sqlite3_int64, sqlite3_io_methods,
 };
 
 use super::locks::Claims;
-use crate::disk::{Disk, FileHandle};
+use crate::disk::{Disk, DiskError, FileHandle};
 
 /// A file as SQLite sees it: its methods, then what is ours.
 #[repr(C)]
@@ -23,7 +23,7 @@ pub(super) struct CFile {
 pub(super) struct OpenFile {
     disk: Disk,
     handle: FileHandle,
-    path: String,
+    name: String,
     claims: Claims,
     /// The next sync also makes names durable.
     pub(super) syncs_names: bool,
@@ -31,9 +31,9 @@ pub(super) struct OpenFile {
 }
 
 impl OpenFile {
-    pub(super) fn new(disk: Disk, handle: FileHandle, path: &str) -> Self {
+    pub(super) fn new(disk: Disk, handle: FileHandle, name: &str) -> Self {
         let claims = Claims::new((disk.number(), handle.boot(), handle.inode()));
-        Self { disk, handle, path: path.to_owned(), claims, syncs_names: false, deletes_on_close: false }
+        Self { disk, handle, name: name.to_owned(), claims, syncs_names: false, deletes_on_close: false }
     }
 }
 
@@ -88,9 +88,18 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     let closed = unsafe { Box::from_raw((*file.cast::<CFile>()).state) };
     if closed.deletes_on_close {
         // Without power the file is gone or stays, like any other.
-        let _ = closed.disk.remove(&closed.path);
+        let _ = closed.disk.remove(&closed.name);
     }
+    closed.disk.close(closed.handle);
     SQLITE_OK
+}
+
+/// SQLite's word for a failed operation; `code` names the operation.
+fn failed(error: DiskError, code: c_int) -> c_int {
+    match error {
+        DiskError::Full => SQLITE_FULL,
+        DiskError::Off | DiskError::Missing | DiskError::Io => code,
+    }
 }
 
 unsafe extern "C" fn read(file: *mut sqlite3_file, into: *mut c_void, len: c_int, at: sqlite3_int64) -> c_int {
@@ -111,7 +120,7 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, len: c_
     let (file, from) = unsafe { (state(file), std::slice::from_raw_parts(from.cast::<u8>(), len as usize)) };
     match file.disk.write(file.handle, at as usize, from) {
         Ok(()) => SQLITE_OK,
-        Err(_) => SQLITE_IOERR_WRITE,
+        Err(error) => failed(error, SQLITE_IOERR_WRITE),
     }
 }
 
@@ -120,21 +129,21 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, len: sqlite3_int64) -> c_
     let file = unsafe { state(file) };
     match file.disk.resize(file.handle, len as usize) {
         Ok(()) => SQLITE_OK,
-        Err(_) => SQLITE_IOERR_TRUNCATE,
+        Err(error) => failed(error, SQLITE_IOERR_TRUNCATE),
     }
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: see above.
     let file = unsafe { state(file) };
-    let synced = file
-        .disk
-        .sync(file.handle)
-        .and_then(|()| if std::mem::take(&mut file.syncs_names) { file.disk.sync_names() } else { Ok(()) });
-    match synced {
-        Ok(()) => SQLITE_OK,
-        Err(_) => SQLITE_IOERR_FSYNC,
+    if file.disk.sync(file.handle).is_err() {
+        return SQLITE_IOERR_FSYNC;
     }
+    if file.syncs_names && file.disk.sync_names().is_err() {
+        return SQLITE_IOERR_DIR_FSYNC;
+    }
+    file.syncs_names = false;
+    SQLITE_OK
 }
 
 unsafe extern "C" fn size(file: *mut sqlite3_file, out: *mut sqlite3_int64) -> c_int {
