@@ -1,5 +1,7 @@
 //! Scenarios: what comes along, what they turn into, and what wrong files are told.
 
+#![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "helpers of tests are tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -284,7 +286,13 @@ fn the_engine_takes_every_write_or_has_no_such_record_yet() {
         let (mut done, mut absent) = (0, 0);
         for entry in entries {
             let What::Event { name, outcome, done: is_done, .. } = entry.what else { continue };
-            let nothing = ["does not run", "is not here", "is not deleted here", "has made no record", "none of its records is here"];
+            let nothing = [
+                "does not run",
+                "is not here",
+                "is not deleted here",
+                "has made no record",
+                "none of its records is here",
+            ];
             match nothing.iter().any(|reason| outcome.contains(reason)) {
                 _ if is_done => done += 1,
                 true => absent += 1,
@@ -834,10 +842,7 @@ fn a_schema_that_lacks_what_the_scenario_names_is_refused() {
 fn the_template_is_a_scenario_for_any_schema() {
     for (file, sdl) in schemas() {
         let text = scenario::template(&file, Some(&sdl));
-        let uncommented: String = text
-            .lines()
-            .map(|line| line.strip_prefix("# [[").map_or(line.to_owned(), |_| line.to_owned()) + "\n")
-            .collect();
+        let uncommented: String = text.lines().map(|line| line.to_owned() + "\n").collect();
         let mut read = |name: &str| {
             assert_eq!(name, file);
             Ok(sdl.clone())

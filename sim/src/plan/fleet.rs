@@ -85,7 +85,7 @@ fn features(stream: &mut Stream) -> Option<u64> {
 fn links(scenario: &Scenario, atlas: &Atlas) -> Vec<Link> {
     let topology = &scenario.topology;
     let mut pairs: Vec<(String, String)> = Vec::new();
-    let hub = topology.relays.first().or(topology.devices.first());
+    let hub = topology.relays.first().or_else(|| topology.devices.first());
     match &topology.links {
         Links::Explicit(given) => pairs.extend(given.iter().cloned()),
         Links::Star | Links::Mesh | Links::RelayAndPeers => {
@@ -100,7 +100,7 @@ fn links(scenario: &Scenario, atlas: &Atlas) -> Vec<Link> {
     for (name, _) in &atlas.hostile {
         pairs.extend(hub.iter().map(|to| (name.clone(), (*to).clone())));
         // A peer too, so that it can tell two of them different things.
-        let peer = topology.devices.first().filter(|name| Some(*name) != hub).or(topology.devices.get(1));
+        let peer = topology.devices.first().filter(|name| Some(*name) != hub).or_else(|| topology.devices.get(1));
         pairs.extend(peer.into_iter().map(|to| (name.clone(), to.clone())));
     }
     if let Some((of, clone)) = atlas.cloned.as_ref().filter(|_| atlas.has("clone")) {

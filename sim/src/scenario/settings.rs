@@ -81,7 +81,7 @@ pub(super) fn check_names(scenario: &Scenario, place: &str, text: &str) -> Read<
     }
     let known = Known { nodes: &nodes, schema, events: Events::Ids };
     for at in &scenario.at {
-        check_action(&at.action, &known).map_err(|message| wrong(message))?;
+        check_action(&at.action, &known).map_err(&wrong)?;
     }
     let events = expected_events(scenario);
     if events > EVENTS_MAX {

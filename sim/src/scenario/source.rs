@@ -241,7 +241,7 @@ fn json(value: &DeValue<'_>) -> Option<Value> {
         DeValue::Integer(integer) => {
             i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()?.into()
         }
-        DeValue::Float(float) => serde_json::from_str(&float.as_str().replace('_', "").replace('+', "")).ok()?,
+        DeValue::Float(float) => serde_json::from_str(&float.as_str().replace(['_', '+'], "")).ok()?,
         DeValue::Boolean(boolean) => Value::Bool(*boolean),
         DeValue::Datetime(time) => Value::String(time.to_string()),
         DeValue::Array(items) => Value::Array(items.iter().map(|item| json(item.get_ref())).collect::<Option<_>>()?),

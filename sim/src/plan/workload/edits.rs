@@ -13,6 +13,8 @@ use crate::schedule::Action;
 const LIST_MAX: usize = 12;
 /// Characters of a paste: ten kilobytes.
 const PASTE: u64 = 3_400;
+/// Characters above which a text is soon shortened.
+const TEXT_MAX: u64 = 4_000;
 
 impl Writer<'_> {
     /// An edit of a wanted field of a record, if it has one.
@@ -128,12 +130,15 @@ impl Writer<'_> {
             *cursor = stream.below(1001) as u32;
         }
         let at = *cursor;
-        let (delete, insert) = match stream.below(200) {
-            0..24 => (stream.between(1, 20), 0),
-            24..40 => (stream.between(1, 8), stream.between(1, 8)),
-            40..43 if self.values.has_text(model, &field.name, 4 * PASTE) => (0, PASTE),
+        let length = known.lengths.entry(field.name.clone()).or_default();
+        let (delete, insert) = match stream.below(400) {
+            0..20 if *length > TEXT_MAX => (*length / 2, 0),
+            0..48 => (stream.between(1, 20), 0),
+            48..80 => (stream.between(1, 8), stream.between(1, 8)),
+            80..82 if self.values.has_text(model, &field.name, 4 * PASTE) => (0, PASTE),
             _ => (0, stream.between(1, 6)),
         };
+        *length = (*length + insert).saturating_sub(delete);
         Action::Splice {
             node: turn.node.clone(),
             record: event,

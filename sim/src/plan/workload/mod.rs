@@ -111,7 +111,8 @@ fn starts_ms(scenario: &Scenario, node: &String) -> Option<u64> {
     let own = topology.nodes.iter().find(|settings| settings.name == *node).and_then(|settings| settings.starts_at_ms);
     let first_late = topology.devices.len().saturating_sub(topology.late as usize);
     let late = topology.devices[first_late..].contains(node);
-    own.unwrap_or(Some(if late { topology.late_at_ms.unwrap_or(scenario.duration_ms / 2) } else { 0 }))
+    let usual = if late { topology.late_at_ms.unwrap_or(scenario.duration_ms / 2) } else { 0 };
+    own.unwrap_or(Some(usual))
 }
 
 /// Which fields a doing is about.

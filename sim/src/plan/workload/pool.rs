@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) lists: BTreeMap<String, Vec<Value>>,
     /// Where somebody's cursor stands in a text, in thousandths.
     pub(super) cursors: BTreeMap<(String, String), u32>,
+    /// About how long its texts are, in characters.
+    pub(super) lengths: BTreeMap<String, u64>,
 }
 
 impl Pool {
@@ -52,6 +54,7 @@ impl Pool {
             deleted: false,
             lists: lists.collect(),
             cursors: BTreeMap::new(),
+            lengths: BTreeMap::new(),
         });
         self.records.len() - 1
     }
@@ -79,7 +82,7 @@ impl Pool {
         };
         if stream.percent(20) {
             let place = stream.below(self.records.len() as u64) as usize;
-            if self.records.get(place).as_ref().is_some_and(|record| known(record)) {
+            if self.records.get(place).as_ref().is_some_and(&known) {
                 return Some(place);
             }
         }
