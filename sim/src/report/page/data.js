@@ -167,6 +167,9 @@ function firstAt(ms) {
 // Marks that are drawn at every zoom, the most telling last.
 const LOUD = ["healed", "converged", "clock", "kill", "power-cut", "not-open", "violated"];
 const TEMPLATE_LOUD = TEMPLATES.map((kind) => LOUD.indexOf(kind.mark) + 1);
+const louds = [];
+for (let i = 0; i < COUNT; i++) if (TEMPLATE_LOUD[template[i]]) louds.push(i);
+louds.sort((a, b) => TEMPLATE_LOUD[template[a]] - TEMPLATE_LOUD[template[b]] || a - b);
 
 // The records that an entry is about.
 function recordsOf(i) {

@@ -216,14 +216,10 @@ function drawEntries(first, last, asLines) {
   for (let i = first; i < last; i++) if (visible[i] && !(asLines && groupOf(i) === message)) count++;
   dense = count > MARKS_MAX || (count > 800 && count / (lanes.length * (width - gutter)) > 0.12);
   if (dense) drawBars(first, last, asLines ? message : -1);
-  for (let loud = 0; loud <= LOUD.length; loud++) {
-    if (dense && loud === 0) continue;
-    for (let i = first; i < last; i++) {
-      if (!visible[i] || TEMPLATE_LOUD[template[i]] !== loud) continue;
-      if (asLines && groupOf(i) === message) continue;
-      drawMark(i);
-    }
+  for (let i = first; i < last && !dense; i++) {
+    if (visible[i] && !TEMPLATE_LOUD[template[i]] && !(asLines && groupOf(i) === message)) drawMark(i);
   }
+  for (const i of louds) if (i >= first && i < last && visible[i]) drawMark(i);
 }
 
 function drawBars(first, last, without) {

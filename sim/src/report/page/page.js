@@ -7,6 +7,7 @@ function redraw() {
   requestAnimationFrame(() => {
     awaited = false;
     draw();
+    hovered = -1;
     if (element("listing").open) fillTable();
     clearTimeout(saving);
     saving = setTimeout(() => { try { history.replaceState(null, "", toAddress()); } catch { /* not every place allows it */ } }, 300);
@@ -200,13 +201,17 @@ function bandUnder(x, y) {
   return said.length ? nodeName(n) + ": " + said.join("; ") : "";
 }
 
+let hovered = -1;
 function hover(event) {
   const [x, y] = inside(event), i = under(x, y), tip = element("hover");
   const text = i >= 0 ? clock(time[i]) + " " + words(i) : bandUnder(x, y);
   tip.hidden = !text;
   canvas.style.cursor = i >= 0 ? "pointer" : "";
-  draw();
-  if (i >= 0) glow(i);
+  if (i !== hovered) {
+    draw();
+    if (i >= 0) glow(i);
+    hovered = i;
+  }
   if (!text) return;
   tip.textContent = text;
   const wide = tip.offsetWidth, high = tip.offsetHeight;
@@ -336,7 +341,8 @@ function listenToTools() {
   let typing = 0;
   element("search").addEventListener("input", (event) => {
     clearTimeout(typing);
-    typing = setTimeout(() => { view.query = event.target.value; filterAgain(); }, 150);
+    view.query = event.target.value;
+    typing = setTimeout(filterAgain, 150);
   });
   const nodes = (chosen) => () => { view.nodes = new Set(chosen()); buildFilters(); filterAgain(); };
   click("nodes-all", nodes(() => everyNode));
