@@ -448,4 +448,192 @@ mod tests {
         disk.restore_power(Survival::Nothing);
         assert_eq!(content(&disk, "a").unwrap()[0], 1);
     }
+
+    fn filled(name: &str, bytes: &[u8]) -> (Disk, FileHandle) {
+        let disk = Disk::new([5; 32]);
+        let file = disk.open(name, true).unwrap();
+        disk.write(file, 0, bytes).unwrap();
+        disk.sync(file).unwrap();
+        disk.sync_names().unwrap();
+        (disk, file)
+    }
+
+    /// Any operations, on a disk and on a model of it that keeps every operation and both images.
+    #[test]
+    fn what_a_cut_leaves_is_the_synced_operations_and_those_before_some_point() {
+        for seed in 0..300 {
+            let mut dice = syncline_engine::Seed::new([seed as u8; 32]);
+            let disk = Disk::new([(seed / 2) as u8; 32]);
+            let file = disk.open("a", true).unwrap();
+            disk.sync_names().unwrap();
+            let mut images = vec![Vec::new()];
+            for _ in 0..dice.below("length", 30) {
+                let mut image: Vec<u8> = images.last().unwrap().clone();
+                let at = dice.below("at", 3000) as usize;
+                match dice.below("what", 8) {
+                    0 => {
+                        disk.sync(file).unwrap();
+                        images = vec![image];
+                        continue;
+                    }
+                    1 => {
+                        disk.resize(file, at).unwrap();
+                        image.resize(at, 0);
+                    }
+                    _ => {
+                        let bytes = vec![dice.below("byte", 256) as u8; dice.below("len", 1500) as usize];
+                        disk.write(file, at, &bytes).unwrap();
+                        image.resize(image.len().max(at + bytes.len()), 0);
+                        image[at..at + bytes.len()].copy_from_slice(&bytes);
+                    }
+                }
+                images.push(image);
+            }
+            assert_eq!(content(&disk, "a").as_ref(), images.last());
+            let survival = Survival::ALL[(seed % 3) as usize];
+            disk.restore_power(survival);
+            let after = content(&disk, "a").unwrap();
+            match survival {
+                Survival::Everything => assert_eq!(Some(&after), images.last()),
+                Survival::Nothing => assert_eq!(Some(&after), images.first()),
+                Survival::Prefix | Survival::Subset => assert!(images.contains(&after), "seed {seed}"),
+            }
+            assert_eq!(disk.bytes(), after.len() as u64);
+        }
+    }
+
+    #[test]
+    fn files_of_a_prefix_stand_at_one_point_in_time() {
+        for seed in 0..100 {
+            let disk = Disk::new([seed; 32]);
+            let (a, b) = (disk.open("a", true).unwrap(), disk.open("b", true).unwrap());
+            disk.sync_names().unwrap();
+            for round in 1..=20 {
+                disk.write(a, 0, &[round]).unwrap();
+                disk.write(b, 0, &[round]).unwrap();
+            }
+            disk.restore_power(Survival::Prefix);
+            let first = |name| content(&disk, name).unwrap().first().copied().unwrap_or(0);
+            assert!(first("a") == first("b") || first("a") == first("b") + 1, "{} {}", first("a"), first("b"));
+        }
+    }
+
+    #[test]
+    fn one_operation_of_a_kind_fails_and_has_done_nothing() {
+        let (disk, file) = filled("a", b"old");
+        disk.fail(OperationKind::Write, 2);
+        disk.fail(OperationKind::Sync, 1);
+        disk.fail(OperationKind::Read, 1);
+        disk.write(file, 0, b"n").unwrap();
+        assert_eq!(disk.write(file, 1, b"e"), Err(DiskError::Io));
+        assert_eq!(disk.sync(file), Err(DiskError::Io));
+        assert_eq!(disk.read(file, 0, &mut [0]), Err(DiskError::Io));
+        assert_eq!(disk.faults_fired(), 3);
+        assert_eq!(content(&disk, "a").unwrap(), b"nld");
+        disk.sync(file).unwrap();
+        disk.restore_power(Survival::Nothing);
+        assert_eq!(content(&disk, "a").unwrap(), b"nld");
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_needs_no_room_and_more_once_something_is_gone() {
+        let (disk, file) = filled("a", &[1; 100]);
+        let other = disk.open("b", true).unwrap();
+        disk.limit(Some(10));
+        disk.write(other, 0, &[2; 10]).unwrap();
+        assert_eq!(disk.write(other, 10, &[2]), Err(DiskError::Full));
+        assert_eq!(disk.resize(other, 11), Err(DiskError::Full));
+        disk.write(file, 50, &[3; 50]).unwrap();
+        disk.resize(file, 99).unwrap();
+        disk.write(other, 10, &[2]).unwrap();
+        disk.remove("a").unwrap();
+        disk.write(other, 0, &[4; 110]).unwrap();
+        assert_eq!(disk.bytes(), 110);
+        assert_eq!(disk.write(other, 110, &[4]), Err(DiskError::Full));
+        disk.limit(None);
+        disk.write(other, 110, &[4]).unwrap();
+    }
+
+    #[test]
+    fn flipped_bits_are_flipped_for_readers_and_on_the_medium() {
+        let (disk, file) = filled("a", &[0; 1000]);
+        disk.write(file, 0, &[0; 600]).unwrap();
+        assert_eq!(disk.flip_bits("a", 40), 40);
+        assert_eq!(disk.flip_bits("b", 40), 0);
+        let ones = |disk: &Disk| content(disk, "a").unwrap().iter().map(|byte| byte.count_ones()).sum::<u32>();
+        assert_eq!(ones(&disk), 40);
+        disk.restore_power(Survival::Nothing);
+        assert_eq!(ones(&disk), 40);
+    }
+
+    #[test]
+    fn power_goes_in_a_checkpoint_only_while_there_is_a_log_to_carry_over() {
+        let (disk, file) = filled("db", b"page");
+        disk.cut_power_at(CutPoint::InCheckpoint);
+        (0..20).for_each(|_| disk.write(file, 0, b"page").unwrap());
+        let log = disk.open("db-wal", true).unwrap();
+        (0..20).for_each(|_| disk.write(log, 0, b"frame").unwrap());
+        let written = (0..20).take_while(|_| disk.write(file, 0, b"page").is_ok()).count();
+        assert!(written < 8 && !disk.is_on(), "{written}");
+    }
+
+    #[test]
+    fn power_goes_while_the_side_file_is_renewed_unless_the_cut_is_called_off() {
+        for seed in 0..20 {
+            let disk = Disk::new([seed; 32]);
+            let renew = || {
+                let draft = disk.open("db-replica.new", true)?;
+                disk.write(draft, 0, b"proof")?;
+                disk.sync(draft)?;
+                disk.rename("db-replica.new", "db-replica")?;
+                disk.sync_names()
+            };
+            disk.cut_power_at(CutPoint::InSideFile);
+            disk.clear_cuts();
+            renew().unwrap();
+            disk.cut_power_at(CutPoint::InSideFile);
+            assert_eq!(renew(), Err(DiskError::Off));
+        }
+    }
+
+    #[test]
+    fn a_copy_comes_to_life_on_another_disk_as_new_files_without_side_files() {
+        let (disk, file) = filled("db", b"page");
+        for name in ["db-wal", "db-replica"] {
+            let beside = disk.open(name, true).unwrap();
+            disk.write(beside, 0, b"beside").unwrap();
+        }
+        let image = disk.copy();
+        let names = |image: &Image| image.files().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&image), ["db", "db-wal", "db-replica"]);
+        assert_eq!(names(&image.clone().without_wal()), ["db", "db-replica"]);
+        let other = Disk::new([9; 32]);
+        other.install(&image, false);
+        other.restore_power(Survival::Nothing);
+        assert_eq!(names(&other.copy()), ["db", "db-wal"]);
+        assert_ne!(other.open("db", false).unwrap().inode(), file.inode());
+        disk.install(&image, true);
+        assert_eq!(disk.read(file, 0, &mut [0]), Err(DiskError::Off));
+        assert_ne!(disk.open("db", false).unwrap().inode(), file.inode());
+        assert_eq!(disk.copy(), image);
+    }
+
+    #[test]
+    fn a_removed_file_goes_once_nobody_has_it_open_and_no_cut_can_bring_it_back() {
+        let (disk, file) = filled("a", &[1; 100]);
+        let files = |disk: &Disk| disk.lock().files.len();
+        disk.remove("a").unwrap();
+        assert_eq!((disk.bytes(), files(&disk)), (0, 1));
+        disk.sync_names().unwrap();
+        disk.read(file, 0, &mut [0]).unwrap();
+        disk.close(file);
+        assert_eq!(files(&disk), 0);
+    }
+
+    #[test]
+    fn equal_operations_give_equal_digests_and_other_bytes_others() {
+        let of = |bytes: &[u8]| filled("a", bytes).0.digest();
+        assert_eq!(of(b"page"), of(b"page"));
+        assert_ne!(of(b"page"), of(b"pagf"));
+    }
 }

@@ -57,12 +57,11 @@ impl SimHost {
 
     /// The number of a disk depends on what else the process did; what a run says must not.
     fn without_number(&self, error: rusqlite::Error, path: &str) -> rusqlite::Error {
-        match error {
-            rusqlite::Error::SqliteFailure(code, Some(text)) => {
-                rusqlite::Error::SqliteFailure(code, Some(text.replace(path, &self.path.to_string_lossy())))
-            }
-            other => other,
+        if let rusqlite::Error::SqliteFailure(code, Some(text)) = error {
+            let text = text.replace(path, &self.path.to_string_lossy());
+            return rusqlite::Error::SqliteFailure(code, Some(text));
         }
+        error
     }
 
     fn give_up_locks(&self) -> bool {

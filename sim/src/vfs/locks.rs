@@ -5,7 +5,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::ptr::NonNull;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rusqlite::ffi::{SQLITE_LOCK_EXCLUSIVE, SQLITE_LOCK_NONE, SQLITE_LOCK_RESERVED, SQLITE_LOCK_SHARED};
 
@@ -15,13 +15,15 @@ const SLOTS: usize = 8;
 /// Which file: a disk, how often its power had come back, and the file's number.
 pub(super) type Key = (usize, u64, u64);
 
-/// The locks of every file that is open.
-static OPEN: Mutex<BTreeMap<Key, Sharing>> = Mutex::new(BTreeMap::new());
+/// The locks of every file that is open. Only opening and closing look here; a connection keeps what it found.
+static OPEN: Mutex<BTreeMap<Key, Shared>> = Mutex::new(BTreeMap::new());
+
+/// The locks of one file.
+type Shared = Arc<Mutex<Sharing>>;
 
 /// What the connections to one file share.
 #[derive(Default)]
 struct Sharing {
-    users: usize,
     mapped: usize,
     levels: BTreeMap<u64, c_int>,
     slots: [Slot; SLOTS],
@@ -41,7 +43,7 @@ struct Region {
 }
 
 // SAFETY: the memory belongs to the region, which is only made and freed under the lock of
-// `OPEN`; its bytes are SQLite's, which orders access to them itself.
+// its file; its bytes are SQLite's, which orders access to them itself.
 unsafe impl Send for Region {}
 
 impl Region {
@@ -64,6 +66,7 @@ impl Drop for Region {
 /// One connection's share in the locks of a file.
 pub(super) struct Claims {
     key: Key,
+    file: Shared,
     me: u64,
     mapped: bool,
     shared: [bool; SLOTS],
@@ -73,21 +76,21 @@ pub(super) struct Claims {
 impl Claims {
     /// A connection without locks.
     pub(super) fn new(key: Key) -> Self {
-        let me = with(key, |sharing| {
-            sharing.users += 1;
+        let file = Arc::clone(OPEN.lock().expect("nothing panics while it holds the locks").entry(key).or_default());
+        let me = with(&file, |sharing| {
             // Free among those present: numbers are compared, never shown.
             (0..).find(|number| !sharing.levels.contains_key(number)).inspect(|number| {
                 sharing.levels.insert(*number, SQLITE_LOCK_NONE);
             })
         });
         let me = me.expect("there are more numbers than connections");
-        Self { key, me, mapped: false, shared: [false; SLOTS], exclusive: [false; SLOTS] }
+        Self { key, file, me, mapped: false, shared: [false; SLOTS], exclusive: [false; SLOTS] }
     }
 
     /// Raises the file lock; false if another connection is in the way.
     pub(super) fn raise(&mut self, to: c_int) -> bool {
         let me = self.me;
-        with(self.key, |sharing| {
+        with(&self.file, |sharing| {
             let own = sharing.levels.get(&me).copied().unwrap_or(SQLITE_LOCK_NONE);
             let others = sharing.levels.iter().filter(|(id, _)| **id != me).map(|(_, level)| *level).max();
             let others = others.unwrap_or(SQLITE_LOCK_NONE);
@@ -107,7 +110,7 @@ impl Claims {
     /// Lowers the file lock.
     pub(super) fn lower(&mut self, to: c_int) {
         let me = self.me;
-        with(self.key, |sharing| {
+        with(&self.file, |sharing| {
             let level = sharing.levels.entry(me).or_insert(SQLITE_LOCK_NONE);
             *level = (*level).min(to);
         });
@@ -115,7 +118,7 @@ impl Claims {
 
     /// Whether any connection means to write, by the file lock.
     pub(super) fn is_reserved(&self) -> bool {
-        with(self.key, |sharing| {
+        with(&self.file, |sharing| {
             sharing.levels.values().any(|level| (SQLITE_LOCK_RESERVED..=SQLITE_LOCK_EXCLUSIVE).contains(level))
         })
     }
@@ -123,7 +126,7 @@ impl Claims {
     /// The start of a piece of shared memory; `None` if there is none yet and none is to be made.
     pub(super) fn map(&mut self, index: usize, bytes: usize, extend: bool) -> Option<NonNull<u8>> {
         let first = !std::mem::replace(&mut self.mapped, true);
-        with(self.key, |sharing| {
+        with(&self.file, |sharing| {
             sharing.mapped += usize::from(first);
             while extend && sharing.regions.len() <= index {
                 sharing.regions.push(Region::new(bytes));
@@ -136,7 +139,7 @@ impl Claims {
     pub(super) fn unmap(&mut self) {
         self.release(0..SLOTS);
         if std::mem::take(&mut self.mapped) {
-            with(self.key, |sharing| {
+            with(&self.file, |sharing| {
                 sharing.mapped -= 1;
                 if sharing.mapped == 0 {
                     sharing.regions.clear();
@@ -148,7 +151,7 @@ impl Claims {
     /// Takes slots for reading; false if another connection has one for itself.
     pub(super) fn share(&mut self, slots: std::ops::Range<usize>) -> bool {
         let free = |sharing: &Sharing, slot: usize| !sharing.slots[slot].exclusive || self.exclusive[slot];
-        let taken = with(self.key, |sharing| {
+        let taken = with(&self.file, |sharing| {
             let all = slots.clone().all(|slot| free(sharing, slot));
             for slot in slots.clone().filter(|slot| all && !self.shared[*slot]) {
                 sharing.slots[slot].shared += 1;
@@ -167,7 +170,7 @@ impl Claims {
             let others = sharing.slots[slot].shared - u32::from(self.shared[slot]);
             others == 0 && (!sharing.slots[slot].exclusive || self.exclusive[slot])
         };
-        let taken = with(self.key, |sharing| {
+        let taken = with(&self.file, |sharing| {
             let all = slots.clone().all(|slot| free(sharing, slot));
             for slot in slots.clone().filter(|_| all) {
                 sharing.slots[slot].exclusive = true;
@@ -182,7 +185,7 @@ impl Claims {
 
     /// Gives slots back.
     pub(super) fn release(&mut self, slots: std::ops::Range<usize>) {
-        with(self.key, |sharing| {
+        with(&self.file, |sharing| {
             for slot in slots {
                 sharing.slots[slot].shared -= u32::from(std::mem::take(&mut self.shared[slot]));
                 if std::mem::take(&mut self.exclusive[slot]) {
@@ -197,17 +200,14 @@ impl Drop for Claims {
     fn drop(&mut self) {
         self.unmap();
         let mut open = OPEN.lock().expect("nothing panics while it holds the locks");
-        if let Some(sharing) = open.get_mut(&self.key) {
-            sharing.levels.remove(&self.me);
-            sharing.users -= 1;
-            if sharing.users == 0 {
-                open.remove(&self.key);
-            }
+        with(&self.file, |sharing| sharing.levels.remove(&self.me));
+        // The list's and this one.
+        if Arc::strong_count(&self.file) == 2 {
+            open.remove(&self.key);
         }
     }
 }
 
-fn with<T>(key: Key, act: impl FnOnce(&mut Sharing) -> T) -> T {
-    let mut open = OPEN.lock().expect("nothing panics while it holds the locks");
-    act(open.entry(key).or_default())
+fn with<T>(file: &Shared, act: impl FnOnce(&mut Sharing) -> T) -> T {
+    act(&mut file.lock().expect("nothing panics while it holds the locks"))
 }

@@ -422,8 +422,7 @@ impl World {
             Action::BitRot { node, flips } => {
                 let node = self.known(node)?;
                 self.nodes[node].excuses.insert(Excuse::BitsFlipped);
-                let path = self.nodes[node].place.path(super::node::FILE);
-                let flipped = self.nodes[node].disk().flip_bits(&path, *flips);
+                let flipped = self.nodes[node].disk().flip_bits(super::node::FILE, *flips);
                 self.began(event, &[node], Vec::new());
                 done(&format!("{flipped} bits flipped"))
             }
@@ -521,6 +520,7 @@ impl World {
         }
         for node in 0..self.nodes.len() {
             self.nodes[node].disk().clear_faults();
+            self.nodes[node].disk().clear_cuts();
             self.nodes[node].cut_pending = None;
             self.nodes[node].armed = None;
             if self.nodes[node].paused_until.take().is_some() {
