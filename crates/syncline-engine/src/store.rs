@@ -73,6 +73,8 @@ pub struct Store {
     alone_at_open: bool,
     pub(crate) ids: Ids,
     head: (u64, Chain),
+    /// The log's end when the last transaction began: where a rollback goes back to.
+    begun: (u64, Chain),
     next_record: i64,
     has_waiting: bool,
     data_version: i64,
@@ -112,6 +114,7 @@ impl Store {
             ids: open::ids(&db)?,
             names: Names::load(&db)?,
             head: (0, Chain::EMPTY),
+            begun: (0, Chain::EMPTY),
             next_record: 0,
             has_waiting: false,
             projections: BTreeMap::new(),
@@ -224,6 +227,7 @@ impl Store {
             self.roll_back();
             return Err(error);
         }
+        self.begun = self.head;
         Ok(())
     }
 
@@ -268,7 +272,9 @@ impl Store {
                 tracing::warn!(%error, "rolling back failed");
             }
         }
-        // Names and documents may speak of what was undone.
+        // The log's end, names and documents may speak of what was undone. The end is set right even where
+        // nothing can be read: a sync must not declare durable what will be written there.
+        self.head = self.begun;
         self.documents.clear();
         self.data_version = if mutant::is_planted(Mutant::RollbackForgotten) { self.data_version } else { -1 };
         if let Err(error) = self.refresh_in_transaction() {
