@@ -1,0 +1,129 @@
+//! Acknowledged means durable at whoever acknowledges.
+
+use std::collections::BTreeMap;
+
+use syncline_core::ids::{Dot, ReplicaId};
+use syncline_core::session::Event;
+
+use super::view::{Held, Shared, View, dot_text};
+use super::{Broken, Check, about};
+use crate::outcome::Violation;
+use crate::world::{Happened, NodeIndex, World};
+
+/// What an acknowledgement says is so, at that moment. That it stays so is the peer's log's business.
+pub(super) struct MeansDurable {
+    view: Shared,
+    /// The replica id under which a node wrote last.
+    writers: BTreeMap<NodeIndex, ReplicaId>,
+    /// Positions that were compared already, by who was told and by whom.
+    compared: BTreeMap<(NodeIndex, NodeIndex), u64>,
+    decided: u64,
+}
+
+impl MeansDurable {
+    pub(super) fn new(view: Shared) -> Self {
+        Self { view, writers: BTreeMap::new(), compared: BTreeMap::new(), decided: 0 }
+    }
+
+    fn acknowledged(
+        &mut self,
+        world: &World,
+        (node, by): (NodeIndex, NodeIndex),
+        position: u64,
+        frontier: u64,
+    ) -> Result<(), Broken> {
+        let view = self.view.borrow();
+        if !is_plain(world, node) || !is_plain(world, by) {
+            return Ok(());
+        }
+        let durable = durable_at(world, &view, by);
+        let told = &view.nodes[node];
+        let from = self.compared.get(&(node, by)).copied().unwrap_or(0);
+        self.decided += 1;
+        let rows = told.rows(from, position).iter().filter_map(|place| place.dot);
+        let replica = world.nodes()[node].store().and_then(|store| store.replica());
+        let replica = replica.or_else(|| self.writers.get(&node).copied());
+        let own = replica.map(|replica| Dot { replica, counter: frontier });
+        // A frontier beyond what there is belongs to an id that was given up since.
+        let own = own.filter(|dot| frontier > 0 && told.position(*dot).is_some());
+        let dots = rows.chain(own).filter(|dot| !told.has_retired(dot.replica));
+        if let Some(message) = holds_durably(&view.nodes[by], durable, dots) {
+            let message =
+                format!("{} acknowledged rows up to {position} and its changes up to {frontier}, but {message}", view.name(by));
+            return Err(Broken::new([node, by], message));
+        }
+        self.compared.insert((node, by), from.max(position));
+        Ok(())
+    }
+}
+
+impl Check for MeansDurable {
+    about!(
+        "acknowledged-means-durable",
+        "Who acknowledges changes holds them durably at that moment; what is durable then survives its power cuts \
+         (see log-grows). Peers whose disk lied, or that got another file, are left out."
+    );
+
+    fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
+        if let Happened::Wrote { write: Some(write), node, .. } = happened
+            && let Some(replica) = write.replica
+        {
+            self.writers.insert(*node, replica);
+        }
+        let reopened = {
+            let view = self.view.borrow();
+            view.news.reopened.is_some().then_some(view.news.node)
+        };
+        if let Some(node) = reopened {
+            self.compared.retain(|(told, by), _| *told != node && *by != node);
+        }
+        if let Happened::Session { node, with, news: Event::Acknowledged { position, frontier }, .. } = happened {
+            self.acknowledged(world, (*node, *with), *position, *frontier)
+                .map_err(|broken| broken.at(world, self.name()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing was done to a node that lets its word be worth less.
+pub(super) fn is_plain(world: &World, node: NodeIndex) -> bool {
+    world.nodes()[node].excuses().is_empty()
+}
+
+/// Rows of a node's log that are durable, by its engine's word.
+pub(super) fn durable_at(world: &World, view: &View, node: NodeIndex) -> u64 {
+    let now = world.nodes()[node].store().map_or(0, |store| store.durable());
+    view.nodes[node].durable.max(now)
+}
+
+/// What is not held durably, in words.
+pub(super) fn holds_durably(peer: &Held, durable: u64, dots: impl Iterator<Item = Dot>) -> Option<String> {
+    for dot in dots.filter(|dot| !peer.has_retired(dot.replica)) {
+        match peer.position(dot) {
+            None => return Some(format!("it does not hold {}", dot_text(dot))),
+            Some(seq) if seq > durable => {
+                return Some(format!("{} is row {seq} of its log, durable up to {durable}", dot_text(dot)));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::tests::{dot, row, view};
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_or_not_durable_is_noticed() {
+        let mut view = view(1);
+        row(&mut view, 0, dot(1, 1), 1);
+        row(&mut view, 0, dot(1, 2), 2);
+        let held = &view.nodes[0];
+        assert_eq!(holds_durably(held, 2, [dot(1, 1), dot(1, 2)].into_iter()), None);
+        assert!(holds_durably(held, 1, [dot(1, 2)].into_iter()).is_some());
+        assert!(holds_durably(held, 2, [dot(1, 3)].into_iter()).is_some());
+        assert!(holds_durably(held, 2, [dot(2, 1)].into_iter()).is_some());
+    }
+}
