@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::sim::args::SimCommand;
+
 const AFTER_HELP: &str = "\
 ID is a record's id, or a JSON object of its key fields. JSON is one object, or `-` to read it from stdin.
 Data goes to stdout, messages and progress to stderr.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 timed out.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 timed out; `sim` has its own.
 SYNCLINE_LOG sets what is logged to stderr: error, warn (default), info, debug, trace, or per module.
 
 First steps:
@@ -116,6 +118,19 @@ pub(crate) enum Command {
     /// Work on schema files
     #[command(subcommand)]
     Schema(SchemaCommand),
+    /// Simulate whole fleets on your schema, in virtual time: partitions, crashes, power cuts, hostile peers
+    ///
+    /// Everything follows from a seed, so what fails fails again when it is replayed.
+    ///
+    /// Two commands to a first report:
+    ///   syncline sim init --schema schema.graphql
+    ///   syncline sim run scenario.toml --html report.html
+    ///
+    /// Exit codes: 0 passed; 1 a check did not hold; 2 wrong usage or scenario; 3 the fleet did not come to
+    /// agree; 4 two runs of one schedule differed; 5 a panic or crash; 6 the time was over before --min-runs;
+    /// 130 interrupted.
+    #[command(subcommand, verbatim_doc_comment)]
+    Sim(SimCommand),
 }
 
 #[derive(Debug, Args)]
@@ -432,7 +447,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| format!("the name `{host}` has no address"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let unreadable = || format!("`{text}` is no time; good ones are 500ms, 30s and 2m");
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..digits].parse().map_err(|_| unreadable())?;
@@ -441,6 +456,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "s" | "" => number,
         "m" | "min" => number * 60.0,
         "h" => number * 3600.0,
+        "d" => number * 86_400.0,
         _ => return Err(unreadable()),
     };
     match Duration::try_from_secs_f64(seconds) {

@@ -2,7 +2,7 @@
 //!
 //! `args` says what can be asked for; each other module does one kind of work with the library and says how
 //! it went. Data goes to stdout, messages and progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong
-//! usage, 3 timed out.
+//! usage, 3 timed out; `sim` has its own.
 
 mod args;
 mod demo;
@@ -16,6 +16,7 @@ mod query;
 mod records;
 mod relay;
 mod schema;
+mod sim;
 mod status;
 mod store;
 mod sync;
@@ -33,13 +34,27 @@ use output::Out;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = start_logging().and_then(|()| run(cli.command));
-    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    // What an engine warns of in a simulation is the simulation's doing.
+    let level = if matches!(cli.command, Command::Sim(_)) { "off" } else { "warn" };
+    if let Err(failure) = start_logging(level) {
+        report(&failure);
+        return ExitCode::from(failure.code());
+    }
+    // Simulations need no runtime, and have exit codes of their own.
+    let command = match cli.command {
+        Command::Sim(command) => return sim::main(command, report),
+        command => command,
+    };
+    let Err(failure) = run(command) else { return ExitCode::SUCCESS };
+    report(&failure);
+    ExitCode::from(failure.code())
+}
+
+fn report(failure: &Failure) {
     if let Some(message) = failure.message() {
         let label = output::styled("error:", "1;31", output::stderr_is_colored());
         output::say(format_args!("{label} {}", message.trim_end()));
     }
-    ExitCode::from(failure.code())
 }
 
 fn run(command: Command) -> Outcome {
@@ -79,14 +94,16 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Compare(args) => versions::compare(&args, out),
         Command::History(args) => versions::history(args, out).await,
         Command::Verify(args) => status::verify(args, out).await,
+        // `main` has taken it.
+        Command::Sim(_) => Ok(()),
         Command::Schema(SchemaCommand::Check(args)) => schema::check(&args, out),
         Command::Schema(SchemaCommand::Diff(args)) => schema::diff(&args, out),
     }
 }
 
-fn start_logging() -> Outcome {
+fn start_logging(usual: &str) -> Outcome {
     let wanted = std::env::var("SYNCLINE_LOG").unwrap_or_default();
-    let filter = if wanted.is_empty() { "warn" } else { &wanted };
+    let filter = if wanted.is_empty() { usual } else { &wanted };
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Failure::usage(format!(
             "SYNCLINE_LOG=`{wanted}` cannot be used ({error}); a good value is `info` or `syncline_net=debug`"
