@@ -119,6 +119,13 @@ impl Endpoint {
         dial::dial(&self.quic, &self.limits, self.keep_alive(), address, trust).await
     }
 
+    /// The same socket, with other bounds for the connections that are dialed through the new handle. Those
+    /// of accepted connections stay as they were.
+    #[must_use]
+    pub fn with_dialing_limits(&self, limits: Limits) -> Self {
+        Self { limits: Arc::new(limits), ..self.clone() }
+    }
+
     /// Shows another identity to those who connect from now on, as after a certificate was
     /// renewed. Makes an endpoint that only dialed listen.
     pub fn set_identity(&self, identity: &Identity) {

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use syncline_core::ids::{Chain, Dot};
 use syncline_core::record::Splice;
+use syncline_core::session::Session;
 use syncline_core::vector::Token;
 use syncline_engine::{ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::status::{LinkState, Status};
+use crate::status::{Carried, LinkState, Status};
 
 /// Writes that share a transaction at most.
 const GROUP_MAX: usize = 256;
@@ -112,6 +113,8 @@ pub(crate) struct Shared {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) synced: watch::Sender<bool>,
     pub(crate) links: Mutex<BTreeMap<ConnectionId, LinkState>>,
+    /// What sessions have carried that are over.
+    past: Mutex<Carried>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Writes whose callers wait.
     writing: AtomicUsize,
@@ -155,6 +158,15 @@ impl Shared {
         self.links.lock().expect("nobody panics while holding it").get(&connection).cloned().unwrap_or_default()
     }
 
+    fn past(&self) -> Carried {
+        *self.past.lock().expect("nobody panics while holding it")
+    }
+
+    fn remember(&self, session: &Session) {
+        let mut past = self.past.lock().expect("nobody panics while holding it");
+        *past = past.and(session);
+    }
+
     fn forget(&self, connection: ConnectionId) {
         let mut links = self.links.lock().expect("nobody panics while holding it");
         links.remove(&connection);
@@ -177,6 +189,7 @@ impl Driver {
             events,
             synced,
             links: Mutex::default(),
+            past: Mutex::default(),
             threads: Mutex::default(),
             writing: AtomicUsize::new(0),
         });
@@ -261,7 +274,8 @@ impl Driver {
     /// The store's state, for people and programs.
     pub(crate) async fn status(&self) -> Result<Status> {
         let links = self.shared.links.lock().expect("nobody panics while holding it").clone();
-        self.exclusive(move |engine, _| Status::of(engine, &links)).await
+        let shared = Arc::clone(&self.shared);
+        self.exclusive(move |engine, _| Status::of(engine, &links, shared.past())).await
     }
 
     /// Closes the store: everything is durable and the files are free when this returns.
@@ -384,6 +398,9 @@ impl EngineThread {
             }
             Message::Detach(connection) => {
                 self.connections.remove(&connection);
+                if let Some(session) = self.engine.session(connection) {
+                    self.shared.remember(session);
+                }
                 self.engine.handle(now, Input::Closed(connection));
                 self.deliver();
                 self.shared.forget(connection);

@@ -34,7 +34,7 @@ pub use event::{Event, Events, Lagged, Progress};
 pub use link::{ConnectOptions, Link, LinkUp, Listener, SyncReport};
 pub use observe::{Diff, LiveQuery, Observed, Observer, Snapshot};
 pub use options::Options;
-pub use status::{LinkStatus, Status};
+pub use status::{Carried, LinkStatus, Status};
 pub use store::{AckState, Audience, Record, Saved, Store};
 pub use text::Text;
 pub use transaction::Transaction;

@@ -18,6 +18,35 @@ pub struct Status {
     pub store: StoreStatus,
     /// Links that stand now.
     pub links: Vec<LinkStatus>,
+    /// What links have carried since the store was opened.
+    pub carried: Carried,
+}
+
+/// What the sessions of an open store have carried, those that are over included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Carried {
+    /// Sessions begun.
+    pub sessions: u64,
+    /// Changes sent.
+    pub sent_changes: u64,
+    /// Changes received.
+    pub received_changes: u64,
+    /// Of them, held already: sent again after a lost connection, or come by two ways.
+    pub repeated_changes: u64,
+}
+
+impl Carried {
+    /// With a session more.
+    #[must_use]
+    pub(crate) fn and(self, session: &session::Session) -> Self {
+        let counters = session.counters();
+        Self {
+            sessions: self.sessions + 1,
+            sent_changes: self.sent_changes + counters.changes_sent,
+            received_changes: self.received_changes + counters.changes_received,
+            repeated_changes: self.repeated_changes + counters.changes_duplicate,
+        }
+    }
 }
 
 /// A link that stands.
@@ -46,14 +75,15 @@ pub(crate) struct LinkState {
 }
 
 impl Status {
-    pub(crate) fn of(engine: &Engine, links: &BTreeMap<ConnectionId, LinkState>) -> Result<Self> {
+    pub(crate) fn of(engine: &Engine, links: &BTreeMap<ConnectionId, LinkState>, past: Carried) -> Result<Self> {
+        let carried = engine.sessions().fold(past, |carried, (_, session)| carried.and(session));
         let links = links.values().map(|link| LinkStatus {
             peer: link.peer.as_ref().map(|(store, _)| store.clone()),
             relay: link.peer.as_ref().is_some_and(|(_, relay)| *relay),
             synced: link.is_synced,
             progress: link.progress,
         });
-        Ok(Self { store: engine.store().status()?, links: links.collect() })
+        Ok(Self { store: engine.store().status()?, links: links.collect(), carried })
     }
 }
 
