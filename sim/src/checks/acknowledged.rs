@@ -17,12 +17,29 @@ pub(super) struct MeansDurable {
     writers: BTreeMap<NodeIndex, ReplicaId>,
     /// Positions that were compared already, by who was told and by whom.
     compared: BTreeMap<(NodeIndex, NodeIndex), u64>,
+    /// What was said by who died right after: it must be there when that opens again.
+    last_words: BTreeMap<NodeIndex, Vec<(NodeIndex, Dot)>>,
     decided: u64,
 }
 
 impl MeansDurable {
     pub(super) fn new(view: Shared) -> Self {
-        Self { view, writers: BTreeMap::new(), compared: BTreeMap::new(), decided: 0 }
+        let (writers, compared, last_words) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { view, writers, compared, last_words, decided: 0 }
+    }
+
+    fn reopened(&mut self, world: &World, node: NodeIndex) -> Result<(), Broken> {
+        self.compared.retain(|(told, by), _| *told != node && *by != node);
+        let view = self.view.borrow();
+        for (told, dot) in self.last_words.remove(&node).unwrap_or_default() {
+            let open = is_plain(world, told) && is_plain(world, node) && !view.nodes[told].has_retired(dot.replica);
+            let dots = [dot].into_iter().filter(|_| open);
+            if let Some(message) = holds_durably(&view.nodes[node], u64::MAX, dots) {
+                let message = format!("it acknowledged changes to {} and died, and now {message}", view.name(told));
+                return Err(Broken::new([node, told], message));
+            }
+        }
+        Ok(())
     }
 
     fn acknowledged(
@@ -47,6 +64,10 @@ impl MeansDurable {
         // A frontier beyond what there is belongs to an id that was given up since.
         let own = own.filter(|dot| frontier > 0 && told.position(*dot).is_some());
         let dots = rows.chain(own).filter(|dot| !told.has_retired(dot.replica));
+        if world.nodes()[by].store().is_none() {
+            self.last_words.entry(by).or_default().extend(dots.map(|dot| (node, dot)));
+            return Ok(());
+        }
         if let Some(message) = holds_durably(&view.nodes[by], durable, dots) {
             let message =
                 format!("{} acknowledged rows up to {position} and its changes up to {frontier}, but {message}", view.name(by));
@@ -75,7 +96,7 @@ impl Check for MeansDurable {
             view.news.reopened.is_some().then_some(view.news.node)
         };
         if let Some(node) = reopened {
-            self.compared.retain(|(told, by), _| *told != node && *by != node);
+            self.reopened(world, node).map_err(|broken| broken.at(world, self.name()))?;
         }
         if let Happened::Session { node, with, news: Event::Acknowledged { position, frontier }, .. } = happened {
             self.acknowledged(world, (*node, *with), *position, *frontier)

@@ -47,7 +47,8 @@ impl SyncedTellsTheTruth {
             return Err(Broken::new([node, with], message));
         }
         self.compared.insert((with, node), from.max(theirs));
-        if both {
+        // Who died right after it answered has rows that nobody has read yet.
+        if both && world.nodes()[with].store().is_some() {
             let (own, peer) = (&view.nodes[node], &view.nodes[with]);
             let dots = own.rows(0, ours).iter().rev().take(SYNCED_ROWS).filter_map(|place| place.dot);
             let dots = dots.filter(|dot| !own.has_retired(dot.replica));

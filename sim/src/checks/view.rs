@@ -376,7 +376,8 @@ impl Held {
         }
         if self.have[word] >> bit & 1 == 0 {
             self.have[word] |= 1 << bit;
-            self.digest = self.digest.wrapping_add(digest);
+            // Changes without a name stay on their device.
+            self.digest = self.digest.wrapping_add(if place.dot.is_some() { digest } else { 0 });
         }
         if let Some(dot) = place.dot {
             self.tips.entry(dot.replica).or_default().push(self.rows.len() as u32);
@@ -398,10 +399,9 @@ impl Held {
     }
 
     fn died(&mut self, survival: Survival, durable: u64) {
-        self.durable = self.durable.max(durable.min(self.len()));
-        if survival != Survival::Everything {
-            self.must = self.must.min(self.durable);
-        }
+        // Rows of the step in which it died were never read, and may be among the durable ones.
+        self.durable = self.durable.max(durable);
+        self.must = if survival == Survival::Everything { self.must.max(durable) } else { self.durable };
     }
 }
 
