@@ -185,6 +185,10 @@ impl View {
         );
         if committed > self.nodes[node].len() || may_retire {
             self.read(store, world.now_ms())?;
+            if !self.nodes[node].readable {
+                // A fault of the disk hit the reading; the next look reads again.
+                return Ok(());
+            }
             let version = store.version();
             self.news.version_before = Some(std::mem::replace(&mut self.nodes[node].version, version));
         }
