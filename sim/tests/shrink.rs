@@ -56,7 +56,7 @@ fn violation(check: &str, at_ms: u64) -> Violation {
 }
 
 fn lost() -> Class {
-    Class { check: "lost".to_owned(), kind: Kind::Safety }
+    Class::of(&violation("lost", 0))
 }
 
 /// Fails if some device updates a record it made and then loses its power.
@@ -95,17 +95,8 @@ fn a_thousand_events_become_the_three_that_matter() {
         },
         &mut |_| true,
     );
-    let names: Vec<&str> = small
-        .events
-        .iter()
-        .map(|event| match &event.action {
-            Action::Create { .. } => "create",
-            Action::Update { .. } => "update",
-            Action::PowerCut { .. } => "power cut",
-            _ => "other",
-        })
-        .collect();
-    assert_eq!(names, ["create", "update", "power cut"], "{small:?}");
+    let names: Vec<&str> = small.events.iter().map(|event| event.action.name()).collect();
+    assert_eq!(names, ["create", "update", "power-cut"], "{small:?}");
     assert!(update_then_power_cut(&small).is_some());
     assert!(runs < 400, "{runs} runs");
     // Who made the record may be another than who updated it.
@@ -140,6 +131,15 @@ fn a_failure_of_another_class_is_not_followed() {
         &mut |_| true,
     );
     assert_eq!(small.events.len(), whole.events.len());
+}
+
+#[test]
+fn another_panic_is_another_failure_and_its_numbers_are_not() {
+    let panic =
+        |message: &str| Violation { kind: Kind::Panic, message: message.to_owned(), ..violation("no-panic", 0) };
+    let class = Class::of(&panic("the program panicked: index 7 out of range 3\nat x.rs:12"));
+    assert!(class.holds(&panic("the program panicked: index 12 out of range 0")));
+    assert!(!class.holds(&panic("the program panicked: no dot")));
 }
 
 #[test]

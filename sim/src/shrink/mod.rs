@@ -22,17 +22,23 @@ pub struct Class {
     pub check: String,
     /// How it fails.
     pub kind: Kind,
+    /// What a panic says, numbers left out: another text is another defect.
+    pub panic: Option<String>,
 }
 
 impl Class {
     /// The class of a violation.
     pub fn of(violation: &Violation) -> Self {
-        Self { check: violation.check.clone(), kind: violation.kind }
+        let panic = (violation.kind == Kind::Panic).then(|| {
+            let first = violation.message.lines().next().unwrap_or_default();
+            first.chars().filter(|c| !c.is_ascii_digit()).collect()
+        });
+        Self { check: violation.check.clone(), kind: violation.kind, panic }
     }
 
     /// Whether a violation is of this class.
     pub fn holds(&self, violation: &Violation) -> bool {
-        self.check == violation.check && self.kind == violation.kind
+        *self == Self::of(violation)
     }
 }
 

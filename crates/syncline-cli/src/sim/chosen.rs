@@ -97,7 +97,7 @@ impl ScenarioArgs {
         option("--preset", preset.clone());
         option("--schema", schema.as_deref().map(shown));
         option("--nodes", nodes.map(|nodes| nodes.to_string()));
-        option("--for", duration.map(|duration| format!("{}ms", duration.as_millis())));
+        option("--for", duration.map(time));
         for set in set {
             option("--set", Some(set.clone()));
         }
@@ -106,6 +106,16 @@ impl ScenarioArgs {
         }
         option("--mutant", mutant.clone());
         argv
+    }
+}
+
+/// A time as one writes it: in the largest unit that it is a multiple of.
+fn time(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    match units.into_iter().find(|(unit, _)| ms.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", ms / unit),
+        None => format!("{ms}ms"),
     }
 }
 
@@ -222,7 +232,7 @@ mod tests {
             ..ScenarioArgs::default()
         };
         let argv = args.argv();
-        let said = "--preset quick --nodes 4 --for 90000ms --set expect.converge_within=9m --disable disk";
+        let said = "--preset quick --nodes 4 --for 90s --set expect.converge_within=9m --disable disk";
         assert_eq!(argv.join(" "), said);
         let chosen = Chosen::new(&args, "swarm").unwrap();
         let schedule = chosen.schedule(3);

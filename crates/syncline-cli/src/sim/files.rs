@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use syncline_sim::failure::Failure as Failed;
 use syncline_sim::outcome::{Outcome as Ended, Violation};
 use syncline_sim::schedule::Schedule;
+use syncline_sim::shrink::Class;
 
 use super::chosen::{refused, shown};
 use super::simulate::write;
@@ -58,6 +59,5 @@ pub(super) fn say_what_next(path: &Path, mutant: Option<&str>) {
 
 /// Whether a run failed as the file says: the same check in the same way.
 pub(super) fn is_the_same(failed: &Failed, ended: &Ended) -> bool {
-    let violation = &failed.violation;
-    ended.violation.as_ref().is_some_and(|now| now.check == violation.check && now.kind == violation.kind)
+    ended.violation.as_ref().is_some_and(|now| Class::of(&failed.violation).holds(now))
 }

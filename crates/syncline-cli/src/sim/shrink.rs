@@ -37,7 +37,7 @@ pub(super) fn run(args: &ShrinkArgs, out: &mut Out) -> Outcome<Verdict> {
     files::save(&path, &failed)?;
     let after = (failed.schedule.events.len(), failed.schedule.fleet.nodes.len());
     out.line(format_args!(
-        "{} → {} events, {} → {} nodes, in {} and {:.1} s",
+        "events {} → {}, nodes {} → {}, in {} and {:.1} s",
         output::grouped(before.0 as u64),
         after.0,
         before.1,

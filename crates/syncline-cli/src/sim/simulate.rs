@@ -101,7 +101,7 @@ impl Tee {
     /// The entries, once the lines are in their file.
     fn finish(mut self, told: &ToldArgs) -> Outcome<Option<Vec<Entry>>> {
         let flushed = self.lines.as_mut().map_or(Ok(()), BufWriter::flush);
-        let failed = self.failed.or(flushed.err());
+        let failed = self.failed.or_else(|| flushed.err());
         match (failed, &told.trace) {
             (Some(error), Some(path)) => Err(unwritten(path, &error)),
             _ => Ok(self.entries),

@@ -117,12 +117,11 @@ fn network(ended: &Ended) -> String {
 fn checks(ended: &Ended) -> String {
     let checks = &ended.stats.checks;
     let decided = checks.values().sum();
-    let never: Vec<&str> = checks.iter().filter(|(_, count)| **count == 0).map(|(name, _)| name.as_str()).collect();
+    let idle = checks.values().filter(|count| **count == 0).count() as u64;
     // A run that was cut short has not come to those at its end.
-    let never = if never.is_empty() || ended.violation.is_some() {
-        String::new()
-    } else {
-        format!("; nothing to decide for {}", never.join(", "))
+    let never = match (&ended.violation, idle) {
+        (Some(_), _) | (None, 0) => String::new(),
+        (None, _) => format!("; {} had nothing to decide", grouped(idle)),
     };
     format!("{}, decided {} times{never}", counted(checks.len() as u64, "check"), grouped(decided))
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use syncline_sim::failure::Failure as Failed;
 use syncline_sim::junit::{self, Case, Suite};
 use syncline_sim::outcome::Violation;
+use syncline_sim::shrink::Class;
 
 use super::Verdict;
 use super::args::SwarmArgs;
@@ -21,8 +22,8 @@ use super::chosen::{Chosen, new_seed};
 use super::files;
 use super::interrupt::Interrupt;
 use super::job::{Ask, Heard, Job, Report};
-use super::simulate::write;
 use super::shrink::smaller;
+use super::simulate::write;
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Out, counted, say};
 use tally::Tally;
@@ -208,7 +209,7 @@ impl<'a> Swarm<'a> {
 
     fn fail(&mut self, seed: u64, hash: &str, violation: Violation, story: String) {
         self.progress.above(&format!("seed {seed} failed: {violation}"));
-        let of_class = self.found.iter().filter(|found| class(&found.failed.violation) == class(&violation)).count();
+        let of_class = self.found.iter().filter(|found| Class::of(&violation).holds(&found.failed.violation)).count();
         let name = format!("{}-{}-{seed}.toml", file_name(self.chosen.name()), violation.check);
         let file = (of_class < KEPT_OF_A_CLASS).then(|| self.args.corpus.join(name));
         let failed = files::failed(self.chosen.schedule(seed), hash, violation, story);
@@ -240,7 +241,7 @@ impl<'a> Swarm<'a> {
         for found in &mut self.found {
             let Some(file) = &found.file else { continue };
             files::save(file, &found.failed)?;
-            let class = class(&found.failed.violation);
+            let class = Class::of(&found.failed.violation);
             if self.args.shrink && !classes.contains(&class) && !self.interrupt.seen() {
                 let mutant = self.args.scenario.mutant.as_deref();
                 if let Some(smaller) = smaller(&found.failed, mutant, SHRINK_BUDGET, &self.interrupt)? {
@@ -307,8 +308,7 @@ impl<'a> Swarm<'a> {
         match self.found.first() {
             Some(found) => Verdict::of_violation(&found.failed.violation),
             None if self.interrupt.seen() => {
-                let running: Vec<String> = (self.next_seed.saturating_sub(1)..self.next_seed).map(|s| s.to_string()).collect();
-                say(format_args!("interrupted at seed {}", running.join(", ")));
+                say(format_args!("interrupted; seeds {} to {} were taken up", self.first, self.next_seed - 1));
                 Verdict::Interrupted
             }
             None if self.args.min_runs.is_some_and(|least| self.tally.runs < least) => {
@@ -327,10 +327,6 @@ fn budget(args: &SwarmArgs) -> Duration {
         (None, Some(_)) => Duration::MAX,
         (None, None) => BUDGET,
     }
-}
-
-fn class(violation: &Violation) -> (String, String) {
-    (violation.check.clone(), format!("{:?}", violation.kind))
 }
 
 fn file_name(text: &str) -> String {

@@ -129,8 +129,11 @@ impl Tally {
     }
 
     fn head(&self, name: &str, took: Duration, colored: bool) -> String {
-        let verdict =
-            if self.failed == 0 { styled("PASSED", "1;32", colored) } else { styled("FAILED", "1;31", colored) };
+        let verdict = match (self.failed, self.runs) {
+            (0, 0) => styled("NO RUN", "1;33", colored),
+            (0, _) => styled("PASSED", "1;32", colored),
+            (_, _) => styled("FAILED", "1;31", colored),
+        };
         let failed = if self.failed == 0 { String::new() } else { format!(", {} failed", grouped(self.failed)) };
         let seconds = took.as_secs_f64().max(1e-3);
         let times = self.virtual_ms as f64 / 1000.0 / seconds;
