@@ -17,6 +17,7 @@ mod large;
 mod program;
 mod program_refusals;
 mod real_input;
+mod sim_program;
 mod sync;
 mod trace;
 mod typed;

@@ -96,6 +96,31 @@ pub(crate) fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Runni
     Running { child: command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap() }
 }
 
+/// Starts it and listens to it.
+#[cfg(target_os = "linux")]
+pub(crate) fn start_listened<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Speaking {
+    Speaking { child: command(args).spawn().unwrap() }
+}
+
+/// A running program that somebody listens to.
+#[cfg(target_os = "linux")]
+pub(crate) struct Speaking {
+    child: Child,
+}
+
+#[cfg(target_os = "linux")]
+impl Speaking {
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said, once it is over.
+    pub(crate) fn said(self) -> Said {
+        said(self.child.wait_with_output().unwrap())
+    }
+}
+
 /// A running program, killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
