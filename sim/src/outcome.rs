@@ -97,7 +97,8 @@ pub struct Stats {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} after {} on {}: {}", self.check, ClockTime(self.at_ms), self.nodes.join(", "), self.message)
+        let place = if self.nodes.is_empty() { String::new() } else { format!(" on {}", self.nodes.join(", ")) };
+        write!(f, "{} after {}{place}: {}", self.check, ClockTime(self.at_ms), self.message)
     }
 }
 
