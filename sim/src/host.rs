@@ -10,6 +10,10 @@ use syncline_engine::{Host, WalSync};
 use crate::disk::{Disk, DiskError, FileHandle};
 use crate::vfs::{self, Registered};
 
+/// After how many pages a write-ahead log is carried over into its file: less than SQLite takes by itself, so that
+/// runs meet checkpoints often, and a thousand logs have room in memory.
+const CHECKPOINT_PAGES: u32 = 32;
+
 /// The store of one name on a virtual disk, as one simulated process has it.
 #[derive(Debug)]
 pub struct SimHost {
@@ -91,8 +95,10 @@ impl Host for SimHost {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         };
         let path = self.place.path(&self.name);
-        Connection::open_with_flags_and_vfs(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs::NAME)
-            .map_err(|error| self.without_number(error, &path))
+        let db = Connection::open_with_flags_and_vfs(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX, vfs::NAME)
+            .map_err(|error| self.without_number(error, &path))?;
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        Ok(db)
     }
 
     fn file_id(&self) -> io::Result<String> {

@@ -97,6 +97,12 @@ pub fn seed_sqlite(seed: u32) {
     }
 }
 
+/// Bytes of memory that SQLite has, for all connections of the process.
+pub fn sqlite_memory_bytes() -> u64 {
+    // SAFETY: the function takes nothing and may be called at any time.
+    unsafe { rusqlite::ffi::sqlite3_memory_used() as u64 }
+}
+
 fn with_registry<T>(act: impl FnOnce(&mut Registry) -> T) -> T {
     let mut guard: MutexGuard<'_, Option<Registry>> =
         REGISTRY.lock().expect("nothing panics while it holds the registry");
