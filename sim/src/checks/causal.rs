@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::ids::ReplicaId;
 use syncline_core::vector::VersionVector;
 
+use super::content::is_torn;
 use super::view::{Held, Row, Shared, dot_text, short};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
 use crate::schedule::{Action, EventId, Role};
-use crate::world::{Excuse, Happened, NodeIndex, World};
+use crate::world::{Happened, NodeIndex, World};
 
 /// What a change builds on stands before it in the log.
 pub(super) struct CausalOrder {
@@ -35,7 +36,7 @@ impl Check for CausalOrder {
         let node = view.news.node;
         let state = &world.nodes()[node];
         let unread = state.role() == Role::Relay || state.spec().schema.is_some();
-        let excused = state.excuses().contains(&Excuse::BitsFlipped) || (unread && view.has_hostile);
+        let excused = is_torn(world, node) || (unread && view.has_hostile);
         if view.news.rows.is_empty() || excused {
             return Ok(());
         }
@@ -139,7 +140,7 @@ impl Check for TransactionsWhole {
         }
         let view = self.view.borrow();
         let node = view.news.node;
-        if view.has_hostile || world.nodes()[node].excuses().contains(&Excuse::BitsFlipped) {
+        if view.has_hostile || is_torn(world, node) {
             return Ok(());
         }
         let touched: BTreeSet<ReplicaId> =

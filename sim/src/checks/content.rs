@@ -30,12 +30,20 @@ pub fn agreement(world: &World) -> Result<(), Violation> {
 }
 
 fn agree(world: &World) -> Result<(), Broken> {
-    for core in cores(world) {
+    agree_all(world, cores(world, &BTreeSet::new())).or_else(|broken| {
+        // A file that was torn is asked only now: verifying costs more than comparing.
+        let wrecked = wrecked(world);
+        if wrecked.is_empty() { Err(broken) } else { agree_all(world, cores(world, &wrecked)) }
+    })
+}
+
+fn agree_all(world: &World, cores: Vec<Vec<NodeIndex>>) -> Result<(), Broken> {
+    for core in cores {
         let mut versions = Vec::with_capacity(core.len());
         for node in &core {
             match world.nodes()[*node].store() {
                 Some(store) => versions.push((*node, store.version())),
-                None if cannot_open(world, *node) => {}
+                None if is_torn(world, *node) => {}
                 None if core.len() == 1 => {}
                 None => return Err(Broken::new([*node], "it does not run, or nobody has reached its store")),
             }
@@ -51,13 +59,28 @@ fn agree(world: &World) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Honest nodes that were ever started, in groups that honest links join.
-pub(super) fn cores(world: &World) -> Vec<Vec<NodeIndex>> {
+/// Nodes whose disk lied or whose bits flipped, and whose file is in pieces: no store can survive that alone.
+pub(super) fn wrecked(world: &World) -> BTreeSet<NodeIndex> {
+    let damaged = |node: &NodeIndex| {
+        let store = world.nodes()[*node].store();
+        is_torn(world, *node) && store.is_none_or(|store| store.verify().map_or(true, |report| !report.is_ok()))
+    };
+    (0..world.nodes().len()).filter(damaged).collect()
+}
+
+/// Whether a node's file may be in pieces.
+pub(super) fn is_torn(world: &World, node: NodeIndex) -> bool {
+    let had = world.nodes()[node].excuses();
+    had.contains(&Excuse::BitsFlipped) || had.contains(&Excuse::DiskLied)
+}
+
+/// Honest nodes that were ever started and are not wrecked, in groups that links between them join.
+pub(super) fn cores(world: &World, wrecked: &BTreeSet<NodeIndex>) -> Vec<Vec<NodeIndex>> {
     let nodes = world.nodes();
     let mut group: Vec<NodeIndex> = (0..nodes.len()).collect();
     let index: BTreeMap<&str, NodeIndex> =
         nodes.iter().enumerate().map(|(index, node)| (node.name(), index)).collect();
-    let is_core = |node: NodeIndex| nodes[node].is_honest() && nodes[node].is_born();
+    let is_core = |node: NodeIndex| nodes[node].is_honest() && nodes[node].is_born() && !wrecked.contains(&node);
     for link in &world.schedule().fleet.links {
         let ends = (index.get(link.from.as_str()), index.get(link.to.as_str()));
         if let (Some(from), Some(to)) = ends
@@ -81,12 +104,6 @@ fn root(group: &mut [NodeIndex], mut node: NodeIndex) -> NodeIndex {
         node = group[node];
     }
     node
-}
-
-/// A file that was damaged may never open again.
-fn cannot_open(world: &World, node: NodeIndex) -> bool {
-    let had = world.nodes()[node].excuses();
-    had.contains(&Excuse::BitsFlipped) || had.contains(&Excuse::DiskLied)
 }
 
 /// Replica ids that any of the nodes has retired. Only such fleets are asked, for it costs much.
@@ -252,7 +269,7 @@ impl EqualVectors {
         let mut groups: BTreeMap<Vec<(ReplicaId, u64)>, Vec<NodeIndex>> = BTreeMap::new();
         for (node, held) in view.nodes.iter().enumerate() {
             let followed = world.nodes()[node].store().is_some_and(|store| store.committed() == held.len());
-            let is_whole = !world.nodes()[node].excuses().contains(&Excuse::BitsFlipped) && held.readable;
+            let is_whole = !is_torn(world, node) && held.readable;
             if followed && is_whole && world.nodes()[node].is_honest() {
                 groups.entry(held.counters().collect()).or_default().push(node);
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use syncline_core::ids::{Dot, ReplicaId};
 
+use super::content::is_torn;
 use super::view::{ChangeId, Row, Shared, View, dot_text, short};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
@@ -36,7 +37,7 @@ impl Check for OneChangePerDot {
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
         let view = self.view.borrow();
         let node = view.news.node;
-        if world.nodes()[node].excuses().contains(&Excuse::BitsFlipped) {
+        if is_torn(world, node) {
             return Ok(());
         }
         for row in &view.news.rows {
@@ -151,7 +152,7 @@ impl Check for AppliedOnce {
         let node = view.news.node;
         let spec = world.nodes()[node].spec();
         // Records of models that an older schema lacks are kept unread.
-        if view.news.rows.is_empty() || spec.role != Role::Device || spec.schema.is_some() {
+        if view.news.rows.is_empty() || spec.role != Role::Device || spec.schema.is_some() || is_torn(world, node) {
             return Ok(());
         }
         self.decided += view.news.rows.len() as u64;
@@ -182,14 +183,19 @@ impl RetiredForAReason {
 impl Check for RetiredForAReason {
     about!(
         "retired-for-a-reason",
-        "A replica id is retired only if its writer's disk lied or its file lives twice, or if a hostile peer spoke \
-         falsely of that very id: changes are not signed, so a liar may retire an id by name, and nothing more."
+        "A replica id is retired only if its writer's file lives twice, or if a hostile peer spoke falsely of that very \
+         id: changes are not signed, so a liar may retire an id by name, and nothing more. Fleets in which a disk lied \
+         are left out, since a torn store may tell anything."
     );
 
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
         let view = self.view.borrow();
         let Some(before) = &view.news.version_before else { return Ok(()) };
         let node = view.news.node;
+        if (0..view.nodes.len()).any(|node| is_torn(world, node)) {
+            // A store that is in pieces may tell two histories of anybody.
+            return Ok(());
+        }
         let new = retired(&view, node, before, &view.news.rows);
         self.decided += 1;
         match new.iter().find(|replica| !view.is_excused(world, **replica, &FORKS)) {

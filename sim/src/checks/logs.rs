@@ -2,10 +2,11 @@
 
 use syncline_core::vector::VersionVector;
 
+use super::content::is_torn;
 use super::view::{Held, Reopened, Row, Shared, dot_text, short};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
-use crate::world::{Excuse, Happened, NodeIndex, World};
+use crate::world::{Happened, NodeIndex, World};
 
 /// Rows of a log stay. It reads the logs for all checks, so it comes first.
 pub(super) struct LogGrows {
@@ -60,13 +61,13 @@ impl Check for DenseCounters {
     about!(
         "dense-counters",
         "A store holds a replica's changes from 1 on without a gap and without repetition, in order, and its vector \
-         says how many; retired replica ids are left out."
+         says how many; retired replica ids are left out, and files that a lying disk or flipped bits tore."
     );
 
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
         let view = self.view.borrow();
         let node = view.news.node;
-        if view.news.rows.is_empty() || world.nodes()[node].excuses().contains(&Excuse::BitsFlipped) {
+        if view.news.rows.is_empty() || is_torn(world, node) {
             return Ok(());
         }
         self.decided += view.news.rows.len() as u64;
@@ -117,6 +118,9 @@ impl Check for VectorNeverFalls {
         let view = self.view.borrow();
         let Some(before) = &view.news.version_before else { return Ok(()) };
         let node = view.news.node;
+        if is_torn(world, node) {
+            return Ok(());
+        }
         self.decided += 1;
         does_not_fall(node, before, &view.nodes[node].version).map_err(|broken| broken.at(world, self.name()))
     }

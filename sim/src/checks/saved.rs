@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use syncline_core::ids::ReplicaId;
 
 use super::acknowledged::is_plain;
-use super::content::cores;
+use super::content::{cores, wrecked};
 use super::view::{Shared, View, short};
 use super::{Broken, Check, about};
 use crate::disk::Survival;
@@ -67,7 +67,7 @@ impl Check for SavedIsKept {
 
     fn at_end(&mut self, world: &World) -> Result<(), Violation> {
         let view = self.view.borrow();
-        for core in cores(world) {
+        for core in cores(world, &wrecked(world)) {
             let needs = needs(&self.nodes, core.iter().filter(|node| is_plain(world, **node)));
             for node in &core {
                 self.decided += needs.len() as u64;

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 use syncline_core::ids::{RecordId, ReplicaId};
 
-use super::super::content::{cores, records};
+use super::super::content::{cores, is_torn, records, wrecked};
 use super::super::view::{Held, Shared, View};
 use super::History;
-use crate::world::{Excuse, NodeIndex, World, Written};
+use crate::world::{NodeIndex, World, Written};
 
 /// One record's surviving writes, by their places in the ledger, and what a node shows of it.
 pub(in super::super) struct Past {
@@ -34,7 +34,7 @@ pub(super) fn of(view: &Shared, world: &World) -> Rc<Vec<Past>> {
         return Rc::clone(past);
     }
     let mut all = Vec::new();
-    for core in cores(world) {
+    for core in cores(world, &wrecked(world)) {
         all.extend(of_core(&view.borrow(), world, &core).unwrap_or_default());
     }
     let past = Rc::new(all);
@@ -45,9 +45,7 @@ pub(super) fn of(view: &Shared, world: &World) -> Rc<Vec<Past>> {
 fn of_core(view: &View, world: &World, core: &[NodeIndex]) -> Option<Vec<Past>> {
     let speaks = |node: &&NodeIndex| {
         let state = &world.nodes()[**node];
-        let had = state.excuses();
-        let whole = !had.contains(&Excuse::BitsFlipped) && !had.contains(&Excuse::DiskLied);
-        let plain = state.schema().is_some() && state.spec().schema.is_none() && whole;
+        let plain = state.schema().is_some() && state.spec().schema.is_none() && !is_torn(world, **node);
         plain && state.store().is_some_and(|store| store.committed() == view.nodes[**node].len())
     };
     let node = *core.iter().find(speaks)?;
