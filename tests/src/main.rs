@@ -14,6 +14,7 @@ mod hostile;
 mod identity;
 mod kill;
 mod large;
+mod parity;
 mod program;
 mod program_refusals;
 mod real_input;

@@ -2,6 +2,7 @@
 
 pub(crate) mod engines;
 pub(crate) mod program;
+pub(crate) mod udp_proxy;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
