@@ -69,8 +69,10 @@ impl MeansDurable {
             return Ok(());
         }
         if let Some(message) = holds_durably(&view.nodes[by], durable, dots) {
-            let message =
-                format!("{} acknowledged rows up to {position} and its changes up to {frontier}, but {message}", view.name(by));
+            let message = format!(
+                "{} acknowledged rows up to {position} and its changes up to {frontier}, but {message}",
+                view.name(by)
+            );
             return Err(Broken::new([node, by], message));
         }
         self.compared.insert((node, by), from.max(position));

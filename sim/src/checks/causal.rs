@@ -104,7 +104,8 @@ impl Check for WritesFollowReads {
             let Some(seen) = self.seen.get(&dot.replica).and_then(|writes| writes.get(&dot.counter)) else { continue };
             self.decided += 1;
             if let Some(lacks) = lacks(&view.nodes[node], seen) {
-                let message = format!("it holds {}, whose writer had seen {lacks}, which it does not hold", dot_text(dot));
+                let message =
+                    format!("it holds {}, whose writer had seen {lacks}, which it does not hold", dot_text(dot));
                 return Err(Broken::new([node], message).at(world, self.name()));
             }
         }
@@ -143,8 +144,7 @@ impl Check for TransactionsWhole {
         if view.has_hostile || is_torn(world, node) {
             return Ok(());
         }
-        let touched: BTreeSet<ReplicaId> =
-            view.news.rows.iter().filter_map(|row| Some(row.dot?.replica)).collect();
+        let touched: BTreeSet<ReplicaId> = view.news.rows.iter().filter_map(|row| Some(row.dot?.replica)).collect();
         for replica in touched.into_iter().filter(|replica| !view.nodes[node].has_retired(*replica)) {
             self.decided += u64::from(self.transactions.0.contains_key(&replica));
             if let Some((event, first, last)) = self.transactions.cut(replica, view.nodes[node].counter(replica)) {

@@ -78,8 +78,7 @@ pub(super) fn is_torn(world: &World, node: NodeIndex) -> bool {
 pub(super) fn cores(world: &World, wrecked: &BTreeSet<NodeIndex>) -> Vec<Vec<NodeIndex>> {
     let nodes = world.nodes();
     let mut group: Vec<NodeIndex> = (0..nodes.len()).collect();
-    let index: BTreeMap<&str, NodeIndex> =
-        nodes.iter().enumerate().map(|(index, node)| (node.name(), index)).collect();
+    let index: BTreeMap<&str, NodeIndex> = nodes.iter().enumerate().map(|(index, node)| (node.name(), index)).collect();
     let is_core = |node: NodeIndex| nodes[node].is_honest() && nodes[node].is_born() && !wrecked.contains(&node);
     for link in &world.schedule().fleet.links {
         let ends = (index.get(link.from.as_str()), index.get(link.to.as_str()));
@@ -212,7 +211,8 @@ fn id_of(model: &Model, record: &Map<String, Value>) -> String {
     match record.get("id").filter(|_| model.is_key_field("id")) {
         Some(Value::String(id)) => id.clone(),
         Some(_) | None => {
-            let fields = model.key_fields().into_iter().filter_map(|name| Some((name.to_owned(), record.get(name)?.clone())));
+            let fields =
+                model.key_fields().into_iter().filter_map(|name| Some((name.to_owned(), record.get(name)?.clone())));
             Value::Object(fields.collect()).to_string()
         }
     }
@@ -290,12 +290,15 @@ impl EqualVectors {
     }
 }
 
-
 impl Check for EqualVectors {
     about!(
         "equal-vectors-equal-content",
         "Nodes with equal version vectors hold the same changes and show the same records."
     );
+
+    fn looks(&self) -> bool {
+        true
+    }
 
     fn sometimes(&mut self, world: &World) -> Result<(), Violation> {
         self.look(world, NODES_PER_LOOK).map_err(|broken| broken.at(world, self.name()))

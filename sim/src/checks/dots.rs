@@ -163,8 +163,12 @@ impl Check for AppliedOnce {
 fn twice(view: &View) -> Option<Broken> {
     let row = view.news.rows.iter().find(|row| row.again && row.kind == "applied")?;
     let known = view.changes.get(row.change);
-    let message =
-        format!("row {} of its log applies {} once more to record {}", row.seq, short(&known.hash), short(&known.record.0));
+    let message = format!(
+        "row {} of its log applies {} once more to record {}",
+        row.seq,
+        short(&known.hash),
+        short(&known.record.0)
+    );
     Some(Broken::new([view.news.node], message))
 }
 

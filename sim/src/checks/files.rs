@@ -28,6 +28,10 @@ impl Check for Verifies {
          look, in turn."
     );
 
+    fn looks(&self) -> bool {
+        true
+    }
+
     fn sometimes(&mut self, world: &World) -> Result<(), Violation> {
         let view = self.view.borrow();
         let mut rows = 0;

@@ -88,9 +88,7 @@ fn lied_about(world: &World, record: RecordId) -> bool {
 /// Whether an adversary is known to have made this change up: being well formed, it may be an edit like any other.
 fn is_lie(world: &World, dot: Dot, change: (RecordId, [u8; 32])) -> bool {
     let mut lies = world.nodes().iter().filter_map(|node| node.lies());
-    lies.any(|lies| {
-        lies.records.contains(&change.0) || lies.poison.contains(&change) || lies.poisoned.contains(&dot)
-    })
+    lies.any(|lies| lies.records.contains(&change.0) || lies.poison.contains(&change) || lies.poisoned.contains(&dot))
 }
 
 /// Lies stay where they were told.
@@ -120,8 +118,12 @@ impl Check for ChangesNothing {
         let honest = |node: NodeIndex| world.nodes()[node].is_honest();
         let made: BTreeSet<RecordId> =
             world.written().iter().filter(|write| honest(write.node)).map(|write| write.record).collect();
-        let told: BTreeSet<Dot> =
-            world.written().iter().filter(|write| !honest(write.node)).flat_map(|write| write.dots().collect::<Vec<_>>()).collect();
+        let told: BTreeSet<Dot> = world
+            .written()
+            .iter()
+            .filter(|write| !honest(write.node))
+            .flat_map(|write| write.dots().collect::<Vec<_>>())
+            .collect();
         for (node, held) in view.nodes.iter().enumerate() {
             let state = &world.nodes()[node];
             let Some(store) = state.store().filter(|_| state.role() == Role::Device) else { continue };

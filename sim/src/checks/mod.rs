@@ -52,6 +52,11 @@ pub trait Check {
         Ok(())
     }
 
+    /// Whether it looks at everything every now and then.
+    fn looks(&self) -> bool {
+        false
+    }
+
     /// Looks at everything, every now and then: it may cost as much as the world is large.
     fn sometimes(&mut self, world: &World) -> Result<(), Violation> {
         let _ = world;

@@ -67,7 +67,8 @@ impl Check for MissNothing {
         if let Happened::Committed { node, commit } = happened {
             for ((at, _), copy) in &mut self.copies {
                 if at == node {
-                    copy.commit(commit).map_err(|message| Broken::new([*node], message).at(world, "observers-miss-nothing"))?;
+                    copy.commit(commit)
+                        .map_err(|message| Broken::new([*node], message).at(world, "observers-miss-nothing"))?;
                 }
             }
         }
@@ -75,6 +76,10 @@ impl Check for MissNothing {
             self.begin_and_end(world, node);
         }
         Ok(())
+    }
+
+    fn looks(&self) -> bool {
+        true
     }
 
     fn sometimes(&mut self, world: &World) -> Result<(), Violation> {
@@ -191,13 +196,8 @@ mod tests {
     use super::*;
 
     fn commit(seq: u64, kind: ChangeKind) -> Commit {
-        let change = RecordChange {
-            model: "Todo".to_owned(),
-            record: RecordId([1; 16]),
-            row: 1,
-            kind,
-            origin: Origin::Peer,
-        };
+        let change =
+            RecordChange { model: "Todo".to_owned(), record: RecordId([1; 16]), row: 1, kind, origin: Origin::Peer };
         Commit { seq, changes: vec![change] }
     }
 

@@ -44,9 +44,12 @@ impl Outbox {
                 );
                 return Err(Broken::new([node], message));
             }
-            let syncs = world.schedule().fleet.links.iter().any(|link| {
-                link.from == state.name() && relays.iter().any(|relay| view.name(*relay) == link.to)
-            });
+            let syncs = world
+                .schedule()
+                .fleet
+                .links
+                .iter()
+                .any(|link| link.from == state.name() && relays.iter().any(|relay| view.name(*relay) == link.to));
             if settled && all_plain && syncs && outbox.pending > 0 {
                 let message = format!("{} of its changes are still pending at the end", outbox.pending);
                 return Err(Broken::new([node], message));
@@ -62,6 +65,10 @@ impl Check for Outbox {
         "A device's status never calls acknowledged what no relay holds durably; at the end nothing is pending at who \
          syncs with a relay."
     );
+
+    fn looks(&self) -> bool {
+        true
+    }
 
     fn sometimes(&mut self, world: &World) -> Result<(), Violation> {
         self.look(world, false).map_err(|broken| broken.at(world, self.name()))

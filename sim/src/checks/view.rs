@@ -179,10 +179,8 @@ impl View {
             let had = self.nodes[node].len();
             return Err(Broken::new([node], format!("its log had {had} rows and now has {committed}")));
         }
-        let may_retire = matches!(
-            happened,
-            Happened::Session { news: Event::ForkFound(_) | Event::IdentityRenewed { .. }, .. }
-        );
+        let may_retire =
+            matches!(happened, Happened::Session { news: Event::ForkFound(_) | Event::IdentityRenewed { .. }, .. });
         if committed > self.nodes[node].len() || may_retire {
             self.read(store, world.now_ms())?;
             if !self.nodes[node].readable {
@@ -411,9 +409,7 @@ impl Held {
 
 /// Hashes of the geneses that a schema's records may have.
 fn geneses(schema: &Schema) -> Vec<[u8; 32]> {
-    let of = |model: &str, key: &str, kind| {
-        Genesis { model: model.to_owned(), key: key.to_owned(), kind }.hash().0
-    };
+    let of = |model: &str, key: &str, kind| Genesis { model: model.to_owned(), key: key.to_owned(), kind }.hash().0;
     let mut all = Vec::new();
     for model in &schema.models {
         let names = [&model.name].into_iter().chain(&model.renamed_from);

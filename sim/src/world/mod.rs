@@ -128,9 +128,12 @@ impl Run<'_> {
             return Err(violation);
         }
         let turn = self.world.steps / SOMETIMES_STEPS;
-        if self.world.steps.is_multiple_of(SOMETIMES_STEPS) && !self.checks.is_empty() {
-            let at = turn as usize % self.checks.len();
-            self.checks[at].sometimes(&self.world)?;
+        if self.world.steps.is_multiple_of(SOMETIMES_STEPS) {
+            let mut lookers: Vec<_> = self.checks.iter_mut().filter(|check| check.looks()).collect();
+            if !lookers.is_empty() {
+                let at = turn as usize % lookers.len();
+                lookers[at].sometimes(&self.world)?;
+            }
         }
         Ok(())
     }

@@ -12,7 +12,9 @@ pub(super) fn judge(history: &History<'_>) -> Judged {
     };
     let lives = history.writes.iter().filter(calls).any(|write| !is_deleted(write));
     match (lives, history.shown.is_some()) {
-        (true, false) => Err("it is not there, and something that calls it to life was not seen by any delete".to_owned()),
+        (true, false) => {
+            Err("it is not there, and something that calls it to life was not seen by any delete".to_owned())
+        }
         (false, true) => Err("it is there, and everything that called it to life was deleted by who saw it".to_owned()),
         (true, true) | (false, false) => Ok(1),
     }

@@ -60,10 +60,10 @@ impl<'a> History<'a> {
     /// Whether its beginning is known, so that its fields can be.
     fn is_whole(&self) -> bool {
         let creates = self.creates();
-        let known = |write: &&Written| {
+        let known = |write: &&'a Written| {
             creates.iter().any(|create| std::ptr::eq(*create, *write) || Self::sees(write, create))
         };
-        !self.was_revived() && self.writes.iter().all(|write| known(write))
+        !self.was_revived() && self.writes.iter().all(known)
     }
 
     /// Fields that an app fills and that may travel.

@@ -42,11 +42,11 @@ fn expected(history: &History<'_>, field: &str) -> BTreeSet<String> {
 }
 
 fn added(write: &Written, field: &str) -> BTreeSet<String> {
-    match &write.action {
+    if let Action::Add { element, .. } = &write.action {
         // Adding what is there is an addition too.
-        Action::Add { element, .. } => BTreeSet::from([element.to_string()]),
-        _ => &texts(after(write, field)) - &texts(before(write, field)),
+        return BTreeSet::from([element.to_string()]);
     }
+    &texts(after(write, field)) - &texts(before(write, field))
 }
 
 fn removed(write: &Written, field: &str) -> BTreeSet<String> {
@@ -86,9 +86,13 @@ mod tests {
     #[test]
     fn a_removal_takes_what_it_saw() {
         let there = json!({"tags": ["a"]});
-        let story = Story::new("Todo")
-            .write(1, [0, 0], create(), Value::Null, there.clone())
-            .write(2, [1, 0], remove(), there.clone(), json!({"tags": []}));
+        let story = Story::new("Todo").write(1, [0, 0], create(), Value::Null, there.clone()).write(
+            2,
+            [1, 0],
+            remove(),
+            there.clone(),
+            json!({"tags": []}),
+        );
         assert_eq!(story.judge(judge, json!({"tags": []})), Ok(1));
         assert!(story.judge(judge, there).is_err());
     }

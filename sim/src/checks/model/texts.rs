@@ -68,6 +68,7 @@ fn edits(history: &History<'_>, field: &str) -> Vec<Edit> {
     edits
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are known by what they left")]
 fn edit(write: &Written, field: &str) -> Edit {
     let (was, is) = (text(before(write, field)), text(after(write, field)));
     let (typed, deleted, is_plain) = match &write.action {
@@ -124,7 +125,9 @@ fn exact(field: &str, is: &str, edits: &[Edit]) -> Result<(), String> {
         let here: Vec<char> = edit.after.chars().filter(|character| is.contains(*character)).collect();
         let there: Vec<char> = is.chars().filter(|character| edit.after.contains(*character)).collect();
         if here != there {
-            return Err(format!("{field} has characters in another order than a writer saw: {here:?} became {there:?}"));
+            return Err(format!(
+                "{field} has characters in another order than a writer saw: {here:?} became {there:?}"
+            ));
         }
     }
     Ok(())
@@ -174,9 +177,13 @@ mod tests {
 
     #[test]
     fn where_characters_repeat_they_are_counted() {
-        let story = Story::new("Todo")
-            .write(1, [0, 0], create(), Value::Null, notes("aa"))
-            .write(2, [1, 0], splice(0, 1, ""), notes("aa"), notes("a"));
+        let story = Story::new("Todo").write(1, [0, 0], create(), Value::Null, notes("aa")).write(
+            2,
+            [1, 0],
+            splice(0, 1, ""),
+            notes("aa"),
+            notes("a"),
+        );
         assert_eq!(story.judge(judge, notes("a")), Ok(1));
         assert!(story.judge(judge, notes("")).is_err());
         assert!(story.judge(judge, notes("aaa")).is_err());
