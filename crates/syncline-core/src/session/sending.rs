@@ -10,8 +10,8 @@ use crate::ids::{Chain, ReplicaId};
 use crate::mutant::{self, Mutant};
 use crate::session::PeerMisbehaved;
 use crate::wire::{
-    Ack, BATCH_BYTES, BATCH_ROWS_MAX, Batch, BatchContent, BatchReplica, BatchRow, Covered, LARGE_BYTES, Lane,
-    LargeRow, PART_BYTES, Part, StagedPart,
+    Ack, BATCH_BYTES, BATCH_ROWS_MAX, Batch, BatchContent, BatchReplica, BatchRow, Covered, GenesisSpec, LARGE_BYTES,
+    Lane, LargeRow, PART_BYTES, Part, StagedPart,
 };
 
 /// A batch at the end of the log with at most this much goes on the live lane.
@@ -48,8 +48,8 @@ pub(super) struct Sending {
     /// Large rows whose parts are being sent, by their position.
     underway: BTreeMap<u64, Underway>,
     peer_staged: BTreeMap<[u8; 32], u64>,
-    /// Models whose genesis changes were explained.
-    explained: BTreeSet<String>,
+    /// Genesis changes that were explained. A model may get more of them while the session lasts.
+    explained: BTreeSet<GenesisSpec>,
     /// Where the last batch left each of its replicas.
     tail: BTreeMap<ReplicaId, (u64, Chain)>,
 }
@@ -385,11 +385,11 @@ impl Sending {
             }
             content.rows.push(sent);
         }
-        let new: Vec<&str> =
-            content.models.iter().map(String::as_str).filter(|model| !self.explained.contains(*model)).collect();
-        let new = if mutant::is_planted(Mutant::GenesisNotSent) { Vec::new() } else { new };
-        content.genesis = store.genesis_for(&new).map_err(Stop::store)?;
-        self.explained.extend(content.models.iter().cloned());
+        let models: Vec<&str> = content.models.iter().map(String::as_str).collect();
+        content.genesis = store.genesis_for(&models).map_err(Stop::store)?;
+        content
+            .genesis
+            .retain(|spec| self.explained.insert(spec.clone()) && !mutant::is_planted(Mutant::GenesisNotSent));
         Ok((content, bytes))
     }
 }
