@@ -39,8 +39,8 @@ async fn ten_percent_of_loss_is_only_delay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn packets_lost_in_a_row_are_only_delay() {
-    let faults = Faults { lose: 20, lose_in_a_row: 6, ..Faults::default() };
+async fn packets_lost_in_bursts_are_only_delay() {
+    let faults = Faults { lose: 20, lose_for: Duration::from_millis(30), ..Faults::default() };
     meet_over(faults, 20, |line| line.counts().lost >= 6).await;
 }
 

@@ -8,7 +8,7 @@ const BAD: Faults = Faults {
     dark: false,
     handshakes_only: false,
     lose: 60,
-    lose_in_a_row: 2,
+    lose_for: Duration::from_millis(4),
     repeat: 100,
     reorder: 150,
     damage: 10,
@@ -127,7 +127,7 @@ async fn a_change_of_many_packets_crosses_a_bad_line_and_holds_up_nothing_for_go
     const PASTED: usize = 600_000;
     let mut fleet = Fleet::brief(2, 540).await;
     let text = shared(&fleet, json!({"title": "paste", "body": ""})).await;
-    let bad = Faults { lose: 10, lose_in_a_row: 1, bytes_per_second: 400_000, ..BAD };
+    let bad = Faults { lose: 10, lose_for: Duration::ZERO, bytes_per_second: 400_000, ..BAD };
     fleet.line(0).set(bad);
     fleet.store(0).splice("Todo", &text, "body", 0, 0, &noise(PASTED, 1)).await.unwrap();
     fleet.line(0).until_passed(100).await;

@@ -40,8 +40,9 @@ pub(crate) struct Faults {
     pub(crate) handshakes_only: bool,
     /// The chance that a packet is lost.
     pub(crate) lose: u32,
-    /// How many are lost in a row once one is, 1 if 0.
-    pub(crate) lose_in_a_row: u32,
+    /// How long everything is lost once a packet is. In time, not in packets: who hears nothing sends ever more
+    /// rarely, and would need minutes to send enough of them.
+    pub(crate) lose_for: Duration,
     /// The chance that a packet arrives twice.
     pub(crate) repeat: u32,
     /// The chance that a packet is overtaken by later ones.
@@ -65,7 +66,7 @@ impl Faults {
         dark: true,
         handshakes_only: false,
         lose: 0,
-        lose_in_a_row: 0,
+        lose_for: Duration::ZERO,
         repeat: 0,
         reorder: 0,
         damage: 0,
@@ -231,8 +232,8 @@ struct Packet {
 
 #[derive(Debug, Default)]
 struct Direction {
-    /// How many of the next packets are lost with the last one.
-    losing: u32,
+    /// Until when everything is lost.
+    losing: Option<Instant>,
     /// When a narrow line has passed everything on that it was given.
     free_at: Option<Instant>,
     /// When the last packet arrives that was not held back.
@@ -329,15 +330,13 @@ impl Line {
     }
 
     fn loses(&mut self, way: Way, faults: Faults) -> bool {
+        let now = Instant::now();
         let begins = self.dice.happens(faults.lose);
         let losing = &mut self.directions[way as usize].losing;
-        if *losing > 0 {
-            *losing -= 1;
+        if losing.is_some_and(|until| now < until) {
             return true;
         }
-        if begins {
-            *losing = faults.lose_in_a_row.saturating_sub(1);
-        }
+        *losing = begins.then(|| now + faults.lose_for);
         begins
     }
 
