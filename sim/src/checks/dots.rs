@@ -214,6 +214,41 @@ impl Check for RetiredForAReason {
     }
 }
 
+/// Nobody writes under a retired id.
+pub(super) struct RetiredAreLeft {
+    view: Shared,
+    decided: u64,
+}
+
+impl RetiredAreLeft {
+    pub(super) fn new(view: Shared) -> Self {
+        Self { view, decided: 0 }
+    }
+}
+
+impl Check for RetiredAreLeft {
+    about!(
+        "retired-ids-are-left",
+        "A store that knows that its replica id is retired writes under another one."
+    );
+
+    fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
+        let Happened::Wrote { write: Some(write), node, .. } = happened else { return Ok(()) };
+        let Some(replica) = write.replica else { return Ok(()) };
+        self.decided += 1;
+        let view = self.view.borrow();
+        if !world.nodes()[*node].is_honest() || !writes_retired(&view, *node, replica) {
+            return Ok(());
+        }
+        let message = format!("event {} wrote under replica {}, which it knows is retired", write.event, short(&replica.0));
+        Err(Broken::new([*node], message).at(world, self.name()))
+    }
+}
+
+fn writes_retired(view: &View, node: NodeIndex, replica: ReplicaId) -> bool {
+    view.nodes[node].has_retired(replica)
+}
+
 /// Replica ids that a node has retired just now.
 fn retired(
     view: &View,
@@ -271,5 +306,6 @@ mod tests {
         let before = view.nodes[0].version.clone();
         view.nodes[0].version = VersionVector::from_iter([(replica(2), 1)]);
         assert_eq!(retired(&view, 0, &before, &[]), vec![replica(1)]);
+        assert!(writes_retired(&view, 0, replica(1)) && !writes_retired(&view, 0, replica(2)));
     }
 }

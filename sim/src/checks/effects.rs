@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use syncline_schema::{FieldKind, Managed, Model};
+use syncline_schema::{FieldKind, Managed, Model, Scalar};
 
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
@@ -20,7 +20,8 @@ impl Check for DoesWhatItSays {
     about!(
         "write-does-what-it-says",
         "What a write returned is the record as it was, with what was asked for and nothing else: positions in texts \
-         are code points, an increment adds, an added element is there, no other field changes."
+         are code points, an increment adds, an added element is there, no other field changes; and what others may undo at the same \
+         time makes a change even if it seems to be so already."
     );
 
     fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
@@ -28,8 +29,26 @@ impl Check for DoesWhatItSays {
         let schema = world.nodes()[*node].schema();
         let Some(model) = schema.and_then(|schema| schema.model(&write.model)) else { return Ok(()) };
         self.decided += 1;
-        says(model, write).map_err(|message| Broken::new([*node], message).at(world, self.name()))
+        makes_a_change(model, write)
+            .and_then(|()| says(model, write))
+            .map_err(|message| Broken::new([*node], message).at(world, self.name()))
     }
+}
+
+/// Some edits make a change whatever stands there: without one, who does the opposite at the same time would win.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other edits may find that there is nothing to do")]
+fn makes_a_change(model: &Model, write: &Written) -> Result<(), String> {
+    let must = match &write.action {
+        Action::Add { .. } | Action::Undelete { .. } | Action::Delete { .. } => true,
+        Action::Increment { by, .. } => *by != 0,
+        Action::Splice { insert, .. } => !insert.is_empty(),
+        _ => false,
+    };
+    if !must || model.local || write.counters.0 > 0 {
+        return Ok(());
+    }
+    let (event, name) = (write.event, write.action.name());
+    Err(format!("event {event} ({name}) on {} {} made no change", write.model, write.id))
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "other actions are no edits of a record that is there")]
@@ -45,6 +64,9 @@ fn says(model: &Model, write: &Written) -> Result<(), String> {
         Action::Add { field, element, .. } if !has(after, field, element) => {
             return Err(format!("event {} added {element} to {field}, and it is not there", write.event));
         }
+        Action::Add { field, element, .. } if write.counters == (0, 0) => {
+            return Err(format!("event {} added {element} to {field} and made no change of it", write.event));
+        }
         Action::Remove { field, element, .. } if has(after, field, element) => {
             return Err(format!("event {} removed {element} from {field}, and it is there", write.event));
         }
@@ -59,6 +81,9 @@ fn says(model: &Model, write: &Written) -> Result<(), String> {
             (None, _) => was == is,
             (Some(asked), FieldKind::Counter | FieldKind::Text { .. } | FieldKind::Enum(_)) => {
                 is == Some(asked) || is_empty(asked) && is.is_none_or(is_empty)
+            }
+            (Some(asked), FieldKind::Scalar(Scalar::Int | Scalar::Boolean | Scalar::String)) => {
+                is.unwrap_or(&Value::Null) == asked
             }
             // Other kinds have several spellings of one value.
             (Some(_), FieldKind::Scalar(_) | FieldKind::List(_) | FieldKind::Set(_) | FieldKind::Embedded(_)) => true,
@@ -133,6 +158,16 @@ mod tests {
         let record = |notes: &str| json!({"title": "t", "notes": notes, "likes": 1});
         assert!(judge(splice("x"), record("äöüß"), record("äöxß")).is_ok());
         assert!(judge(splice("x"), record("äöüß"), record("äxüß")).is_err());
+    }
+
+    #[test]
+    fn an_addition_of_what_is_there_makes_a_change() {
+        let schema = syncline_schema::parse("a.graphql", SDL).unwrap().schema;
+        let action = Action::Add { node: String::new(), record: 1, field: "tags".to_owned(), element: json!("a") };
+        let mut write = written(1, action, json!({"tags": ["a"]}), json!({"tags": ["a"]}));
+        assert!(makes_a_change(schema.model("Todo").unwrap(), &write).is_ok());
+        write.counters = (0, 0);
+        assert!(makes_a_change(schema.model("Todo").unwrap(), &write).is_err());
     }
 
     #[test]

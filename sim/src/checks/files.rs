@@ -3,7 +3,7 @@
 use super::view::Shared;
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
-use crate::world::{Excuse, NodeIndex, World};
+use crate::world::{Excuse, Happened, NodeIndex, World};
 
 /// Rows that one look verifies at most: it takes all of a node's memory of the world.
 const ROWS_MAX: u64 = 50_000;
@@ -83,6 +83,35 @@ impl Check for DatabaseIntact {
     }
 }
 
+/// A store whose sync failed is not used any more.
+#[derive(Default)]
+pub(super) struct FailedSyncIsFinal {
+    decided: u64,
+}
+
+impl Check for FailedSyncIsFinal {
+    about!(
+        "failed-sync-is-final",
+        "A store whose disk failed to sync is closed at once: what the disk holds is no longer known, and a second try \
+         that succeeds says nothing of what the first one lost."
+    );
+
+    fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
+        let Happened::SyncFailed { node, boot } = happened else { return Ok(()) };
+        self.decided += 1;
+        let state = &world.nodes()[*node];
+        if !goes_on(*boot, state.store().map(|_| state.boots())) {
+            return Ok(());
+        }
+        Err(Broken::new([*node], "its disk failed to sync, and it goes on").at(world, self.name()))
+    }
+}
+
+/// Whether the life in which a sync failed still lasts.
+fn goes_on(failed: u64, living: Option<u64>) -> bool {
+    living == Some(failed)
+}
+
 /// Whether there was anything to verify.
 fn verify(world: &World, node: NodeIndex) -> Result<bool, Broken> {
     let state = &world.nodes()[node];
@@ -106,6 +135,12 @@ fn faultless(node: NodeIndex, faults: &[String]) -> Result<(), Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_another_life_may_follow_a_failed_sync() {
+        assert!(goes_on(2, Some(2)));
+        assert!(!goes_on(2, None) && !goes_on(2, Some(3)));
+    }
 
     #[test]
     fn a_fault_is_told_with_the_number_of_others() {

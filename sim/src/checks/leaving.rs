@@ -13,8 +13,9 @@ use crate::world::{Excuse, Happened, NodeIndex, World};
 /// What makes a device's word about its disk worthless.
 const EXCUSES: [Excuse; 4] = [Excuse::DiskLied, Excuse::Restored, Excuse::Cloned, Excuse::BitsFlipped];
 
-/// The number of a batch's message.
+/// The numbers of messages that tell a position.
 const BATCH: u8 = 7;
+const COVERED: u8 = 9;
 
 /// Own changes leave only when durable, and nobody holds what a power cut took from its writer.
 pub(super) struct NothingLeaves {
@@ -32,10 +33,23 @@ impl NothingLeaves {
     fn sent(&mut self, world: &World, node: NodeIndex, kind: u8, body: &[u8]) -> Result<(), Broken> {
         let Some(store) = world.nodes()[node].store() else { return Ok(()) };
         let durable = store.durable();
-        if kind != BATCH || !self.own.has_beyond(node, durable) || is_excused(world, node) {
+        if !matches!(kind, BATCH | COVERED) || store.committed() <= durable || is_excused(world, node) {
             return Ok(());
         }
-        let Ok(Message::Batch(batch)) = Message::decode(kind, body) else { return Ok(()) };
+        let message = Message::decode(kind, body);
+        let told = match &message {
+            Ok(Message::Batch(batch)) => batch.upto,
+            Ok(Message::Covered(covered)) => covered.upto,
+            Ok(_) | Err(_) => 0,
+        };
+        self.decided += 1;
+        if told > durable {
+            let message = format!("it told its position {told} while rows up to {durable} were durable");
+            return Err(Broken::new([node], message));
+        }
+        let Some(Message::Batch(batch)) = message.ok().filter(|_| self.own.has_beyond(node, durable)) else {
+            return Ok(());
+        };
         let Ok(unpacked) = BatchContent::unpack(&batch) else { return Ok(()) };
         let content = unpacked.content;
         for row in &content.rows {
@@ -55,8 +69,8 @@ impl NothingLeaves {
 impl Check for NothingLeaves {
     about!(
         "nothing-leaves-before-durable",
-        "No change of its own leaves a device before it is durable there: nobody ever holds one that a power cut took \
-         from its writer."
+        "No change of its own and no position of its log leaves a store before it is durable there: nobody ever holds a \
+         change that a power cut took from its writer."
     );
 
     fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
@@ -75,6 +89,7 @@ impl Check for NothingLeaves {
             | Happened::Wrote { .. }
             | Happened::Committed { .. }
             | Happened::Durable { .. }
+            | Happened::SyncFailed { .. }
             | Happened::Connected { .. }
             | Happened::Session { .. }
             | Happened::Disconnected { .. }

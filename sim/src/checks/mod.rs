@@ -6,6 +6,7 @@
 mod acknowledged;
 mod causal;
 mod content;
+mod cursors;
 mod dots;
 mod effects;
 mod files;
@@ -82,6 +83,7 @@ pub fn all(schedule: &Schedule) -> Vec<Box<dyn Check>> {
         Box::new(dots::NeverReissued::new(shared())),
         Box::new(dots::AppliedOnce::new(shared())),
         Box::new(dots::RetiredForAReason::new(shared())),
+        Box::new(dots::RetiredAreLeft::new(shared())),
         Box::new(causal::CausalOrder::new(shared())),
         Box::new(causal::WritesFollowReads::new(shared())),
         Box::new(causal::TransactionsWhole::new(shared())),
@@ -95,6 +97,7 @@ pub fn all(schedule: &Schedule) -> Vec<Box<dyn Check>> {
         Box::new(reads::ReopenedEqualsMemory::new(shared())),
         Box::new(observers::MissNothing::default()),
         Box::new(sessions::SyncedTellsTheTruth::new(shared())),
+        Box::new(cursors::AreHeld::new(shared())),
         Box::new(traffic::IdleReconnectIsCheap::new(shared())),
         Box::new(traffic::ResentBounded::new(shared(), schedule)),
         Box::new(traffic::MemoryBounded::default()),
@@ -103,6 +106,7 @@ pub fn all(schedule: &Schedule) -> Vec<Box<dyn Check>> {
         Box::new(content::EqualVectors::new(shared())),
         Box::new(files::Verifies::new(shared())),
         Box::new(files::DatabaseIntact::new(shared())),
+        Box::new(files::FailedSyncIsFinal::default()),
         Box::new(model::Counters::new(shared())),
         Box::new(model::Sets::new(shared())),
         Box::new(model::Existence::new(shared())),

@@ -93,6 +93,7 @@ impl Check for IdleReconnectIsCheap {
             | Happened::Wrote { .. }
             | Happened::Committed { .. }
             | Happened::Durable { .. }
+            | Happened::SyncFailed { .. }
             | Happened::Sent { .. }
             | Happened::Session { .. }
             | Happened::Healed => {}

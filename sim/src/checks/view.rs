@@ -440,6 +440,7 @@ pub(super) fn node_of(happened: &Happened<'_>) -> Option<NodeIndex> {
         | Happened::Wrote { node, .. }
         | Happened::Committed { node, .. }
         | Happened::Durable { node, .. }
+        | Happened::SyncFailed { node, .. }
         | Happened::Sent { node, .. }
         | Happened::Connected { node, .. }
         | Happened::Session { node, .. }

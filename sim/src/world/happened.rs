@@ -68,6 +68,13 @@ pub enum Happened<'a> {
         /// Up to here.
         seq: u64,
     },
+    /// A sync has failed.
+    SyncFailed {
+        /// Where.
+        node: NodeIndex,
+        /// In which life of its process.
+        boot: u64,
+    },
     /// A message was handed to the network.
     Sent {
         /// By whom.

@@ -21,6 +21,7 @@ pub(super) enum Fact {
     Wrote { node: NodeIndex, event: EventId, write: Option<usize>, error: Option<String> },
     Committed { node: NodeIndex, commit: Commit },
     Durable { node: NodeIndex, seq: u64 },
+    SyncFailed { node: NodeIndex, boot: u64 },
     Sent { node: NodeIndex, to: NodeIndex, connection: u64, kind: u8, body: Vec<u8> },
     Connected { node: NodeIndex, with: NodeIndex, connection: u64 },
     Session { node: NodeIndex, with: NodeIndex, connection: u64, news: SessionEvent },
@@ -46,6 +47,7 @@ impl Fact {
             },
             Self::Committed { node, commit } => Happened::Committed { node: *node, commit },
             Self::Durable { node, seq } => Happened::Durable { node: *node, seq: *seq },
+            Self::SyncFailed { node, boot } => Happened::SyncFailed { node: *node, boot: *boot },
             Self::Sent { node, to, connection, kind, body } => {
                 Happened::Sent { node: *node, to: *to, connection: *connection, kind: *kind, body }
             }
