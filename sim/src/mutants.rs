@@ -83,7 +83,7 @@ const ALL: &[Planted] = &[
         about: "writing the winner's value on a conflicted key is taken for no change",
         caught_by: &[],
         seeds: 10,
-        preset: "drill-edits",
+        preset: "drill-conflicts",
         mutant: Mutant::ConflictIgnored,
     },
     Planted {
@@ -299,7 +299,7 @@ const ALL: &[Planted] = &[
         about: "the position in a peer's log moves in a transaction before that of the changes",
         caught_by: &[],
         seeds: 10,
-        preset: "drill-kills",
+        preset: "drill-kills-while-receiving",
         mutant: Mutant::CursorBeforeData,
     },
     Planted {
@@ -379,7 +379,7 @@ const ALL: &[Planted] = &[
         about: "batches lack the geneses that their changes build on",
         caught_by: &[],
         seeds: 10,
-        preset: "drill-keys",
+        preset: "drill-one-writer",
         mutant: Mutant::GenesisNotSent,
     },
     Planted {

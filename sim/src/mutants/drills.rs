@@ -32,11 +32,14 @@ type Drill = fn(&mut Plan);
 /// Every drill by name.
 const DRILLS: &[(&str, Drill)] = &[
     ("drill-edits", edits),
+    ("drill-conflicts", conflicts),
     ("drill-keys", keys),
+    ("drill-one-writer", one_writer),
     ("drill-power", power),
     ("drill-full-disk", full_disk),
     ("drill-failing-syncs", failing_syncs),
     ("drill-kills", kills),
+    ("drill-kills-while-receiving", kills_while_receiving),
     ("drill-restored-device", restored_device),
     ("drill-restored-relay", restored_relay),
     ("drill-two-histories", two_histories),
@@ -146,7 +149,7 @@ impl Plan {
         let n = self.below(1_000);
         let (model, values) = match kind {
             Kind::Task => {
-                ("Task", json!({"title": format!("t{n}"), "best": n, "points": 0, "tags": ["a"], "notes": "grün"}))
+                ("Task", json!({"title": format!("t{n}"), "best": n % 3, "points": 0, "tags": ["a"], "notes": "grün"}))
             }
             Kind::Place => ("Place", json!({"name": format!("p{}", n % 2), "rank": n, "visits": 0, "note": "größe"})),
             Kind::Draft => ("Draft", json!({"title": format!("d{n}"), "likes": 0})),
@@ -167,11 +170,13 @@ impl Plan {
             (_, 0) => Action::Delete { node, record },
             (_, 1) => Action::Undelete { node, record },
             (Kind::Task, 2 | 3) => Action::Update { node, record, values: object(json!({"title": format!("t{n}")})) },
-            (Kind::Task, 4) => Action::Update { node, record, values: object(json!({"best": n})) },
+            (Kind::Task, 4) => Action::Update { node, record, values: object(json!({"best": n % 3})) },
             (Kind::Task, 5) => Action::Increment { node, record, field: text("points"), by: 1 + n as i64 },
             (Kind::Task, 6 | 7) => Action::Add { node, record, field: text("tags"), element: self.tag() },
             (Kind::Task, 8) => Action::Remove { node, record, field: text("tags"), element: self.tag() },
-            (Kind::Task, 9) => Action::Update { node, record, values: object(json!({"steps": [n, n / 2]})) },
+            (Kind::Task, 9) => {
+                Action::Update { node, record, values: object(json!({"steps": [format!("s{n}"), format!("r{n}")]})) }
+            }
             (Kind::Place, 2 | 3) => Action::Update { node, record, values: object(json!({"rank": n})) },
             (Kind::Place, 4..=6) => Action::Increment { node, record, field: text("visits"), by: 1 + n as i64 },
             (Kind::Draft, 2..=6) => Action::Update { node, record, values: object(json!({"title": format!("d{n}")})) },
@@ -248,6 +253,34 @@ fn edits(plan: &mut Plan) {
         plan.edits(12, THREE, &records, 500);
         plan.wait(3_000);
     }
+}
+
+/// Few values of few fields, written at two places at once and then at one.
+fn conflicts(plan: &mut Plan) {
+    plan.star(&["d1", "d2"]);
+    let record = plan.create("d1", Kind::Task);
+    plan.wait(1_500);
+    for _ in 0..8 {
+        plan.isolate("d1", 1_500);
+        for node in ["d1", "d2", "d1", "d2"] {
+            let values = object(json!({ "best": plan.below(3) }));
+            plan.add(Action::Update { node: node.to_owned(), record: record.event, values });
+            plan.now_ms += 300;
+        }
+        plan.wait(2_500);
+        let values = object(json!({ "best": plan.below(3) }));
+        let node = plan.pick(&["d1", "d2"]).to_owned();
+        plan.add(Action::Update { node, record: record.event, values });
+        plan.wait(1_000);
+    }
+}
+
+/// A record with a key and a text, which one device writes and the others only get.
+fn one_writer(plan: &mut Plan) {
+    plan.star(&["d1", "d2"]);
+    let record = plan.create("d1", Kind::Place);
+    plan.wait(500);
+    plan.edits(6, &["d1"], &[record], 300);
 }
 
 /// Records with keys of their own, made at several places at once.
@@ -332,6 +365,23 @@ fn kills(plan: &mut Plan) {
     }
 }
 
+/// A process that ends in the middle of taking in what it missed.
+fn kills_while_receiving(plan: &mut Plan) {
+    plan.star(&["d1", "d2"]);
+    for _ in 0..8 {
+        plan.add(Action::Restart { node: "d1".to_owned(), down_ms: 2_000 });
+        plan.now_ms += 200;
+        for _ in 0..3 {
+            plan.create("d2", Kind::Draft);
+            plan.wait(100);
+        }
+        plan.now_ms += 1_850;
+        let after_operations = 1 + plan.below(60);
+        plan.add(Action::Kill { node: "d1".to_owned(), down_ms: 300, after_operations });
+        plan.wait(2_000);
+    }
+}
+
 /// A device that gets an older state of its file back, and writes before it meets anybody.
 fn restored_device(plan: &mut Plan) {
     plan.star(THREE);
@@ -359,15 +409,22 @@ fn restored_relay(plan: &mut Plan) {
     let records = [plan.create("d1", Kind::Task), plan.create("d2", Kind::Task), plan.create("d3", Kind::Task)];
     plan.wait(2_000);
     let backup = plan.add(Action::Backup { node: "relay".to_owned() });
-    let count = 2 + plan.below(4) as usize;
-    plan.edits(count, &["d1", "d2"], &records, 300);
-    plan.wait(3_000);
+    plan.isolate("d3", 4_000);
+    for _ in 0..2 + plan.below(3) {
+        let node = plan.pick(&["d1", "d2"]);
+        plan.create(node, Kind::Draft);
+        plan.wait(200);
+    }
+    plan.now_ms += 2_000;
     for node in ["d1", "d2"] {
         plan.isolate(node, 8_000);
     }
     plan.add(Action::Restore { node: "relay".to_owned(), backup, down_ms: 300 });
-    plan.now_ms += 1_000;
-    plan.edits(6, &["d3"], &records, 300);
+    plan.now_ms += 3_000;
+    for _ in 0..6 {
+        plan.create("d3", Kind::Draft);
+        plan.wait(150);
+    }
     plan.wait(12_000);
     plan.edits(4, THREE, &records, 300);
 }
@@ -377,27 +434,36 @@ fn restored_relay(plan: &mut Plan) {
 /// changes of one record with one actor and number exclude each other.
 fn two_histories(plan: &mut Plan) {
     plan.star(THREE);
+    plan.nodes.push(Node { starts_at_ms: Some(30_000), ..Node::new("d4", Role::Device) });
+    plan.link("d4");
     let records = [plan.create("d1", Kind::Task), plan.create("d2", Kind::Task), plan.create("d3", Kind::Task)];
-    let (first, second) = (&records[..1], &records[1..]);
-    plan.wait(1_500);
-    plan.edits(2, &["d1"], first, 200);
-    plan.wait(1_000);
+    plan.wait(2_500);
     plan.add(Action::Restart { node: "d1".to_owned(), down_ms: 300 });
     plan.now_ms += 1_000;
-    plan.add(Action::LyingSyncs { node: "d1".to_owned(), for_ms: 6_000 });
-    plan.isolate("relay", 5_000);
-    plan.add(Action::Meet { node: "d1".to_owned(), to: "d2".to_owned(), for_ms: 3_000 });
+    plan.add(Action::LyingSyncs { node: "d1".to_owned(), for_ms: 10_000 });
+    plan.isolate("relay", 9_500);
+    plan.add(Action::Reset { node: "relay".to_owned(), after_bytes: 0 });
+    plan.add(Action::Meet { node: "d1".to_owned(), to: "d2".to_owned(), for_ms: 4_000 });
     plan.now_ms += 500;
-    let lost = 1 + plan.below(4) as usize;
-    plan.edits(lost, &["d1"], first, 200);
-    plan.now_ms += 2_500;
+    for _ in 0..1 + plan.below(4) {
+        plan.create("d1", Kind::Draft);
+        plan.wait(100);
+    }
+    plan.now_ms += 4_500;
     plan.cut_power("d1", Survival::Nothing, 200);
-    plan.now_ms += 2_500;
-    plan.isolate("d2", 3_000);
-    plan.edits(5, &["d1"], second, 200);
-    plan.wait(4_000);
-    plan.edits(3, &["d1"], second, 300);
-    plan.edits(3, &["d2", "d3"], &records, 300);
+    plan.now_ms += 500;
+    for _ in 0..2 + plan.below(4) {
+        plan.create("d1", Kind::Draft);
+        plan.wait(100);
+    }
+    // What the relay hears of it first is the second history; the first comes with the other device.
+    plan.isolate("d2", 8_000);
+    plan.wait(9_000);
+    for _ in 0..3 {
+        plan.edits(2, &["d2", "d3"], &records, 300);
+        plan.create("d1", Kind::Draft);
+        plan.wait(2_000);
+    }
 }
 
 /// Lines that break and come back, and a second way between two devices.
@@ -432,10 +498,12 @@ fn backlog(plan: &mut Plan) {
     plan.edits(20, &["d1", "d2"], &[record], 400);
 }
 
-/// Transactions of several hundred changes, one after another.
+/// Transactions of several hundred changes, for somebody who comes late, over a slow line.
 fn transactions(plan: &mut Plan) {
-    plan.star(&["d1", "d2"]);
-    plan.isolate("d1", 4_000);
+    plan.star(&["d1"]);
+    plan.nodes.push(Node { starts_at_ms: Some(4_000), ..Node::new("d2", Role::Device) });
+    plan.link("d2");
+    plan.links[1].line.bytes_per_s = 20_000;
     for _ in 0..3 {
         let count = 190 + plan.below(100);
         let create = |plan: &mut Plan| {
@@ -501,7 +569,7 @@ fn withheld(plan: &mut Plan) {
     plan.star(&["d1", "d2"]);
     plan.nodes.push(Node::new("liar", Role::Adversary(Adversary::Withholding)));
     plan.link("liar");
-    let records = [plan.create("d1", Kind::Task), plan.create("d2", Kind::Task)];
+    let records = [plan.create("d1", Kind::Draft), plan.create("d2", Kind::Draft)];
     plan.wait(1_500);
     for _ in 0..4 {
         plan.add(Action::Meet { node: "d2".to_owned(), to: "liar".to_owned(), for_ms: 8_000 });
