@@ -1,6 +1,6 @@
 //! Carrying out what engines decide, and waking them.
 
-use syncline_engine::{ConnectionId, Input};
+use syncline_engine::{ConnectionId, Input, StoreError};
 
 use super::World;
 use super::happened::NodeIndex;
@@ -124,6 +124,8 @@ impl World {
         if went_well {
             self.tell(node, || What::Durable { seq });
             self.fact(Fact::Durable { node, seq });
+        } else {
+            self.fact(Fact::SyncFailed { node, boot });
         }
         self.carry_out(node);
     }
@@ -180,7 +182,7 @@ impl World {
     /// An app whose store failed opens it again.
     fn notice_failed_store(&mut self, node: NodeIndex) {
         let failed = self.nodes[node].engine().and_then(|engine| engine.health().err());
-        if let Some(error) = failed {
+        if let Some(error) = failed.filter(|error| !matches!(error, StoreError::Closed)) {
             self.kill(
                 node,
                 Survival::Everything,
