@@ -49,7 +49,12 @@ async fn once(store: &Store, args: &SyncArgs, out: &mut Out) -> Outcome {
 }
 
 fn options(args: &SyncArgs) -> ConnectOptions {
-    ConnectOptions { url: args.url.clone(), ca_file: args.ca.clone(), token: args.token.clone(), ..ConnectOptions::default() }
+    ConnectOptions {
+        url: args.url.clone(),
+        ca_file: args.ca.clone(),
+        token: args.token.clone(),
+        ..ConnectOptions::default()
+    }
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {

@@ -35,13 +35,15 @@ impl AreHeld {
                 let (own, theirs) = (&view.nodes[node], &view.nodes[with]);
                 let name = view.name(with);
                 if let Some(wrong) = not_held(own, theirs, peer.received) {
-                    let message = format!("it remembers to hold the log of {name} up to {}, but {wrong}", peer.received);
+                    let message =
+                        format!("it remembers to hold the log of {name} up to {}, but {wrong}", peer.received);
                     return Err(Broken::new([node, with], message));
                 }
                 let dots = own.rows(0, peer.acknowledged).iter().filter_map(|place| place.dot);
                 let dots = dots.filter(|dot| !own.has_retired(dot.replica));
                 if let Some(wrong) = holds_durably(theirs, durable_at(world, &view, with), dots) {
-                    let message = format!("it remembers that {name} has its log up to {}, but {wrong}", peer.acknowledged);
+                    let message =
+                        format!("it remembers that {name} has its log up to {}, but {wrong}", peer.acknowledged);
                     return Err(Broken::new([node, with], message));
                 }
             }

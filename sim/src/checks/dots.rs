@@ -227,10 +227,7 @@ impl RetiredAreLeft {
 }
 
 impl Check for RetiredAreLeft {
-    about!(
-        "retired-ids-are-left",
-        "A store that knows that its replica id is retired writes under another one."
-    );
+    about!("retired-ids-are-left", "A store that knows that its replica id is retired writes under another one.");
 
     fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
         let Happened::Wrote { write: Some(write), node, .. } = happened else { return Ok(()) };
@@ -240,7 +237,8 @@ impl Check for RetiredAreLeft {
         if !world.nodes()[*node].is_honest() || !writes_retired(&view, *node, replica) {
             return Ok(());
         }
-        let message = format!("event {} wrote under replica {}, which it knows is retired", write.event, short(&replica.0));
+        let message =
+            format!("event {} wrote under replica {}, which it knows is retired", write.event, short(&replica.0));
         Err(Broken::new([*node], message).at(world, self.name()))
     }
 }

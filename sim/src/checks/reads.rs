@@ -10,7 +10,7 @@ use super::view::Shared;
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
 use crate::schedule::Action;
-use crate::world::{Excuse, Happened, NodeIndex, World, Written};
+use crate::world::{Happened, NodeIndex, World, Written};
 
 /// One write in so many is read back: opening a reader costs more than most writes.
 const SAMPLE: u64 = 8;
@@ -42,7 +42,7 @@ impl Check for ReadYourWrites {
         }
         let state = &world.nodes()[*node];
         let Some(store) = state.store().filter(|store| store.committed() == write.seq) else { return Ok(()) };
-        if is_overwritten(world.written(), write) || state.excuses().contains(&Excuse::BitsFlipped) {
+        if is_overwritten(world.written(), write) || is_torn(world, *node) {
             return Ok(());
         }
         let Some(shown) = read(store, &write.model, &write.id) else { return Ok(()) };
@@ -119,7 +119,7 @@ impl Check for MonotonicReads {
         for (node, (boot, records)) in &mut self.nodes {
             let state = &world.nodes()[*node];
             let Some(store) = state.store().filter(|_| state.boots() == *boot) else { continue };
-            if state.excuses().contains(&Excuse::BitsFlipped) {
+            if is_torn(world, *node) {
                 continue;
             }
             for ((model, id), before) in records {

@@ -5,7 +5,7 @@ use syncline_engine::{ConnectionId, Input, StoreError};
 use super::World;
 use super::happened::NodeIndex;
 use super::network::framed;
-use super::node::Decision;
+use super::node::{Decision, Excuse};
 use super::tasks::Task;
 use super::tell::Fact;
 use crate::disk::Survival;
@@ -81,6 +81,8 @@ impl World {
         let to = state.ends[1 - end];
         let message = self.network.number_message();
         let bytes = framed(kind, &body);
+        let is_torn = |node: NodeIndex| self.nodes[node].excuses.contains(&Excuse::DiskLied);
+        self.settling.messages += u64::from(!is_torn(node) && !is_torn(to));
         let to_name = &self.nodes[to].spec.name;
         self.teller.tell((self.steps, self.now_ms), &self.nodes[node].spec.name, || What::Sent {
             message,

@@ -50,11 +50,7 @@ pub fn run(schedule: &Schedule, recorder: Option<&mut dyn Recorder>) -> Outcome 
 }
 
 /// As [`run`], with these checks.
-pub fn run_with(
-    schedule: &Schedule,
-    checks: Vec<Box<dyn Check>>,
-    recorder: Option<&mut dyn Recorder>,
-) -> Outcome {
+pub fn run_with(schedule: &Schedule, checks: Vec<Box<dyn Check>>, recorder: Option<&mut dyn Recorder>) -> Outcome {
     let mut run = Run { world: World::new(schedule, recorder.is_some()), checks, recorder };
     let outcome = catch_unwind(AssertUnwindSafe(|| run.go_on()));
     let violation = match outcome {
@@ -333,9 +329,12 @@ impl World {
         self.stats.steps = self.steps;
         self.stats.connections = self.network.made;
         self.stats.under_way_max = self.network.under_way_max;
-        let live: Vec<_> = self.nodes.iter().filter_map(Node::engine).flat_map(|engine| {
-            engine.sessions().map(|(_, session)| session.counters()).collect::<Vec<_>>()
-        }).collect();
+        let live: Vec<_> = self
+            .nodes
+            .iter()
+            .filter_map(Node::engine)
+            .flat_map(|engine| engine.sessions().map(|(_, session)| session.counters()).collect::<Vec<_>>())
+            .collect();
         for counters in live {
             self.count(&counters);
         }

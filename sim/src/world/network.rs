@@ -184,11 +184,6 @@ impl Network {
         self.made
     }
 
-    /// How many messages were ever sent.
-    pub(super) fn message_count(&self) -> u64 {
-        self.messages
-    }
-
     /// The number of the next message.
     pub(super) fn number_message(&mut self) -> u64 {
         self.messages += 1;

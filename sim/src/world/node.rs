@@ -60,10 +60,23 @@ pub(super) enum Running {
 
 /// What a process wants done.
 pub(super) enum Decision {
-    Send { connection: ConnectionId, lane: wire::Lane, kind: u8, body: Vec<u8> },
+    Send {
+        connection: ConnectionId,
+        lane: wire::Lane,
+        kind: u8,
+        body: Vec<u8>,
+    },
     /// Bytes that may be no message.
-    Bytes { connection: ConnectionId, lane: wire::Lane, bytes: Vec<u8> },
-    Close { connection: ConnectionId, code: u32, reason: String },
+    Bytes {
+        connection: ConnectionId,
+        lane: wire::Lane,
+        bytes: Vec<u8>,
+    },
+    Close {
+        connection: ConnectionId,
+        code: u32,
+        reason: String,
+    },
     /// Of a relay, the store of this namespace.
     Sync(u64, Option<String>),
     Commit(Commit),

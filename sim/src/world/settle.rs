@@ -23,6 +23,8 @@ pub(super) struct Settling {
     agreed_at: Option<u64>,
     /// Messages sent when silence had to begin.
     quiet_from: Option<(u64, u64)>,
+    /// Messages between nodes that no disk has lied to: a torn store may ask for help for ever.
+    pub(super) messages: u64,
     over: bool,
     /// Set when the fleet does not come to agree.
     failed: Option<Violation>,
@@ -82,7 +84,7 @@ impl World {
     /// Looks whether the fleet agrees, and is silent once it does.
     pub(super) fn look(&mut self) {
         let healed_at = self.settling.healed_at.unwrap_or_default();
-        let messages = self.network.message_count();
+        let messages = self.settling.messages;
         match (self.settling.agreed_at, self.settling.quiet_from) {
             (None, _) => {
                 let outcome = self.agreement();

@@ -69,7 +69,10 @@ impl<'a> History<'a> {
     /// Fields that an app fills and that may travel.
     fn fields(&self) -> impl Iterator<Item = &'a Field> + use<'a> {
         let model = self.model;
-        model.fields.iter().filter(|field| field.managed == Managed::No && !field.local && !model.is_key_field(&field.name))
+        model
+            .fields
+            .iter()
+            .filter(|field| field.managed == Managed::No && !field.local && !model.is_key_field(&field.name))
     }
 
     /// Whether edits win over deletion.

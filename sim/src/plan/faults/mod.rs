@@ -70,7 +70,8 @@ impl Trouble<'_> {
     /// How long it holds: each doubling as likely as any other, and not for most of the run unless told.
     fn hold(&mut self) -> u64 {
         let usual = self.family.hold_ms;
-        let (least, most) = self.settings.hold_ms.unwrap_or_else(|| (usual.0, usual.1.min(self.drafts.duration_ms() / 5)));
+        let (least, most) =
+            self.settings.hold_ms.unwrap_or_else(|| (usual.0, usual.1.min(self.drafts.duration_ms() / 5)));
         if least >= most { least } else { self.stream.doubling(least, most) }
     }
 
