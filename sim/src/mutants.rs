@@ -26,12 +26,12 @@ pub struct Planted {
 
 /// Nothing is called that.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no defect is called `{name}`{}", suggestion.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default())]
+#[error("no defect is called `{name}`{}", suggestion.iter().map(|said| format!("; {said}")).collect::<String>())]
 pub struct UnknownMutant {
     /// What was asked for.
     pub name: String,
-    /// What may have been meant.
-    pub suggestion: Option<&'static str>,
+    /// "Did you mean", if one is called almost that.
+    pub suggestion: Option<String>,
 }
 
 /// Every defect that can be planted.
@@ -41,10 +41,9 @@ pub fn all() -> &'static [Planted] {
 
 /// The defect of that name.
 pub fn named(name: &str) -> Result<&'static Planted, UnknownMutant> {
-    ALL.iter().find(|planted| planted.name == name).ok_or_else(|| {
-        let suggestion = syncline_schema::did_you_mean(name, ALL.iter().map(|planted| planted.name));
-        let suggestion = ALL.iter().map(|planted| planted.name).find(|known| suggestion.as_deref() == Some(*known));
-        UnknownMutant { name: name.to_owned(), suggestion }
+    ALL.iter().find(|planted| planted.name == name).ok_or_else(|| UnknownMutant {
+        name: name.to_owned(),
+        suggestion: syncline_schema::did_you_mean(name, ALL.iter().map(|planted| planted.name)),
     })
 }
 
@@ -65,7 +64,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "put-clears-key",
         about: "a put or delete at a key removes whatever stands there, seen or not",
-        caught_by: &[],
+        caught_by: &["quarantine-only-for-poison", "converges"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::PutClearsKey,
@@ -73,15 +72,15 @@ const ALL: &[Planted] = &[
     Planted {
         name: "winner-by-arrival",
         about: "the value that shows is the one that came last, not the greatest",
-        caught_by: &[],
-        seeds: 10,
+        caught_by: &["equal-vectors-equal-content", "converges"],
+        seeds: 30,
         preset: "drill-edits",
         mutant: Mutant::WinnerByArrival,
     },
     Planted {
         name: "conflict-ignored",
         about: "writing the winner's value on a conflicted key is taken for no change",
-        caught_by: &[],
+        caught_by: &["write-does-what-it-says"],
         seeds: 10,
         preset: "drill-conflicts",
         mutant: Mutant::ConflictIgnored,
@@ -89,7 +88,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "increment-of-one",
         about: "an increment reaches one of several counters at a key",
-        caught_by: &[],
+        caught_by: &["write-does-what-it-says"],
         seeds: 10,
         preset: "drill-keys",
         mutant: Mutant::IncrementOfOne,
@@ -97,7 +96,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "silent-add",
         about: "adding an element that is there already makes no operation",
-        caught_by: &[],
+        caught_by: &["write-does-what-it-says"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::SilentAdd,
@@ -105,15 +104,15 @@ const ALL: &[Planted] = &[
     Planted {
         name: "delete-of-one",
         about: "deleting removes the winner and leaves what it was in conflict with",
-        caught_by: &[],
+        caught_by: &["read-your-writes", "model-existence"],
         seeds: 10,
-        preset: "drill-edits",
+        preset: "drill-keys",
         mutant: Mutant::DeleteOfOne,
     },
     Planted {
         name: "silent-undelete",
         about: "bringing a record back makes no operation",
-        caught_by: &[],
+        caught_by: &["write-does-what-it-says"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::SilentUndelete,
@@ -121,7 +120,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "silent-update",
         about: "with update-wins an edit does not say again that the record exists",
-        caught_by: &[],
+        caught_by: &["model-existence"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::SilentUpdate,
@@ -129,7 +128,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "positions-in-bytes",
         about: "positions in texts are bytes instead of code points",
-        caught_by: &[],
+        caught_by: &["write-does-what-it-says"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::PositionsInBytes,
@@ -137,7 +136,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "merged-twice",
         about: "a peer's change is merged twice",
-        caught_by: &[],
+        caught_by: &["quarantine-only-for-poison", "write-does-what-it-says"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::MergedTwice,
@@ -145,23 +144,23 @@ const ALL: &[Planted] = &[
     Planted {
         name: "dependencies-unchecked",
         about: "a change is merged although changes that it builds on are missing",
-        caught_by: &[],
-        seeds: 10,
+        caught_by: &["quarantine-only-for-poison", "causal-order"],
+        seeds: 30,
         preset: "drill-withheld",
         mutant: Mutant::DependenciesUnchecked,
     },
     Planted {
         name: "waits-for-ever",
         about: "a change that waits for others is never released",
-        caught_by: &[],
-        seeds: 10,
+        caught_by: &["equal-vectors-equal-content"],
+        seeds: 30,
         preset: "drill-withheld",
         mutant: Mutant::WaitsForEver,
     },
     Planted {
         name: "dedup-by-hash",
         about: "of changes with one hash in a batch one is kept, whatever their records",
-        caught_by: &[],
+        caught_by: &["transactions-whole"],
         seeds: 10,
         preset: "drill-twins",
         mutant: Mutant::DedupByHash,
@@ -169,7 +168,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "dot-unknown",
         about: "a change is not recognised by its dot when it comes again",
-        caught_by: &[],
+        caught_by: &["dense-counters", "retired-for-a-reason"],
         seeds: 10,
         preset: "drill-lines",
         mutant: Mutant::DotUnknown,
@@ -177,7 +176,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "tombstone-dropped",
         about: "nothing is kept of a deleted record's state",
-        caught_by: &[],
+        caught_by: &["quarantine-only-for-poison", "database-intact"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::TombstoneDropped,
@@ -185,7 +184,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "state-not-written",
         about: "a record's state is written once and not again",
-        caught_by: &[],
+        caught_by: &["quarantine-only-for-poison"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::StateNotWritten,
@@ -193,7 +192,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "row-not-written",
         about: "a peer's edit does not reach the record's row of its model's table",
-        caught_by: &[],
+        caught_by: &["equal-vectors-equal-content", "read-your-writes", "converges"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::RowNotWritten,
@@ -201,7 +200,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "deletion-untold",
         about: "followers of commits are not told of deletions",
-        caught_by: &[],
+        caught_by: &["observers-miss-nothing"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::DeletionUntold,
@@ -209,7 +208,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "rollback-forgotten",
         about: "after a rollback memory keeps what was undone",
-        caught_by: &[],
+        caught_by: &["dense-counters", "synced-tells-the-truth", "writes-follow-reads"],
         seeds: 10,
         preset: "drill-full-disk",
         mutant: Mutant::RollbackForgotten,
@@ -217,7 +216,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "actor-kept",
         about: "a store that takes a new replica id goes on with the old actor",
-        caught_by: &[],
+        caught_by: &["quarantine-only-for-poison"],
         seeds: 10,
         preset: "drill-kills",
         mutant: Mutant::ActorKept,
@@ -225,23 +224,15 @@ const ALL: &[Planted] = &[
     Planted {
         name: "replica-id-kept",
         about: "the replica id is kept whether or not continuity is proven",
-        caught_by: &[],
+        caught_by: &["one-change-per-dot"],
         seeds: 10,
         preset: "drill-restored-device",
         mutant: Mutant::ReplicaIdKept,
     },
     Planted {
-        name: "proof-kept",
-        about: "the proof of continuity is left where it is when the store is written to",
-        caught_by: &[],
-        seeds: 10,
-        preset: "drill-restored-device",
-        mutant: Mutant::ProofKept,
-    },
-    Planted {
         name: "forked-writer-goes-on",
         about: "a store goes on under its replica id after that was retired",
-        caught_by: &[],
+        caught_by: &["retired-ids-are-left"],
         seeds: 10,
         preset: "drill-two-histories",
         mutant: Mutant::ForkedWriterGoesOn,
@@ -249,7 +240,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "sent-before-durable",
         about: "own changes leave once they are committed",
-        caught_by: &[],
+        caught_by: &["nothing-leaves-before-durable"],
         seeds: 10,
         preset: "drill-power",
         mutant: Mutant::SentBeforeDurable,
@@ -257,7 +248,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "acked-before-durable",
         about: "acknowledgements leave once what they are for is committed",
-        caught_by: &[],
+        caught_by: &["acknowledged-means-durable"],
         seeds: 10,
         preset: "drill-power",
         mutant: Mutant::AckedBeforeDurable,
@@ -265,7 +256,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "told-before-durable",
         about: "log positions leave once they are committed",
-        caught_by: &[],
+        caught_by: &["nothing-leaves-before-durable"],
         seeds: 10,
         preset: "drill-power",
         mutant: Mutant::ToldBeforeDurable,
@@ -273,7 +264,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "sync-skipped",
         about: "commits are called durable without a sync",
-        caught_by: &[],
+        caught_by: &["log-grows"],
         seeds: 10,
         preset: "drill-power",
         mutant: Mutant::SyncSkipped,
@@ -281,7 +272,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "failed-sync-ignored",
         about: "a sync that failed is tried again as if nothing had happened",
-        caught_by: &[],
+        caught_by: &["failed-sync-is-final"],
         seeds: 10,
         preset: "drill-failing-syncs",
         mutant: Mutant::FailedSyncIgnored,
@@ -289,7 +280,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "full-is-normal",
         about: "`full` durability does not sync either",
-        caught_by: &[],
+        caught_by: &["log-grows"],
         seeds: 10,
         preset: "drill-power",
         mutant: Mutant::FullIsNormal,
@@ -297,7 +288,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "cursor-before-data",
         about: "the position in a peer's log moves in a transaction before that of the changes",
-        caught_by: &[],
+        caught_by: &["positions-are-held"],
         seeds: 10,
         preset: "drill-kills-while-receiving",
         mutant: Mutant::CursorBeforeData,
@@ -305,15 +296,15 @@ const ALL: &[Planted] = &[
     Planted {
         name: "cursor-chain-ignored",
         about: "a position in a log is accepted whatever its chain",
-        caught_by: &[],
-        seeds: 10,
+        caught_by: &["converges"],
+        seeds: 30,
         preset: "drill-restored-relay",
         mutant: Mutant::CursorChainIgnored,
     },
     Planted {
         name: "vector-chain-ignored",
         about: "a vector entry is believed whatever its chain",
-        caught_by: &[],
+        caught_by: &["converges"],
         seeds: 10,
         preset: "drill-two-histories",
         mutant: Mutant::VectorChainIgnored,
@@ -321,7 +312,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "ack-on-assumption",
         about: "any acknowledgement counts for everything written so far",
-        caught_by: &[],
+        caught_by: &["acknowledged-means-durable"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::AckOnAssumption,
@@ -329,15 +320,15 @@ const ALL: &[Planted] = &[
     Planted {
         name: "offer-counts-as-held",
         about: "what a peer was told of counts as held by it",
-        caught_by: &[],
+        caught_by: &["outbox-is-what-is-unacknowledged"],
         seeds: 10,
-        preset: "drill-edits",
+        preset: "drill-lines",
         mutant: Mutant::OfferCountsAsHeld,
     },
     Planted {
         name: "fork-not-passed-on",
         about: "vectors and batches do not say which replica ids are retired",
-        caught_by: &[],
+        caught_by: &["converges"],
         seeds: 10,
         preset: "drill-two-histories",
         mutant: Mutant::ForkNotPassedOn,
@@ -345,7 +336,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "transaction-cut",
         about: "a transaction is cut where a batch is full",
-        caught_by: &[],
+        caught_by: &["converges"],
         seeds: 10,
         preset: "drill-transactions",
         mutant: Mutant::TransactionCut,
@@ -353,15 +344,15 @@ const ALL: &[Planted] = &[
     Planted {
         name: "resumes-one-late",
         about: "sending begins one row too late where an earlier session is continued",
-        caught_by: &[],
+        caught_by: &["synced-tells-the-truth", "writes-follow-reads", "converges"],
         seeds: 10,
-        preset: "drill-edits",
+        preset: "drill-lines",
         mutant: Mutant::ResumesOneLate,
     },
     Planted {
         name: "backlog-skipped",
         about: "the end of a full batch counts as the end of the log",
-        caught_by: &[],
+        caught_by: &["synced-tells-the-truth"],
         seeds: 10,
         preset: "drill-backlog",
         mutant: Mutant::BacklogSkipped,
@@ -369,7 +360,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "part-dropped",
         about: "the last part of a large change is not sent",
-        caught_by: &[],
+        caught_by: &["converges"],
         seeds: 10,
         preset: "drill-large",
         mutant: Mutant::PartDropped,
@@ -377,7 +368,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "genesis-not-sent",
         about: "batches lack the geneses that their changes build on",
-        caught_by: &[],
+        caught_by: &["converges"],
         seeds: 10,
         preset: "drill-one-writer",
         mutant: Mutant::GenesisNotSent,
@@ -385,17 +376,9 @@ const ALL: &[Planted] = &[
     Planted {
         name: "credit-not-returned",
         about: "the sender is never told that its bytes were taken in",
-        caught_by: &[],
+        caught_by: &["converges"],
         seeds: 10,
         preset: "drill-credit",
         mutant: Mutant::CreditNotReturned,
-    },
-    Planted {
-        name: "no-welcome-deadline",
-        about: "a dialer waits for its welcome without end",
-        caught_by: &[],
-        seeds: 10,
-        preset: "drill-lines",
-        mutant: Mutant::NoWelcomeDeadline,
     },
 ];

@@ -9,7 +9,7 @@
 #[repr(u8)]
 pub enum Mutant {
     // Merging.
-    /// A put at a key removes whatever stands there, seen or not.
+    /// A put or delete at a key removes whatever stands there, seen or not.
     PutClearsKey,
     /// The winner at a key is what came last, not what is greatest.
     WinnerByArrival,
@@ -45,7 +45,7 @@ pub enum Mutant {
     StateNotWritten,
     /// A peer's edit of a living record does not reach its row of the model's table.
     RowNotWritten,
-    /// Followers of commits are not told of a peer's deletion.
+    /// Followers of commits are not told of deletions.
     DeletionUntold,
     /// After a rollback memory keeps what was undone.
     RollbackForgotten,
@@ -55,8 +55,6 @@ pub enum Mutant {
     ActorKept,
     /// The replica id is kept whether or not continuity is proven.
     ReplicaIdKept,
-    /// The proof of continuity is left where it is when the store is written to.
-    ProofKept,
     /// The store goes on under its replica id after that was retired.
     ForkedWriterGoesOn,
 
@@ -99,8 +97,6 @@ pub enum Mutant {
     GenesisNotSent,
     /// The sender is never told that its bytes were taken in.
     CreditNotReturned,
-    /// A dialer waits for its welcome without end.
-    NoWelcomeDeadline,
 }
 
 /// Whether this defect is planted.

@@ -82,9 +82,7 @@ pub(crate) fn establish(
         return Ok(Writer { replica, actor: ActorId::from(seed.id16("actor").to_vec()) });
     }
     let proven = proven(db, host)? || mutant::is_planted(Mutant::ReplicaIdKept);
-    if !mutant::is_planted(Mutant::ProofKept) {
-        file(host, "remove the side file of", |h| h.remove_side())?;
-    }
+    file(host, "remove the side file of", |h| h.remove_side())?;
     let writer = match (stored, proven) {
         (Some(replica), true) => Writer { replica, actor: kept_actor(db, seed, alone_at_open)? },
         (from, _) => {

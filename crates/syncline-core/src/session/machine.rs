@@ -9,7 +9,6 @@ use super::{
     CloseCode, Config, Counters, Event, GOODBYE_WAIT_MS, HELLO_BYTES_MAX, HELLO_WAIT_MS, Input, Now, Output,
     PeerMisbehaved, RenewedWhy, SessionStore, WELCOME_WAIT_MS,
 };
-use crate::mutant::{self, Mutant};
 use crate::wire::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Hello, Lane, Message, Refused, RefusedCode};
 
 /// Longest login token.
@@ -100,7 +99,6 @@ impl Session {
     pub fn next_deadline(&self) -> Option<u64> {
         match &self.state {
             State::New | State::Closed => None,
-            State::Introducing { .. } if mutant::is_planted(Mutant::NoWelcomeDeadline) => None,
             State::Introducing { until, .. }
             | State::Greeting { until }
             | State::Asking { until, .. }
