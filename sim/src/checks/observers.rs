@@ -8,11 +8,11 @@ use syncline_engine::query::Query;
 use syncline_engine::{ChangeKind, Commit, Reader, RecordChange};
 use syncline_schema::{Model, Schema};
 
-use super::content::record_id;
+use super::content::{is_torn, record_id};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
 use crate::schedule::EventId;
-use crate::world::{Excuse, Happened, NodeIndex, World};
+use crate::world::{Happened, NodeIndex, World};
 
 /// A copy of a model's records, kept by commits alone, equals a fresh query.
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl MissNothing {
     fn look(&mut self, world: &World) -> Result<(), Broken> {
         for ((node, _), copy) in &mut self.copies {
             let state = &world.nodes()[*node];
-            let is_whole = state.boots() == copy.boot && !state.excuses().contains(&Excuse::BitsFlipped);
+            let is_whole = state.boots() == copy.boot && !is_torn(world, *node);
             let (Some(store), Some(schema)) = (state.store().filter(|_| is_whole), state.schema()) else { continue };
             let Some((model, reader)) = schema.model(&copy.model).zip(store.reader().ok()) else { continue };
             let Some(fresh) = query(&reader, schema, model) else { continue };

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use syncline_core::ids::RecordId;
 use syncline_engine::Store;
 
+use super::content::is_torn;
 use super::view::Shared;
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
