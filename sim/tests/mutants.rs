@@ -14,7 +14,7 @@ fn run(drill: &str, seed: u64) -> Option<Violation> {
 
 /// The first seed in which the defect is found, and how.
 fn find(planted: &Planted) -> (u64, Violation) {
-    mutants::plant(planted.name).unwrap();
+    mutants::plant(planted.name).expect("it is one of all");
     let found = (1..=planted.seeds).find_map(|seed| Some((seed, run(planted.preset, seed)?)));
     mutants::unplant();
     found.unwrap_or_else(|| panic!("{} is not found in {} seeds of {}", planted.name, planted.seeds, planted.preset))
