@@ -21,6 +21,7 @@ pub struct Planted {
     pub seeds: u64,
     /// In this drill.
     pub preset: &'static str,
+    #[cfg_attr(not(feature = "mutants"), expect(dead_code, reason = "only a program with planted defects plants one"))]
     mutant: Mutant,
 }
 

@@ -2,6 +2,12 @@
 //!
 //! The pages are left in the build's directory for temporary files, to be looked at.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests fail as tests do, and look for one kind of thing"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -59,6 +59,11 @@ fn agree_all(world: &World, cores: Vec<Vec<NodeIndex>>) -> Result<(), Broken> {
     Ok(())
 }
 
+/// Whether a lying disk or flipped bits have left a store in pieces: it may talk for ever without getting anywhere.
+pub fn has_wreck(world: &World) -> bool {
+    !wrecked(world).is_empty()
+}
+
 /// Nodes whose disk lied or whose bits flipped, and whose file is in pieces: no store can survive that alone.
 pub(super) fn wrecked(world: &World) -> BTreeSet<NodeIndex> {
     let damaged = |node: &NodeIndex| {

@@ -29,7 +29,7 @@ use crate::outcome::{Differing, Kind, Violation};
 use crate::schedule::Schedule;
 use crate::world::{Happened, NodeIndex, World};
 
-pub use content::agreement;
+pub use content::{agreement, has_wreck};
 
 /// One property.
 ///

@@ -104,7 +104,7 @@ pub enum Action {
         /// Where; the writes name the same node.
         node: String,
         /// The writes; a `create` among them is named by its place: event id of this event × 1000 + place.
-        writes: Vec<Action>,
+        writes: Vec<Self>,
     },
     /// Makes many records at once, with values counted up from their number.
     Import {

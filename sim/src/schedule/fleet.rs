@@ -157,12 +157,10 @@ impl Default for Line {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
 fn at_once() -> Option<u64> {
     Some(0)
 }
 
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_at_once(at: &Option<u64>) -> bool {
     *at == Some(0)
 }
@@ -171,12 +169,10 @@ fn one() -> u64 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_one(number: &u64) -> bool {
     *number == 1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &i64) -> bool {
     *number == 0
 }

@@ -101,7 +101,7 @@ impl World {
                 self.settling.quiet_from = Some((self.now_ms, messages));
                 self.tasks.plan(self.now_ms + SILENCE_MS, Task::Look);
             }
-            (Some(_), Some((_, before))) if before != messages => {
+            (Some(_), Some((_, before))) if before != messages && !checks::has_wreck(self) => {
                 self.breaks(
                     "silence",
                     Vec::new(),
