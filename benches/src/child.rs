@@ -141,7 +141,7 @@ async fn idle(folder: &Path, url: &str, count: usize) -> Result<()> {
 fn simulate(preset: &str, lasting_ms: u64, seeds: u64) -> Result<()> {
     let mut scenario = Scenario::preset(preset).ok_or_else(|| format!("there is no preset {preset}"))?;
     if lasting_ms > 0 {
-        scenario = scenario.duration(lasting_ms)?;
+        scenario.duration(lasting_ms)?;
     }
     let mut simulated = Simulated::default();
     for seed in 1..=seeds {

@@ -1,5 +1,7 @@
 //! Whole runs by hand-made schedules.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use serde_json::json;
 use syncline_sim::schedule::{Action, Event, Expect, Fleet, Line, Link, Node, Role, Schedule};
 use syncline_sim::trace::Entry;
@@ -79,9 +81,8 @@ fn busy(devices: usize, minutes: u64) -> Schedule {
 fn a_fleet_agrees_after_partitions_and_power_cuts_and_two_runs_are_equal() {
     let schedule = busy(4, 15);
     let mut trace: Vec<Entry> = Vec::new();
-    let began = std::time::Instant::now();
     let one = world::run(&schedule, Some(&mut trace));
-    eprintln!("{:?} {} entries {:#?}", began.elapsed(), trace.len(), one.stats);
+    assert!(trace.len() > 1_000);
     assert_eq!(one.violation, None);
     let other = world::run(&schedule, None);
     assert_eq!(one.hash, other.hash);
