@@ -610,3 +610,19 @@ fn report(counters: &Counters) -> SyncReport {
         millis: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_heard_of_three_times_before_it_counts_as_lost() {
+        let of = |idle_timeout| ConnectOptions { idle_timeout, ..ConnectOptions::default() }.limits();
+        assert_eq!(of(None), Limits::default());
+        for asked in [0, 3, 50, 3_600].map(Duration::from_secs) {
+            let limits = of(Some(asked));
+            assert_eq!(limits.idle_timeout, asked.max(IDLE_TIMEOUT_MIN));
+            assert!(limits.keep_alive * 3 <= limits.idle_timeout, "{limits:?}");
+        }
+    }
+}

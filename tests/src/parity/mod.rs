@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::udp_proxy::{Faults, UdpProxy};
 use crate::support::{
-    Bed, PATIENCE, all_have_all, assert_converged, export, id, in_time, nothing_pending, record, save_many, wait,
+    Bed, PATIENCE, all_have_all, assert_converged, id, in_time, nothing_pending, record, save_many, wait,
 };
 
 /// Silence after which links count as lost where a test loses them.
