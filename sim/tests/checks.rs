@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use syncline_sim::schedule::{Action, Adversary, Durability, Event, Expect, Fleet, Line, Link, Node, Role, Schedule};
+use syncline_sim::schedule::{
+    Action, Adversary, Durability, Event, Expect, Fleet, Line, Link, Node, OperationKind, Role, Schedule,
+};
 use syncline_sim::{Survival, checks, world};
 
 const SDL: &str = r#"
@@ -85,6 +87,7 @@ fn story() -> Vec<(u64, Action)> {
         (100_000, update("d1", 1, &json!({"title": "d"}))),
         (100_001, Action::Kill { node: node("d1"), down_ms: 1_000, after_operations: 0 }),
     ]);
+    actions.push((105_000, Action::IoError { node: node("d1"), on: OperationKind::Sync, nth: 1 }));
     let cut = |name: &str| Action::PowerCut {
         node: node(name),
         survival: Survival::Subset,

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use syncline_core::ids::{Dot, RecordId};
 
+use super::content::is_torn;
 use super::view::{Shared, View, dot_text, short};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
@@ -52,7 +53,7 @@ impl Check for QuarantineOnlyForPoison {
         let view = self.view.borrow();
         for (node, held) in view.nodes.iter().enumerate() {
             let state = &world.nodes()[node];
-            let is_whole = state.is_honest() && !state.excuses().contains(&Excuse::BitsFlipped);
+            let is_whole = state.is_honest() && !is_torn(world, node);
             let Some(store) = state.store().filter(|_| is_whole) else { continue };
             let Ok(status) = store.status() else { continue };
             self.decided += 1;
@@ -71,10 +72,7 @@ impl Check for QuarantineOnlyForPoison {
 }
 
 fn judge(world: &World, view: &View, node: NodeIndex, dot: Dot, record: RecordId) -> Result<(), Broken> {
-    if world.nodes()[node].excuses().contains(&Excuse::BitsFlipped)
-        || view.is_excused(world, dot.replica, &TWINS)
-        || lied_about(world, record)
-    {
+    if is_torn(world, node) || view.is_excused(world, dot.replica, &TWINS) || lied_about(world, record) {
         return Ok(());
     }
     let message = format!("{} of record {} is refused, and its writer is honest", dot_text(dot), short(&record.0));
@@ -127,7 +125,7 @@ impl Check for ChangesNothing {
         for (node, held) in view.nodes.iter().enumerate() {
             let state = &world.nodes()[node];
             let Some(store) = state.store().filter(|_| state.role() == Role::Device) else { continue };
-            if state.excuses().contains(&Excuse::BitsFlipped) || store.committed() != held.len() {
+            if is_torn(world, node) || store.committed() != held.len() {
                 continue;
             }
             let Ok(rows) = store.log_after(0) else { continue };
