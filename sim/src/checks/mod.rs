@@ -1,7 +1,7 @@
 //! What must hold: named properties, looked at after every step and at the end of a run.
 //!
 //! Each check decides by a small core that is fed with plain data, so that tests can show it failing without a
-//! fleet. What several of them need, every node's log as it grew, is read once, by [`logs`], and shared.
+//! fleet. What several of them need, every node's log as it grew, is read once, by `logs`, and shared.
 
 mod acknowledged;
 mod causal;
