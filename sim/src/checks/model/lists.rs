@@ -33,7 +33,7 @@ pub(super) fn judge(history: &History<'_>) -> Judged {
             }
         }
         for (write, edit) in &edits {
-            for element in edit.put_in.keys().filter(|element| !is.contains_key(*element)) {
+            for element in edit.new.iter().filter(|element| !is.contains_key(*element)) {
                 let taken = edits.iter().any(|(later, other)| History::sees(later, write) && other.took(element));
                 if !taken {
                     return Err(format!("{} lacks {element}, which nobody took out", field.name));
@@ -49,6 +49,8 @@ pub(super) fn judge(history: &History<'_>) -> Judged {
 struct Edit {
     /// Elements that came in, or may have been taken out and put in elsewhere.
     put_in: Counts,
+    /// Elements that were not there before.
+    new: Vec<String>,
     taken: Counts,
     /// The order of what stayed is another.
     moved: bool,
@@ -70,6 +72,7 @@ fn edits<'a>(history: &History<'a>, field: &str) -> Vec<(&'a Written, Edit)> {
             // Equal first lists under one key are one list.
             if first_lists.contains(&edit.put_in) {
                 edit.put_in.clear();
+                edit.new.clear();
             } else {
                 first_lists.push(edit.put_in.clone());
             }
@@ -93,7 +96,8 @@ fn edit(write: &Written, field: &str) -> Edit {
         more.filter(|(_, times)| *times > 0).collect()
     };
     let put_in = if moved { is.clone() } else { more(&is, &was) };
-    Edit { put_in, taken: more(&was, &is), moved }
+    let new = is.keys().filter(|element| !was.contains_key(*element)).cloned().collect();
+    Edit { put_in, new, taken: more(&was, &is), moved }
 }
 
 fn texts(list: Option<&Value>) -> Vec<String> {
@@ -129,6 +133,16 @@ mod tests {
         for wrong in [&["b", "b", "c", "d"][..], &["b", "c"], &["b", "c", "d", "e"]] {
             assert!(story.judge(judge, steps(wrong)).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_repeated_element_that_two_edits_keep_in_part_may_go() {
+        // One keeps the first `a`, the other the second: each diff takes out the other's, and neither says so.
+        let story = Story::new("Todo")
+            .write(1, [0, 0], create(), Value::Null, steps(&["a", "a"]))
+            .write(1, [1, 0], update(steps(&["a"])), steps(&["a", "a"]), steps(&["a"]))
+            .write(2, [1, 0], update(steps(&["a", "b"])), steps(&["a", "a"]), steps(&["a", "b"]));
+        assert_eq!(story.judge(judge, steps(&["b"])), Ok(1));
     }
 
     #[test]
