@@ -269,9 +269,9 @@ impl World {
             | Task::Heal
             | Task::Look => None,
         };
-        match node.and_then(|node| self.nodes[node].paused_until) {
-            Some(until) if until > self.now_ms => {
-                self.tasks.plan(until, task);
+        match node {
+            Some(node) if self.nodes[node].paused_until.is_some_and(|until| until > self.now_ms) => {
+                self.nodes[node].parked.push(task);
                 None
             }
             Some(_) | None => Some(task),

@@ -11,6 +11,7 @@ use syncline_engine::{
 use syncline_schema::Schema;
 
 use super::draws::Draws;
+use super::tasks::Task;
 use crate::adversary::{Hostile, HostileOutput, Lies};
 use crate::disk::{Disk, Survival};
 use crate::host::SimHost;
@@ -41,6 +42,8 @@ pub struct Node {
     pub(super) frozen_at: Option<u64>,
     pub(super) disk_sync_ms: u64,
     pub(super) paused_until: Option<u64>,
+    /// What comes to pass while its process stands still, and is noticed when it goes on.
+    pub(super) parked: Vec<Task>,
     /// When its engine is woken next.
     pub(super) tick_at: Option<u64>,
     /// Where its process ends next, by which event, and for how long.
@@ -125,6 +128,7 @@ impl Node {
             frozen_at: None,
             disk_sync_ms: spec.disk_sync_ms,
             paused_until: None,
+            parked: Vec::new(),
             tick_at: None,
             armed: None,
             cut_pending: None,

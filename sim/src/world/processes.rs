@@ -97,10 +97,14 @@ impl World {
         self.tasks.plan(self.now_ms + down_ms, Task::Boot(node));
     }
 
-    /// A process goes on.
+    /// A process goes on, and notices what came to pass meanwhile.
     pub(super) fn resume(&mut self, node: NodeIndex) {
-        if self.nodes[node].paused_until.is_some_and(|until| until <= self.now_ms) {
-            self.nodes[node].paused_until = None;
+        if self.nodes[node].paused_until.is_some_and(|until| until > self.now_ms) {
+            return;
+        }
+        self.nodes[node].paused_until = None;
+        for task in std::mem::take(&mut self.nodes[node].parked) {
+            self.tasks.plan(self.now_ms, task);
         }
     }
 }
