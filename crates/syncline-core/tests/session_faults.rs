@@ -255,6 +255,30 @@ fn a_fork_found_between_others_is_told_to_those_who_sync_later() {
     assert_eq!(far.forked().len(), 1);
 }
 
+/// A relay with many standing sessions once told only later ones of a fork, so that idle devices went on believing
+/// a retired id.
+#[test]
+fn a_fork_found_in_another_session_is_told_in_those_that_stand() {
+    let (mut phone, mut relay, mut far) = (MemStore::new("phone"), MemStore::new("relay"), MemStore::new("far"));
+    write_many(&mut phone, 4);
+    let backup = phone.clone();
+    write_many(&mut phone, 5);
+    meet_well(&mut phone, &mut relay, Role::Relay, 1);
+    let mut standing = Link::new(following("relay"), Config::new(Role::Relay), 2);
+    standing.connect(&mut far, &mut relay);
+    standing.settle(&mut far, &mut relay);
+    let old = phone.replica();
+    phone.become_copy_of(&backup);
+    write_many(&mut phone, 6);
+    meet_well(&mut phone, &mut relay, Role::Relay, 3);
+    assert_eq!(relay.forked(), BTreeSet::from([old]));
+    standing.input(Side::Acceptor, Input::Grew, &mut relay);
+    standing.settle(&mut far, &mut relay);
+    assert_eq!(far.forked(), BTreeSet::from([old]));
+    let told = standing.acceptor.sent.iter().filter(|(_, message)| matches!(message, Message::Forked(_)));
+    assert_eq!(told.count(), 1);
+}
+
 #[test]
 fn a_new_replica_id_in_mid_session_is_announced() {
     let (mut phone, mut relay) = (MemStore::new("phone"), MemStore::new("relay"));

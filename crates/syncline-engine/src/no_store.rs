@@ -33,6 +33,9 @@ impl SessionStore for NoStore {
     fn grown_since(&mut self, _: u64) -> Result<Vec<Entry>> {
         Err(StoreError::Closed)
     }
+    fn retired_since(&mut self, _: usize) -> Result<Vec<ReplicaId>> {
+        Err(StoreError::Closed)
+    }
     fn peer(&mut self, _: StoreId) -> Result<PeerState> {
         Err(StoreError::Closed)
     }

@@ -202,21 +202,28 @@ impl SessionStore for Store {
 
     fn retire(&mut self, replicas: &[ReplicaId]) -> Result<()> {
         let own = self.identity()?.replica;
-        self.write_unnamed(|tx| {
+        let new = self.write_unnamed(|tx| {
+            let mut new = Vec::new();
             for replica in replicas {
                 let head = tx.head.0;
                 let retired = tx.names.replica_mut(*replica);
                 if !retired.forked {
                     (retired.forked, retired.forked_at) = (true, head);
+                    new.push(*replica);
                 }
             }
-            Ok(())
+            Ok(new)
         })?;
+        self.retired.extend(new);
         if replicas.contains(&own) && !mutant::is_planted(Mutant::ForkedWriterGoesOn) {
             let now = self.clock_ms;
             self.renew(RenewalCause::Forked, false, now)?;
         }
         Ok(())
+    }
+
+    fn retired_since(&mut self, known: usize) -> Result<Vec<ReplicaId>> {
+        Ok(self.retired.get(known..).unwrap_or_default().to_vec())
     }
 
     fn renew_identity(&mut self, new_log: bool) -> Result<()> {

@@ -1,6 +1,6 @@
 //! One store: its file, its transactions, its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -86,6 +86,8 @@ pub struct Store {
     commits: Vec<Commit>,
     /// Position of the log up to which commits were handed out or are about to be.
     followed: u64,
+    /// Replica ids known to be retired, in the order in which this process came to know.
+    pub(crate) retired: Vec<ReplicaId>,
     /// First row of the log that is known to be damaged.
     damaged: Option<u64>,
     pub(crate) clock_ms: i64,
@@ -133,6 +135,7 @@ impl Store {
             closed: false,
             commits: Vec::new(),
             followed: 0,
+            retired: Vec::new(),
             damaged: None,
             clock_ms: 0,
         };
@@ -314,6 +317,7 @@ impl Store {
             return Ok(());
         }
         self.names = Names::load(&self.db)?;
+        self.notice_retired();
         self.head = log::head(&self.db)?;
         self.next_record = records::greatest(&self.db)?;
         self.has_waiting = records::any_waiting(&self.db)?;
@@ -331,6 +335,13 @@ impl Store {
         // Last: what could not be read whole is read again.
         self.data_version = version;
         Ok(())
+    }
+
+    /// Lists replica ids that another process has retired.
+    fn notice_retired(&mut self) {
+        let known: BTreeSet<ReplicaId> = self.retired.iter().copied().collect();
+        let forked = self.names.replicas().filter(|replica| replica.forked).map(|replica| replica.id);
+        self.retired.extend(forked.filter(|replica| !known.contains(replica)));
     }
 
     /// Hands out what other processes committed since the last commit that was handed out.

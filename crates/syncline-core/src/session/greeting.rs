@@ -30,6 +30,8 @@ pub(super) struct Introducing {
     is_sent: bool,
     sending: Sending,
     pub(super) early: Early,
+    /// How many retired replica ids the store knew when the hello was made.
+    retired: usize,
 }
 
 /// What the peer knows of our own replica, against what we know of it.
@@ -55,6 +57,7 @@ impl Introducing {
             Some(acked) if stands(&acked, &me, store)? => acked.seq,
             Some(_) | None => 0,
         };
+        let retired = retired(store)?;
         let mut delta = store.grown_since(base).map_err(Stop::store)?;
         delta.retain(|entry| entry.replica != me.replica || entry.forked);
         let complete = delta.len() <= GREETING_ENTRIES_MAX;
@@ -84,6 +87,7 @@ impl Introducing {
             is_sent: false,
             sending: Sending::new(base, committed, OPTIMISTIC_BYTES_MAX),
             early: Early::new(u64::from(config.credit) + OPTIMISTIC_BYTES_MAX),
+            retired,
         })
     }
 
@@ -108,7 +112,7 @@ impl Introducing {
         store: &mut S,
         io: &mut Io,
     ) -> Result<Syncing, Stop> {
-        let Self { hello, me, mut sending, is_sent, .. } = self;
+        let Self { hello, me, mut sending, is_sent, retired, .. } = self;
         if !is_sent {
             return Err(unexpected("Welcome", "no hello was sent").into());
         }
@@ -136,6 +140,7 @@ impl Introducing {
         let owes_vector = owes_vector(&hello, welcome.cursor.as_ref());
         let waits = Waits { vector: welcome.more, verified: owes_vector };
         let mut syncing = Syncing::new(config, true, me, peer, sending, receiving, waits);
+        syncing.passed_on = retired;
         // The frontier belongs to the replica id of the hello, which may be gone by now.
         let same_replica = store.identity().map_err(Stop::store)?.replica == syncing.me.replica;
         let held =
@@ -246,6 +251,7 @@ pub(super) fn welcome<S: SessionStore>(
     let owed_vector = owes_vector(&hello, known.cursor.as_ref());
     let waits = Waits { vector: owed_vector, verified: owed_vector };
     let mut syncing = Syncing::new(config, false, me.clone(), peer, sending, receiving, waits);
+    syncing.passed_on = retired(store)?;
     syncing.frontier = known.frontier;
     let own =
         Entry { replica: hello.intro.replica, counter: hello.intro.counter, chain: hello.intro.chain, forked: false };
@@ -384,6 +390,11 @@ pub(super) fn stands<S: SessionStore>(cursor: &Cursor, me: &Identity, store: &mu
         return Ok(false);
     }
     Ok(chain_of_log(cursor.seq, store)? == cursor.chain || mutant::is_planted(Mutant::CursorChainIgnored))
+}
+
+/// How many retired replica ids the store knows: they stand in its vector.
+fn retired<S: SessionStore>(store: &mut S) -> Result<usize, Stop> {
+    Ok(store.retired_since(0).map_err(Stop::store)?.len())
 }
 
 fn staged<S: SessionStore>(store: &mut S) -> Result<Vec<StagedPart>, Stop> {

@@ -141,6 +141,9 @@ pub trait SessionStore {
     fn learn_genesis(&mut self, specs: &[GenesisSpec]) -> Result<(), Self::Error>;
     /// Retires replica ids. If the own id is among them the store takes a new one.
     fn retire(&mut self, replicas: &[ReplicaId]) -> Result<(), Self::Error>;
+    /// Replica ids that this process knows to be retired, in the order in which it came to know, without the
+    /// first `known`. What one session finds the others pass on.
+    fn retired_since(&mut self, known: usize) -> Result<Vec<ReplicaId>, Self::Error>;
     /// Takes a new replica id, actor and, if `new_log`, store id and log id before the next write. A new log
     /// comes with a new store id because the reason is a restored or copied file, and two files of one store
     /// id would overwrite each other's cursors at every peer.

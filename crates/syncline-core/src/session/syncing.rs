@@ -89,6 +89,8 @@ pub(super) struct Syncing {
     owes_verified: bool,
     found: Vec<Found>,
     retired: usize,
+    /// How many of the retired ids that the store knows this session has passed on.
+    pub(super) passed_on: usize,
     held: Option<HeldWelcome>,
     early: Early,
     pub(super) frontier: u64,
@@ -133,6 +135,7 @@ impl Syncing {
             owes_verified: false,
             found: Vec::new(),
             retired: 0,
+            passed_on: 0,
             held: None,
             early: Early::new(OPTIMISTIC_BYTES_MAX),
             frontier: 0,
@@ -218,6 +221,7 @@ impl Syncing {
             return Ok(());
         }
         self.check_deadlines(io)?;
+        self.pass_on_forks(store, io)?;
         if self.leaving == Leaving::No {
             self.receiving.look(&self.peer, store)?;
             self.pump(store, io)?;
@@ -379,6 +383,20 @@ impl Syncing {
         }
         self.retire(&found, store, io)?;
         io.send(Lane::Control, Forked { replicas: found });
+        Ok(())
+    }
+
+    /// Tells the peer which replica ids other sessions, or another process, retired while this session stands.
+    fn pass_on_forks<S: SessionStore>(&mut self, store: &mut S, io: &mut Io) -> Result<(), Stop> {
+        let news = store.retired_since(self.passed_on).map_err(Stop::store)?;
+        self.passed_on += news.len();
+        let untold: Vec<_> = news.into_iter().filter(|replica| self.filter.forget(*replica)).collect();
+        if mutant::is_planted(Mutant::ForkNotPassedOn) {
+            return Ok(());
+        }
+        for replicas in untold.chunks(ENTRIES_MAX) {
+            io.send(Lane::Control, Forked { replicas: replicas.to_vec() });
+        }
         Ok(())
     }
 

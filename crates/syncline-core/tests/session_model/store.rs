@@ -59,6 +59,8 @@ pub struct MemStore {
     /// Rows that came from peers and were held already.
     pub duplicates: u64,
     pub renewals: u32,
+    /// Retired replica ids in the order in which they were noticed.
+    retired: Vec<ReplicaId>,
 }
 
 /// What a change is known by everywhere.
@@ -84,7 +86,15 @@ impl MemStore {
         data.log = LogId(digest(name, 1));
         data.replica = ReplicaId(digest(name, 2));
         data.mine.insert(data.replica);
-        Self { now: data.clone(), safe: data, name: name.to_owned(), fresh: 3, duplicates: 0, renewals: 0 }
+        Self {
+            now: data.clone(),
+            safe: data,
+            name: name.to_owned(),
+            fresh: 3,
+            duplicates: 0,
+            renewals: 0,
+            retired: Vec::new(),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -95,6 +105,7 @@ impl MemStore {
     pub fn become_copy_of(&mut self, other: &Self) {
         self.now = other.now.clone();
         self.safe = other.now.clone();
+        self.retired = self.forked().into_iter().collect();
     }
 
     /// A change of `size` bytes to a new record, not durable yet.
@@ -397,12 +408,20 @@ impl SessionStore for MemStore {
     fn retire(&mut self, replicas: &[ReplicaId]) -> Result<(), Infallible> {
         let at = self.now.rows.len() as u64;
         for replica in replicas {
-            self.now.writers.entry(*replica).or_default().forked_at.get_or_insert(at);
+            let writer = self.now.writers.entry(*replica).or_default();
+            if writer.forked_at.is_none() {
+                writer.forked_at = Some(at);
+                self.retired.push(*replica);
+            }
         }
         if replicas.contains(&self.now.replica) {
             self.new_replica();
         }
         Ok(())
+    }
+
+    fn retired_since(&mut self, known: usize) -> Result<Vec<ReplicaId>, Infallible> {
+        Ok(self.retired.get(known..).unwrap_or_default().to_vec())
     }
 
     fn renew_identity(&mut self, new_log: bool) -> Result<(), Infallible> {
