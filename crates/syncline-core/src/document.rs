@@ -81,17 +81,20 @@ impl Document {
     }
 
     /// Adds accepted changes, a newer part of the log for instance. On an error the document is
-    /// as it was.
+    /// empty, to be rebuilt: a copy to return to would cost as much as the document is large.
     pub fn apply_accepted<'a>(&mut self, changes: impl IntoIterator<Item = &'a Change>) -> Result<(), DamagedHistory> {
         let changes: Vec<_> = changes.into_iter().map(|change| change.as_automerge().clone()).collect();
-        let mut doc = self.doc.clone();
-        guarded(|| Ok(doc.apply_changes(changes)?))?;
-        match doc.get_missing_deps(&[]) {
-            missing if missing.is_empty() => {
-                self.doc = doc;
-                self.texts.clear();
-                Ok(())
-            }
+        self.texts.clear();
+        let outcome = guarded(|| Ok(self.doc.apply_changes(changes)?)).and_then(|()| self.nothing_missing());
+        if outcome.is_err() {
+            *self = Self::default();
+        }
+        outcome
+    }
+
+    fn nothing_missing(&self) -> Result<(), DamagedHistory> {
+        match self.doc.get_missing_deps(&[]) {
+            missing if missing.is_empty() => Ok(()),
             missing => Err(DamagedHistory::Missing(missing)),
         }
     }
@@ -106,10 +109,8 @@ impl Document {
         guarded(|| {
             let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
             let doc = Automerge::load_with_options(snapshot, options)?.with_actor(ActorId::from(READER));
-            match doc.get_missing_deps(&[]) {
-                missing if missing.is_empty() => Ok(Self { doc, texts: Texts::default() }),
-                missing => Err(DamagedHistory::Missing(missing)),
-            }
+            let document = Self { doc, texts: Texts::default() };
+            document.nothing_missing().map(|()| document)
         })
     }
 

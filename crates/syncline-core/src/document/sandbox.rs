@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use automerge::{ChangeHash, ReadDoc};
+use automerge::ChangeHash;
 
 use super::{DamagedHistory, Document, guarded};
 use crate::change::Change;
@@ -57,9 +57,14 @@ impl Document {
     /// call costs as much as the texts it touches are long. One bad change blocks no others: a
     /// batch that fails is halved until the bad ones are found.
     pub fn try_apply(&self, batch: &[&Change], budget: &Budget) -> Sandboxed {
-        let mut result = Sandboxed { document: self.clone(), rejected: Vec::new() };
-        result.settle(0, batch, budget);
-        result
+        match self.attempt(batch, budget) {
+            Ok(document) => Sandboxed { document, rejected: Vec::new() },
+            Err(reason) => {
+                let mut result = Sandboxed { document: self.clone(), rejected: Vec::new() };
+                result.settle(0, batch, reason, budget);
+                result
+            }
+        }
     }
 
     /// All of the batch on a clone, or the first reason against it.
@@ -88,12 +93,12 @@ impl Document {
         let mut heads: BTreeSet<_> = self.heads().into_iter().collect();
         let mut arrived = BTreeSet::new();
         for change in batch {
-            let here = |dep: &ChangeHash| arrived.contains(dep) || self.doc.get_change_by_hash(dep).is_some();
+            let here = |dep: &ChangeHash| arrived.contains(dep) || self.has(dep);
             let missing: Vec<_> = change.deps().iter().filter(|dep| !here(dep)).copied().collect();
             if !missing.is_empty() {
                 return Err(Rejected::MissingDeps(missing));
             }
-            if arrived.insert(change.hash()) && self.doc.get_change_by_hash(&change.hash()).is_none() {
+            if arrived.insert(change.hash()) && !self.has(&change.hash()) {
                 change.deps().iter().for_each(|dep| {
                     heads.remove(dep);
                 });
@@ -102,18 +107,25 @@ impl Document {
         }
         Ok(heads.into_iter().collect())
     }
+
+    fn has(&self, hash: &ChangeHash) -> bool {
+        self.doc.get_change_meta_by_hash(hash).is_some()
+    }
 }
 
 impl Sandboxed {
-    fn settle(&mut self, offset: usize, batch: &[&Change], budget: &Budget) {
-        match (self.document.attempt(batch, budget), batch) {
-            (Ok(document), _) => self.document = document,
-            (Err(_), []) => {}
-            (Err(reason), [_]) => self.rejected.push((offset, reason)),
-            (Err(_), [_, _, ..]) => {
-                let (first, second) = batch.split_at(batch.len() / 2);
-                self.settle(offset, first, budget);
-                self.settle(offset + first.len(), second, budget);
+    /// Halves a batch that failed as a whole, for this reason.
+    fn settle(&mut self, offset: usize, batch: &[&Change], reason: Rejected, budget: &Budget) {
+        match batch {
+            [] => return,
+            [_] => return self.rejected.push((offset, reason)),
+            [_, _, ..] => {}
+        }
+        let (first, second) = batch.split_at(batch.len() / 2);
+        for (offset, half) in [(offset, first), (offset + first.len(), second)] {
+            match self.document.attempt(half, budget) {
+                Ok(document) => self.document = document,
+                Err(reason) => self.settle(offset, half, reason, budget),
             }
         }
     }
