@@ -8,24 +8,29 @@ use crate::world::{Excuse, Happened, NodeIndex, World};
 /// Rows that one look verifies at most: it takes all of a node's memory of the world.
 const ROWS_MAX: u64 = 50_000;
 
+/// Steps that pay for the verification of one row.
+const STEPS_PER_ROW: u64 = 16;
+
 /// Now and then one node verifies its store.
 pub(super) struct Verifies {
     view: Shared,
     next: NodeIndex,
+    /// Rows verified so far.
+    rows: u64,
     decided: u64,
 }
 
 impl Verifies {
     pub(super) fn new(view: Shared) -> Self {
-        Self { view, next: 0, decided: 0 }
+        Self { view, next: 0, rows: 0, decided: 0 }
     }
 }
 
 impl Check for Verifies {
     about!(
         "columns-equal-documents",
-        "In the middle of a run, states and tables are what the log says, hashes and chains hold: a few nodes at each \
-         look, in turn."
+        "In the middle of a run, states and tables are what the log says, hashes and chains hold: node after \
+         node, as often as the run is long."
     );
 
     fn looks(&self) -> bool {
@@ -34,15 +39,15 @@ impl Check for Verifies {
 
     fn sometimes(&mut self, world: &World) -> Result<(), Violation> {
         let view = self.view.borrow();
-        let mut rows = 0;
         for _ in 0..view.nodes.len() {
-            let node = self.next % view.nodes.len();
-            self.next += 1;
-            rows += view.nodes[node].len();
-            self.decided += u64::from(verify(world, node).map_err(|broken| broken.at(world, self.name()))?);
-            if rows > ROWS_MAX / 50 {
+            // What a look costs stays in proportion to what was done since the last one.
+            if self.rows > world.steps() / STEPS_PER_ROW {
                 break;
             }
+            let node = self.next % view.nodes.len();
+            self.next += 1;
+            self.rows += view.nodes[node].len();
+            self.decided += u64::from(verify(world, node).map_err(|broken| broken.at(world, self.name()))?);
         }
         Ok(())
     }
