@@ -9,6 +9,8 @@ use crate::error::{Doing, Result};
 /// The prepared statements' text for one model's table.
 #[derive(Clone, Debug)]
 pub(crate) struct Projection {
+    table: String,
+    columns: Vec<String>,
     upsert: String,
     delete: String,
 }
@@ -41,23 +43,37 @@ impl Projection {
                 updates.join(", "),
             ),
             delete: format!("DELETE FROM {table} WHERE syncline_record = ?1"),
+            table,
+            columns,
         }
     }
 
     /// Writes a living record's row.
     pub(crate) fn write(&self, db: &Connection, row: i64, view: &RecordView<'_>) -> Result<()> {
         let Some(values) = view.column_values() else { return Ok(()) };
-        self.execute(db, row, &values).doing("writing a model's table")
+        execute(db, &self.upsert, row, &values).doing("writing a model's table")?;
+        Ok(())
     }
 
-    fn execute(&self, db: &Connection, row: i64, values: &[SqlValue]) -> rusqlite::Result<()> {
-        let mut statement = db.prepare_cached(&self.upsert)?;
-        statement.raw_bind_parameter(1, row)?;
-        for (index, value) in values.iter().enumerate() {
-            statement.raw_bind_parameter(index + 2, Bound(value))?;
+    /// Writes some columns of a living record's row, if it stands in the table: what did not change is not read
+    /// out of the record, and its indexes are left alone. `places` are those of the model's fields.
+    pub(crate) fn write_some(&self, db: &Connection, row: i64, view: &RecordView<'_>, places: &[usize]) -> Result<()> {
+        if places.is_empty() {
+            return Ok(());
         }
-        statement.raw_execute()?;
-        Ok(())
+        // Few sets of fields come up, so the statements stay in the cache.
+        if places.len() * 4 > self.columns.len() * 3 {
+            return self.write(db, row, view);
+        }
+        let sets = places.iter().enumerate().map(|(index, place)| format!("{} = ?{}", self.columns[*place], index + 2));
+        let sets: Vec<String> = sets.collect();
+        let sql = format!("UPDATE {} SET {} WHERE syncline_record = ?1", self.table, sets.join(", "));
+        let values: Vec<SqlValue> = places.iter().map(|place| view.column_value(&view.model.fields[*place])).collect();
+        match execute(db, &sql, row, &values).doing("writing a model's table")? {
+            // A change of schema may not have come to this record yet.
+            0 => self.write(db, row, view),
+            _ => Ok(()),
+        }
     }
 
     /// Removes a deleted record's row.
@@ -65,6 +81,16 @@ impl Projection {
         db.prepare_cached(&self.delete).and_then(|mut s| s.execute([row])).doing("writing a model's table")?;
         Ok(())
     }
+}
+
+/// Number of rows written.
+fn execute(db: &Connection, sql: &str, row: i64, values: &[SqlValue]) -> rusqlite::Result<usize> {
+    let mut statement = db.prepare_cached(sql)?;
+    statement.raw_bind_parameter(1, row)?;
+    for (index, value) in values.iter().enumerate() {
+        statement.raw_bind_parameter(index + 2, Bound(value))?;
+    }
+    statement.raw_execute()
 }
 
 /// A name as SQL takes it.

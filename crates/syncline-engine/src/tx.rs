@@ -13,7 +13,7 @@ use syncline_core::document::Document;
 use syncline_core::genesis::Genesis;
 use syncline_core::ids::{Chain, Dot, RecordId, ReplicaId};
 use syncline_core::mutant::{self, Mutant};
-use syncline_core::record::{self, RecordView};
+use syncline_core::record::{self, RecordView, Touched};
 use syncline_core::state::RecordState;
 use syncline_schema::{Model, Schema};
 
@@ -46,6 +46,8 @@ pub(crate) struct Working {
     stored: bool,
     was_alive: bool,
     dirty: bool,
+    /// What changed since the record's row was written, if it has one.
+    touched: Touched,
     origin: Origin,
 }
 
@@ -175,7 +177,7 @@ impl<'a> Tx<'a> {
                 // The log is the truth: a damaged state is folded again, and written anew.
                 Err(_) => match history::fold(self.db, working.last) {
                     Ok(state) => {
-                        working.dirty = true;
+                        working.touch();
                         state
                     }
                     Err(error) if error.is_damage() && origin == Origin::Peer => {
@@ -460,6 +462,7 @@ impl<'a> Tx<'a> {
         }
         if mutant::is_planted(Mutant::TombstoneDropped) && !is_alive(&working.state) {
             working.state = RecordState::default();
+            working.touch();
         }
         let mut bytes = Vec::with_capacity(256);
         if working.judged {
@@ -506,8 +509,15 @@ impl<'a> Tx<'a> {
         if alive {
             let row = working.row;
             let skip = mutant::is_planted(Mutant::RowNotWritten) && working.was_alive && working.origin == Origin::Peer;
+            let some = working.touched.fields(model).filter(|_| working.was_alive);
             if !skip {
-                projection.write(db, row, &self.view(model, working)?)?;
+                match some {
+                    Some(places) if !record::any_object(model, &places) => {
+                        projection.write_some(db, row, &working.view(self.schema()?, model), &places)?;
+                    }
+                    Some(places) => projection.write_some(db, row, &self.view(model, working)?, &places)?,
+                    None => projection.write(db, row, &self.view(model, working)?)?,
+                }
             }
         } else if working.was_alive {
             projection.remove(db, working.row)?;
@@ -562,6 +572,7 @@ impl Working {
             stored: false,
             was_alive: false,
             dirty: false,
+            touched: Touched::default(),
             origin,
         }
     }
@@ -570,6 +581,9 @@ impl Working {
     pub(crate) fn apply(&mut self, change: &Change) {
         self.state.apply(change);
         self.dirty = true;
+        if self.was_alive {
+            self.touched.add(change);
+        }
     }
 
     /// How the record reads, with its document if one is live.
@@ -588,9 +602,10 @@ impl Working {
         is_alive(&self.state)
     }
 
-    /// Marks the record as changed.
+    /// Marks the record as changed in every respect.
     pub(crate) fn touch(&mut self) {
         self.dirty = true;
+        self.touched.add_everything();
     }
 
     /// A copy to return to.
@@ -613,6 +628,7 @@ impl Working {
             stored: self.stored,
             was_alive: self.was_alive,
             dirty: self.dirty,
+            touched: self.touched.clone(),
             origin: self.origin,
         }
     }

@@ -31,6 +31,7 @@ mod key;
 mod patch;
 mod project;
 mod time;
+mod touched;
 mod view;
 
 pub use check::{FieldError, InvalidRecord, NewRecord, RECORD_BYTES_MAX};
@@ -41,6 +42,7 @@ pub use foreign::{ForeignChange, check_foreign};
 pub use key::RecordKey;
 pub use patch::Splice;
 pub use time::rfc3339;
+pub use touched::Touched;
 pub use view::RecordView;
 
 use syncline_schema::{FieldKind, Model};
@@ -57,6 +59,11 @@ const NULL: &str = "~null/";
 /// Whether records of the model have texts or lists, which only a document can show.
 pub fn needs_document(model: &Model) -> bool {
     model.fields.iter().any(|field| is_object(&field.kind))
+}
+
+/// Whether any of the model's fields at these places is a text or list.
+pub fn any_object(model: &Model, places: &[usize]) -> bool {
+    places.iter().any(|place| is_object(&model.fields[*place].kind))
 }
 
 fn is_object(kind: &FieldKind) -> bool {

@@ -31,6 +31,11 @@ impl RecordView<'_> {
         self.is_live().then(|| self.model.fields.iter().map(|field| self.column(field)).collect())
     }
 
+    /// The value in one field's column, deleted or not.
+    pub fn column_value(&self, field: &Field) -> SqlValue {
+        self.column(field)
+    }
+
     /// What one field shows.
     pub fn field(&self, field: &Field) -> Value {
         let key = field.document_key.as_str();
