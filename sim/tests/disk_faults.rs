@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use syncline_core::ids::Dot;
 use syncline_core::session::{IncomingRow, SessionStore as _};
 use syncline_core::wire::GenesisSpec;
-use syncline_engine::{Create, Durability, Host as _, Options, Result, Source, Store, StoreError};
+use syncline_engine::{Durability, Host as _, Options, Result, Source, Store, StoreError};
 use syncline_schema::Schema;
 use syncline_sim::schedule::OperationKind;
 use syncline_sim::vfs::{self, Registered};
@@ -206,13 +206,7 @@ impl Trial {
         self.process += 1;
         let mut seed = [self.process as u8; 32];
         seed[1] = self.n as u8;
-        Options {
-            schema: Some((SCHEMA.clone(), SDL.to_owned())),
-            namespace: None,
-            create: Create::IfMissing,
-            durability: self.durability,
-            seed,
-        }
+        Options { schema: Some((SCHEMA.clone(), SDL.to_owned())), durability: self.durability, ..Options::new(seed) }
     }
 
     fn open(&mut self) -> Result<Store> {

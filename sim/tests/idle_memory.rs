@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use syncline_engine::{Create, Durability, Options, Source, Store};
+use syncline_engine::{Options, Source, Store};
 use syncline_sim::{Disk, SimHost, vfs};
 
 const STORES: usize = 200;
@@ -20,10 +20,8 @@ fn a_thousand_idle_stores_fit_into_half_a_gibibyte() {
         let place = Arc::new(vfs::register(&disk));
         let options = Options {
             schema: Some((schema.clone(), SDL.to_owned())),
-            namespace: None,
-            create: Create::IfMissing,
-            durability: Durability::Normal,
-            seed: [number as u8; 32],
+            cache_bytes: 1 << 20,
+            ..Options::new([number as u8; 32])
         };
         let mut store = Store::open(Box::new(SimHost::new(&place, "app.db", 1)), options).unwrap();
         for id in 0..30 {

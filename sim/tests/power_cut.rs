@@ -14,7 +14,7 @@ use syncline_core::ids::Dot;
 use syncline_core::session::SessionStore as _;
 use syncline_core::wire::change_hash;
 use syncline_engine::rusqlite::{self, Connection};
-use syncline_engine::{Create, Durability, Host, Options, Result, Seed, Source, Store, Tx, WalSync};
+use syncline_engine::{Host, Options, Result, Seed, Source, Store, Tx, WalSync};
 use syncline_schema::Schema;
 use syncline_sim::vfs::{self, Registered};
 use syncline_sim::{Disk, SimHost, Survival};
@@ -210,13 +210,7 @@ impl World {
         let host = SimHost::new(&self.place, "app.db", self.process);
         let host: Box<dyn Host> =
             if self.faults.keeps_side_file { Box::new(KeepsSideFile(host)) } else { Box::new(host) };
-        let options = Options {
-            schema: Some((SCHEMA.clone(), SDL.to_owned())),
-            namespace: None,
-            create: Create::IfMissing,
-            durability: Durability::Normal,
-            seed: self.dice_key(),
-        };
+        let options = Options { schema: Some((SCHEMA.clone(), SDL.to_owned())), ..Options::new(self.dice_key()) };
         let opened = Store::open(host, options);
         self.fail_only_without_power(opened)
     }

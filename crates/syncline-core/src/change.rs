@@ -40,6 +40,7 @@ struct Inner {
     stored: automerge::Change,
     expanded: ExpandedChange,
     touches_objects: bool,
+    is_typing: bool,
 }
 
 /// Why bytes are not a change that Syncline takes, whatever the record.
@@ -134,7 +135,8 @@ impl Change {
 
     fn from_parts(stored: automerge::Change, expanded: ExpandedChange) -> Self {
         let touches_objects = expanded.operations.iter().any(touches_object);
-        Self(Arc::new(Inner { stored, expanded, touches_objects }))
+        let is_typing = expanded.operations.iter().all(|op| !touches_object(op) || is_keystroke(op));
+        Self(Arc::new(Inner { stored, expanded, touches_objects, is_typing }))
     }
 
     /// Name of the change within its record. It does not cover the record's id.
@@ -193,6 +195,11 @@ impl Change {
         self.0.touches_objects
     }
 
+    /// Whether all it does inside objects is to insert single characters and to delete elements.
+    pub fn is_typing(&self) -> bool {
+        self.0.is_typing
+    }
+
     /// As Automerge wants it.
     pub fn as_automerge(&self) -> &automerge::Change {
         &self.0.stored
@@ -226,6 +233,18 @@ fn touches_object(op: &Op) -> bool {
         || op.obj != ObjectId::Root
         || !matches!(op.key, Key::Map(_))
         || !matches!(op.action, OpType::Put(_) | OpType::Delete | OpType::Increment(_))
+}
+
+fn is_keystroke(op: &Op) -> bool {
+    let in_sequence = op.obj != ObjectId::Root && matches!(op.key, Key::Seq(_));
+    in_sequence
+        && match &op.action {
+            OpType::Put(ScalarValue::Str(text)) => op.insert && text.chars().count() == 1,
+            OpType::Delete => !op.insert,
+            OpType::Put(_) | OpType::Make(_) | OpType::Increment(_) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => {
+                false
+            }
+        }
 }
 
 fn check_values(change: &ExpandedChange) -> Result<(), BadChange> {

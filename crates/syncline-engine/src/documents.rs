@@ -20,8 +20,9 @@ pub(crate) struct Live {
 }
 
 /// A cache bounded by bytes; the documents used longest ago go first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Documents {
+    bytes_max: usize,
     live: BTreeMap<i64, (u64, Live)>,
     used: BTreeMap<u64, i64>,
     clock: u64,
@@ -31,12 +32,6 @@ pub(crate) struct Documents {
     /// Actors that write geneses only, of the schema and of the genesis table.
     pub(crate) genesis_actors: Option<BTreeSet<ActorId>>,
 }
-
-/// Most bytes of cached histories.
-const LINEAGE_BYTES_MAX: usize = 64 << 20;
-
-/// Most bytes of live documents.
-const BYTES_MAX: usize = 64 << 20;
 
 /// What a live document of few changes takes, as measured.
 pub(crate) const DOCUMENT_BYTES: usize = 17 << 10;
@@ -48,6 +43,20 @@ pub(crate) const CHANGE_BYTES: usize = 160;
 const OP_BYTES: usize = 6;
 
 impl Documents {
+    /// Empty, for documents of so many bytes, and histories of as many.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            live: BTreeMap::new(),
+            used: BTreeMap::new(),
+            clock: 0,
+            bytes: 0,
+            lineages: BTreeMap::new(),
+            lineage_bytes: 0,
+            genesis_actors: None,
+        }
+    }
+
     /// Takes a record's document out.
     pub(crate) fn take(&mut self, record: i64) -> Option<Live> {
         let (used, live) = self.live.remove(&record)?;
@@ -63,7 +72,7 @@ impl Documents {
         self.bytes += live.bytes;
         self.used.insert(self.clock, record);
         self.live.insert(record, (self.clock, live));
-        while self.bytes > BYTES_MAX && self.live.len() > 1 {
+        while self.bytes > self.bytes_max && self.live.len() > 1 {
             let Some((_, oldest)) = self.used.first_key_value() else { break };
             let oldest = *oldest;
             self.take(oldest);
@@ -73,7 +82,7 @@ impl Documents {
     /// Keeps a record's history, which reaches up to row `upto` of the log.
     pub(crate) fn keep_lineage(&mut self, record: i64, upto: u64, lineage: Lineage) {
         self.take_lineage(record);
-        if self.lineage_bytes + lineage.bytes() > LINEAGE_BYTES_MAX {
+        if self.lineage_bytes + lineage.bytes() > self.bytes_max {
             self.lineages.clear();
             self.lineage_bytes = 0;
         }
@@ -90,7 +99,7 @@ impl Documents {
 
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.bytes_max);
     }
 }
 
@@ -136,8 +145,8 @@ mod tests {
 
     #[test]
     fn the_documents_used_longest_ago_go_first() {
-        let mut documents = Documents::default();
-        let live = Live { bytes: BYTES_MAX / 3, ..Live::empty() };
+        let mut documents = Documents::new(30_000_000);
+        let live = Live { bytes: 10_000_000, ..Live::empty() };
         for record in 1..=3 {
             documents.put(record, live.clone());
         }

@@ -17,6 +17,9 @@ use crate::store::{Create, Durability, Ids, Options, Store};
 /// How long a write waits for another process's.
 const BUSY_MS: u64 = 10_000;
 
+/// Below this statements are not kept at hand either.
+const SMALL_CACHE: usize = 8 << 20;
+
 /// Namespace of stores that were given none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
@@ -29,7 +32,7 @@ pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> 
     }
     let db = host.connect(true).doing("opening the file")?;
     db.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).doing("opening the file")?;
-    db.set_prepared_statement_cache_capacity(256);
+    db.set_prepared_statement_cache_capacity(if options.cache_bytes < SMALL_CACHE { 64 } else { 256 });
     Ok(db)
 }
 
@@ -38,7 +41,7 @@ pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed:
     let (application, format) = marks(db).map_err(|source| not_a_store(host, source))?;
     match (application, format) {
         (0, 0) if is_empty(db)? => {
-            set_pragmas(db, options.durability)?;
+            set_pragmas(db, options)?;
             create(db, options, seed)?;
         }
         (ddl::APPLICATION_ID, found) if found > ddl::FORMAT => {
@@ -51,7 +54,7 @@ pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed:
         }
     }
     check_namespace(db, options)?;
-    set_pragmas(db, options.durability)
+    set_pragmas(db, options)
 }
 
 fn marks(db: &Connection) -> rusqlite::Result<(i64, i64)> {
@@ -123,8 +126,8 @@ fn check_namespace(db: &Connection, options: &Options) -> Result<()> {
     }
 }
 
-fn set_pragmas(db: &Connection, durability: Durability) -> Result<()> {
-    let synchronous = match durability {
+fn set_pragmas(db: &Connection, options: &Options) -> Result<()> {
+    let synchronous = match options.durability {
         Durability::Normal => "NORMAL",
         Durability::Full if mutant::is_planted(Mutant::FullIsNormal) => "NORMAL",
         Durability::Full => "FULL",
@@ -134,8 +137,9 @@ fn set_pragmas(db: &Connection, durability: Durability) -> Result<()> {
     if mode != "wal" {
         return Err(StoreError::Damaged(format!("SQLite keeps journal mode `{mode}` instead of `wal`")));
     }
+    let pages_kib = (options.cache_bytes / 4096).max(64);
     db.execute_batch(&format!(
-        "PRAGMA synchronous = {synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
+        "PRAGMA synchronous = {synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{pages_kib};"
     ))
     .doing("setting the store up")
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
 
 use serde_json::{Map, Value, json};
-use syncline_engine::{Create, Durability, OnDisk, Options, Source, Store, StoreError};
+use syncline_engine::{OnDisk, Options, Source, Store, StoreError};
 
 const SDL: &str = r#"
 type Todo @model {
@@ -33,13 +33,7 @@ impl Bed {
     fn open(&mut self) -> Store {
         self.opened += 1;
         let parsed = syncline_schema::parse("schema.graphql", SDL).unwrap();
-        let options = Options {
-            schema: Some((parsed.schema, SDL.to_owned())),
-            namespace: None,
-            create: Create::IfMissing,
-            durability: Durability::Normal,
-            seed: [self.opened; 32],
-        };
+        let options = Options { schema: Some((parsed.schema, SDL.to_owned())), ..Options::new([self.opened; 32]) };
         Store::open(Box::new(OnDisk::new(self.folder.path().join("app.db"))), options).unwrap()
     }
 

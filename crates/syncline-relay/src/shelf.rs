@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use syncline_core::wire::{Refused, RefusedCode};
-use syncline_engine::{Create, Durability, OnDisk, Options, Shelf, Store};
+use syncline_engine::{OnDisk, Options, Shelf, Store};
 
 use crate::error::StartError;
 use crate::folder::DataFolder;
@@ -57,13 +57,7 @@ impl Shelf for FolderShelf {
             tracing::error!(%error, "the system has no randomness to give");
             return Err(busy("the relay cannot open the namespace at the moment"));
         }
-        let options = Options {
-            schema: None,
-            namespace: Some(namespace.to_owned()),
-            create: Create::IfMissing,
-            durability: Durability::Normal,
-            seed,
-        };
+        let options = Options { namespace: Some(namespace.to_owned()), ..Options::new(seed) };
         match Store::open(Box::new(OnDisk::new(self.path(&file))), options) {
             Ok(store) => {
                 self.files.insert(file);

@@ -14,6 +14,7 @@ pub struct Options {
     create: Create,
     durability: Durability,
     seed: Option<[u8; 32]>,
+    cache_bytes: Option<usize>,
 }
 
 impl Options {
@@ -59,6 +60,13 @@ impl Options {
         self
     }
 
+    /// Bytes, about, that the store may take to have at hand what it is asked for often; 64 MiB unless named.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = Some(bytes);
+        self
+    }
+
     pub(crate) fn open(self, path: &Path) -> Result<(syncline_engine::Store, Vec<String>)> {
         let mut warnings = Vec::new();
         let schema = match self.sdl {
@@ -70,12 +78,14 @@ impl Options {
             }
         };
         let host: Box<dyn Host> = Box::new(OnDisk::new(path));
+        let defaults = syncline_engine::Options::new(self.seed.unwrap_or_else(random_seed));
         let options = syncline_engine::Options {
             schema,
             namespace: self.namespace,
             create: self.create,
             durability: self.durability,
-            seed: self.seed.unwrap_or_else(random_seed),
+            cache_bytes: self.cache_bytes.unwrap_or(defaults.cache_bytes),
+            ..defaults
         };
         Ok((syncline_engine::Store::open(host, options)?, warnings))
     }

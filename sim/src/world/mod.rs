@@ -41,6 +41,15 @@ use writes::Made;
 /// How many steps lie between two looks at everything.
 const SOMETIMES_STEPS: u64 = 512;
 
+/// What each store may take for its caches.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// The same in fleets of more than [`LARGE_FLEET`] nodes: a thousand stores must fit into a gibibyte.
+const SMALL_CACHE_BYTES: usize = 256 << 10;
+
+/// Nodes beyond which memory counts for more than speed.
+const LARGE_FLEET: usize = 100;
+
 /// Runs a schedule to its end, or to the first check that does not hold.
 ///
 /// One run at a time in a process: SQLite's randomness is the process's. Panics of what runs are caught and
@@ -183,14 +192,16 @@ impl World {
     /// Sets everything up and plans the schedule.
     fn begin(&mut self) {
         let Some(schemas) = self.parse_schemas() else { return };
-        for (index, spec) in self.schedule.fleet.nodes.clone().into_iter().enumerate() {
+        let specs = self.schedule.fleet.nodes.clone();
+        let cache_bytes = if specs.len() > LARGE_FLEET { SMALL_CACHE_BYTES } else { CACHE_BYTES };
+        for (index, spec) in specs.into_iter().enumerate() {
             let text = spec.schema.clone().unwrap_or_else(|| self.schedule.schema.clone());
             let schema = (spec.role != Role::Relay).then(|| (Arc::clone(&schemas[&text]), text));
             if let Some(at_ms) = spec.starts_at_ms {
                 self.tasks.plan(at_ms, Task::Boot(index));
             }
             self.names.insert(spec.name.clone(), index);
-            self.nodes.push(Node::new(spec, schema, &self.draws, index as u64));
+            self.nodes.push(Node::new(spec, schema, &self.draws, index as u64, cache_bytes));
         }
         for link in self.schedule.fleet.links.clone() {
             if let (Some(from), Some(to)) = (self.index(&link.from), self.index(&link.to)) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syncline_core::session::{Config, Event};
 use syncline_core::wire;
 use syncline_engine::{
-    Commit, ConnectionId, Create, Engine, Input, Now, Options, Output, Relay, RelayOutput, Seed, Shelf, Store,
+    Commit, ConnectionId, Engine, Input, Now, Options, Output, Relay, RelayOutput, Seed, Shelf, Store,
 };
 use syncline_schema::Schema;
 
@@ -44,6 +44,7 @@ pub struct Node {
     pub(super) paused_until: Option<u64>,
     /// What comes to pass while its process stands still, and is noticed when it goes on.
     pub(super) parked: Vec<Task>,
+    cache_bytes: usize,
     /// When its engine is woken next.
     pub(super) tick_at: Option<u64>,
     /// Where its process ends next, by which event, and for how long.
@@ -115,10 +116,17 @@ pub enum Excuse {
 }
 
 impl Node {
-    pub(super) fn new(spec: schedule::Node, schema: Option<(Arc<Schema>, String)>, draws: &Draws, index: u64) -> Self {
+    pub(super) fn new(
+        spec: schedule::Node,
+        schema: Option<(Arc<Schema>, String)>,
+        draws: &Draws,
+        index: u64,
+        cache_bytes: usize,
+    ) -> Self {
         let disk = Disk::new(draws.bytes("disk", index, 0));
         Self {
             schema,
+            cache_bytes,
             place: Arc::new(crate::vfs::register(&disk)),
             running: None,
             resting: None,
@@ -262,12 +270,12 @@ impl Node {
         Options {
             schema: self.schema.as_ref().map(|(schema, text)| (schema.as_ref().clone(), text.clone())),
             namespace: Some(NAMESPACE.to_owned()),
-            create: Create::IfMissing,
             durability: match self.spec.durability {
                 schedule::Durability::Normal => syncline_engine::Durability::Normal,
                 schedule::Durability::Full => syncline_engine::Durability::Full,
             },
-            seed,
+            cache_bytes: self.cache_bytes,
+            ..Options::new(seed)
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use syncline_core::session::{CloseCode, Config, Event};
 use syncline_core::wire::{Lane, Role};
 use syncline_engine::query::Query;
-use syncline_engine::{ConnectionId, Create, Durability, Engine, Input, Now, Options, Output, Result, Seed, Store, Tx};
+use syncline_engine::{ConnectionId, Engine, Input, Now, Options, Output, Result, Seed, Store, Tx};
 use syncline_schema::Schema;
 use syncline_sim::adversary::{Hostile, HostileOutput, Lies};
 use syncline_sim::schedule::Adversary;
@@ -95,8 +95,7 @@ impl Fleet {
             Peer::Relay => (Role::Relay, None),
             Peer::Honest | Peer::Hostile(_) | Peer::Twins(_) => (Role::Peer, Some(self.schema.clone())),
         };
-        let options =
-            Options { schema, namespace: None, create: Create::IfMissing, durability: Durability::Normal, seed };
+        let options = Options { schema, ..Options::new(seed) };
         let store = Store::open(Box::new(SimHost::new(&place, "app.db", 1)), options).unwrap();
         self.places.push(place);
         let engine = Box::new(Engine::new(store, role));

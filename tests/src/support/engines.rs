@@ -7,9 +7,7 @@ use serde_json::{Map, Value};
 use syncline_core::session::Config;
 use syncline_core::wire::{Lane, Role};
 use syncline_engine::query::Query;
-use syncline_engine::{
-    ConnectionId, Create, Durability, Engine, Input, Now, OnDisk, Options, Output, Result, Store, Tx,
-};
+use syncline_engine::{ConnectionId, Engine, Input, Now, OnDisk, Options, Output, Result, Store, Tx};
 use tempfile::TempDir;
 
 const LANES: [Lane; 3] = [Lane::Control, Lane::Live, Lane::Bulk];
@@ -102,8 +100,7 @@ impl Engines {
                 Some((syncline_schema::parse("schema.graphql", self.sdl).unwrap().schema, self.sdl.to_owned()))
             }
         };
-        let options =
-            Options { schema, namespace: None, create: Create::IfMissing, durability: Durability::Normal, seed };
+        let options = Options { schema, ..Options::new(seed) };
         let host = OnDisk::new(self.folder.path().join(format!("{at}.db")));
         let store = Store::open(Box::new(host), options).unwrap();
         self.engines[at] = Some(Engine::new(store, self.roles[at]));

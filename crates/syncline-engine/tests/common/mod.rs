@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 use syncline_core::ids::{Dot, RecordId, ReplicaId, StoreId};
 use syncline_core::session::{Applied, IncomingRow, SessionStore as _};
-use syncline_engine::{Create, Durability, OnDisk, Options, Source, Store};
+use syncline_engine::{OnDisk, Options, Source, Store};
 
 pub const SDL: &str = r#"
 type Todo @model {
@@ -46,10 +46,7 @@ impl Bed {
         seed[0] = self.seed;
         Options {
             schema: sdl.map(|sdl| (syncline_schema::parse("schema.graphql", sdl).unwrap().schema, sdl.to_owned())),
-            namespace: None,
-            create: Create::IfMissing,
-            durability: Durability::Normal,
-            seed,
+            ..Options::new(seed)
         }
     }
 

@@ -8,7 +8,7 @@ use syncline_core::ids::{Chain, LogId, ReplicaId, StoreId};
 use syncline_core::session::{Config, Event};
 use syncline_core::wire::{self, Hello, Introduction, Message, Role, VERSION};
 use syncline_engine::rusqlite::Connection as Sqlite;
-use syncline_engine::{Create, Durability, Engine, Input, Now, OnDisk, Options, Output, Source, Store, WalSync};
+use syncline_engine::{Engine, Input, Now, OnDisk, Options, Output, Source, Store, WalSync};
 use syncline_net::{Address, ClientConfig, CloseCode, CloseReason, Connection, Endpoint, Frame, Lane, Limits};
 use syncline_relay::{Relay, RelayConfig};
 
@@ -99,9 +99,7 @@ impl Client {
         let options = Options {
             schema: Some((schema, SDL.to_owned())),
             namespace: Some(namespace.to_owned()),
-            create: Create::IfMissing,
-            durability: Durability::Normal,
-            seed: *blake3::hash(path.as_os_str().as_encoded_bytes()).as_bytes(),
+            ..Options::new(*blake3::hash(path.as_os_str().as_encoded_bytes()).as_bytes())
         };
         let store = Store::open(Box::new(OnDisk::new(&path)), options).unwrap();
         let disk = store.syncer();
