@@ -87,7 +87,13 @@ pub struct Engine {
     outputs: VecDeque<Output>,
     told: Told,
     sync_wanted: bool,
+    /// When acknowledgements that no transaction has taken along are written.
+    acks_due: Option<u64>,
 }
+
+/// How long an acknowledgement waits for a transaction to be written with: each alone would cost a relay as much as
+/// the change.
+const ACKS_WAIT_MS: u64 = 1_000;
 
 /// What the sessions and the driver were told last.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,7 +107,15 @@ impl Engine {
     /// An engine without sessions.
     pub fn new(store: Store, role: Role) -> Self {
         let told = Told { committed: store.committed(), durable: store.durable(), asked: 0 };
-        Self { store, role, sessions: BTreeMap::new(), outputs: VecDeque::new(), told, sync_wanted: false }
+        Self {
+            store,
+            role,
+            sessions: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            told,
+            sync_wanted: false,
+            acks_due: None,
+        }
     }
 
     /// The store.
@@ -186,6 +200,11 @@ impl Engine {
         for connection in due {
             self.tell(now, connection, session::Input::Deadline);
         }
+        if self.acks_due.is_some_and(|at| at <= now.mono_ms)
+            && let Err(error) = self.store.write_acks()
+        {
+            tracing::warn!(%error, "writing what peers acknowledged failed");
+        }
     }
 
     /// Runs `act` in one transaction, as [`Store::write`].
@@ -219,6 +238,10 @@ impl Engine {
             }
         }
         self.ask_for_sync();
+        self.acks_due = match self.store.has_unwritten_acks() {
+            true => Some(self.acks_due.filter(|at| *at > now.mono_ms).unwrap_or(now.mono_ms + ACKS_WAIT_MS)),
+            false => None,
+        };
     }
 
     fn ask_for_sync(&mut self) {
@@ -262,7 +285,7 @@ impl Engine {
 
     /// When [`Input::Tick`] is due at the latest, on the clock of [`Now::mono_ms`].
     pub fn next_deadline(&self) -> Option<u64> {
-        self.sessions.values().filter_map(Session::next_deadline).min()
+        self.sessions.values().filter_map(Session::next_deadline).chain(self.acks_due).min()
     }
 
     /// Ends every session in good order, as far as one call can, and closes the store.

@@ -154,7 +154,7 @@ impl Store {
             records: self.model_counts()?,
             changes: log::count(&self.db)?,
             outbox: self.outbox()?,
-            peers: peers::all(&self.db)?.into_iter().map(peer_status).collect(),
+            peers: self.peer_rows()?.into_iter().map(peer_status).collect(),
             file_bytes: self.file_bytes(),
             quarantined: quarantined.collect::<Result<_>>()?,
             forked: forked.collect(),
@@ -188,7 +188,7 @@ impl Store {
 
     /// Own changes by what relays said of them: derived from the peers' frontiers and positions, not a queue.
     pub fn outbox(&self) -> Result<Outbox> {
-        let relays: Vec<_> = peers::all(&self.db)?.into_iter().filter(|peer| peer.relay).collect();
+        let relays: Vec<_> = self.peer_rows()?.into_iter().filter(|peer| peer.relay).collect();
         let acked = relays
             .iter()
             .filter_map(|peer| peer.acked)
@@ -221,7 +221,7 @@ impl Store {
 
     /// How many of these positions are not yet durable where they should be.
     pub fn unacknowledged(&self, dots: &[Dot], by: AckedBy) -> Result<u64> {
-        let all = peers::all(&self.db)?;
+        let all = self.peer_rows()?;
         let has = |peer: &peers::Peer, seq: Option<u64>, dot: &Dot| {
             let by_position = peer.acked.is_some_and(|acked| {
                 acked.log == self.ids.log && acked.epoch == self.ids.epoch && seq.is_some_and(|seq| seq <= acked.seq)

@@ -1,6 +1,6 @@
 //! The store of a session that has not said yet which one it wants.
 
-use syncline_core::ids::{Chain, ReplicaId, StoreId};
+use syncline_core::ids::{Chain, Dot, ReplicaId, StoreId};
 use syncline_core::session::{Applied, Identity, IncomingRow, LogRow, PeerState, SessionStore, Tip};
 use syncline_core::wire::{Cursor, Entry, GenesisSpec};
 
@@ -40,6 +40,9 @@ impl SessionStore for NoStore {
         Err(StoreError::Closed)
     }
     fn peer_at(&mut self, _: &str) -> Result<Option<StoreId>> {
+        Err(StoreError::Closed)
+    }
+    fn acknowledge(&mut self, _: StoreId, _: Cursor, _: Dot) -> Result<()> {
         Err(StoreError::Closed)
     }
     fn save_peer(&mut self, _: StoreId, _: bool, _: &str, _: &PeerState) -> Result<()> {

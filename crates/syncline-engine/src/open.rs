@@ -1,6 +1,7 @@
 //! Opening a file: is it a store, of which format, and does the schema fit?
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use syncline_core::ids::{LogId, StoreId};
 use syncline_core::mutant::{self, Mutant};
 use syncline_schema::Schema;
@@ -32,7 +33,9 @@ pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> 
     }
     let db = host.connect(true).doing("opening the file")?;
     db.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).doing("opening the file")?;
-    db.set_prepared_statement_cache_capacity(if options.cache_bytes < SMALL_CACHE { 64 } else { 256 });
+    // Else SQLite compiles a cached statement anew whenever a parameter gets another value.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).doing("opening the file")?;
+    db.set_prepared_statement_cache_capacity(if options.cache_bytes < SMALL_CACHE { 48 } else { 256 });
     Ok(db)
 }
 

@@ -11,7 +11,7 @@ use crate::history;
 use crate::identity::RenewalCause;
 use crate::storage::log::{self, Kind};
 use crate::storage::names::Replica;
-use crate::storage::peers::{self, Peer};
+use crate::storage::peers::{self, Acknowledged, Peer};
 use crate::storage::records;
 use crate::store::Store;
 
@@ -89,7 +89,7 @@ impl SessionStore for Store {
 
     fn peer(&mut self, peer: StoreId) -> Result<PeerState> {
         let replica = self.identity()?.replica;
-        Ok(peers::find(&self.db, peer)?.map(|peer| peer.state(replica)).unwrap_or_default())
+        Ok(self.peer_row(peer)?.map(|peer| peer.state(replica)).unwrap_or_default())
     }
 
     fn peer_at(&mut self, address: &str) -> Result<Option<StoreId>> {
@@ -107,7 +107,14 @@ impl SessionStore for Store {
             frontier_replica,
             frontier: state.frontier,
         };
-        self.write_unnamed(|tx| peers::save(tx.db, &row))
+        self.write_unnamed(|tx| peers::save(tx.db, &row))?;
+        self.acks.remove(&peer);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, peer: StoreId, acked: Cursor, frontier: Dot) -> Result<()> {
+        self.acks.insert(peer, Acknowledged { acked, frontier });
+        Ok(())
     }
 
     fn read_log(&mut self, after: u64, max_rows: usize, max_bytes: usize) -> Result<Vec<LogRow>> {

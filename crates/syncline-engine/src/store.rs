@@ -19,6 +19,7 @@ use crate::projection::Projection;
 use crate::seed::Seed;
 use crate::storage::meta::{self, key};
 use crate::storage::names::Names;
+use crate::storage::peers::{self, Acknowledged, Peer};
 use crate::storage::{log, records};
 use crate::tx::{Parts, Tx};
 
@@ -107,6 +108,8 @@ pub struct Store {
     commits: Vec<Commit>,
     /// Position of the log up to which commits were handed out or are about to be.
     followed: u64,
+    /// What peers acknowledged and no transaction has written yet.
+    pub(crate) acks: BTreeMap<StoreId, Acknowledged>,
     /// Replica ids known to be retired, in the order in which this process came to know.
     pub(crate) retired: Vec<ReplicaId>,
     /// First row of the log that is known to be damaged.
@@ -156,6 +159,7 @@ impl Store {
             closed: false,
             commits: Vec::new(),
             followed: 0,
+            acks: BTreeMap::new(),
             retired: Vec::new(),
             damaged: None,
             clock_ms: 0,
@@ -246,7 +250,7 @@ impl Store {
             // Somebody's closure panicked in the middle of a transaction.
             self.roll_back();
         }
-        self.db.execute_batch("BEGIN IMMEDIATE").doing("beginning a transaction")?;
+        execute(&self.db, "BEGIN IMMEDIATE").doing("beginning a transaction")?;
         if let Err(error) = self.refresh_in_transaction().and_then(|()| self.follow()) {
             self.roll_back();
             return Err(error);
@@ -275,10 +279,12 @@ impl Store {
     }
 
     fn commit(&mut self, changes: Vec<RecordChange>) -> Result<()> {
-        if let Err(source) = self.db.execute_batch("COMMIT") {
+        let put = self.acks.iter().try_for_each(|(peer, ack)| peers::acknowledge(&self.db, *peer, ack));
+        if let Err(error) = put.and_then(|()| execute(&self.db, "COMMIT").doing("committing")) {
             self.roll_back();
-            return Err(StoreError::sqlite("committing", source));
+            return Err(error);
         }
+        self.acks.clear();
         if self.durability == Durability::Full {
             self.durable = self.head.0;
         }
@@ -287,6 +293,30 @@ impl Store {
             self.commits.push(Commit { seq: self.head.0, changes });
         }
         Ok(())
+    }
+
+    /// Whether what peers acknowledged waits for the next transaction.
+    pub(crate) fn has_unwritten_acks(&self) -> bool {
+        !self.acks.is_empty()
+    }
+
+    /// Writes what peers acknowledged since the last transaction.
+    pub(crate) fn write_acks(&mut self) -> Result<()> {
+        if self.has_unwritten_acks() { self.write_unnamed(|_| Ok(())) } else { Ok(()) }
+    }
+
+    /// All peers, as they spoke last.
+    pub(crate) fn peer_rows(&self) -> Result<Vec<Peer>> {
+        let with_acks = |peer: Peer| {
+            let ack = self.acks.get(&peer.store);
+            peer.with(ack)
+        };
+        Ok(peers::all(&self.db)?.into_iter().map(with_acks).collect())
+    }
+
+    /// The peer of that store, as it spoke last.
+    pub(crate) fn peer_row(&self, store: StoreId) -> Result<Option<Peer>> {
+        Ok(peers::find(&self.db, store)?.map(|peer| peer.with(self.acks.get(&store))))
     }
 
     fn roll_back(&mut self) {
@@ -329,11 +359,7 @@ impl Store {
 
     /// Reads again what another process may have changed.
     fn refresh_in_transaction(&mut self) -> Result<()> {
-        let version: i64 = self
-            .db
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut s| s.query_row([], |row| row.get(0)))
-            .doing("reading the store's version")?;
+        let version = self.version_of_file()?;
         if version == self.data_version {
             return Ok(());
         }
@@ -356,6 +382,14 @@ impl Store {
         // Last: what could not be read whole is read again.
         self.data_version = version;
         Ok(())
+    }
+
+    /// Another number once another process has committed.
+    fn version_of_file(&self) -> Result<i64> {
+        self.db
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut s| s.query_row([], |row| row.get(0)))
+            .doing("reading the store's version")
     }
 
     /// Lists replica ids that another process has retired.
@@ -400,9 +434,12 @@ impl Store {
     /// there is nothing.
     pub fn refresh(&mut self) -> Result<()> {
         self.check_open()?;
-        self.db.execute_batch("BEGIN").doing("reading the store")?;
+        if self.data_version == self.version_of_file()? && self.head.0 <= self.followed {
+            return Ok(());
+        }
+        execute(&self.db, "BEGIN").doing("reading the store")?;
         let followed = self.refresh_in_transaction().and_then(|()| self.follow());
-        self.db.execute_batch("ROLLBACK").doing("reading the store")?;
+        execute(&self.db, "ROLLBACK").doing("reading the store")?;
         followed
     }
 
@@ -518,6 +555,7 @@ impl Store {
 
     fn settle_down(&mut self) -> Result<()> {
         self.check_open()?;
+        self.write_acks()?;
         let path = self.host.path().to_owned();
         let last = self.host.leave().map_err(|source| StoreError::File { doing: "unlock", path, source })?;
         let proven = if last { self.prove() } else { Ok(()) };
@@ -580,4 +618,9 @@ impl Store {
             }
         }
     }
+}
+
+/// One statement that is kept compiled: what frames every transaction costs as much as a small one.
+fn execute(db: &Connection, sql: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute([]).map(drop)
 }

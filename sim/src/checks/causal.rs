@@ -28,7 +28,7 @@ impl Check for CausalOrder {
     about!(
         "causal-order",
         "What a change builds on stands before it in every log, or is a genesis; changes that wait for others are left \
-         out, and where there are hostile peers, relays, which do not look into changes, are too."
+         out, and those that a torn file gave out, and where there are hostile peers, relays, which do not look into changes, are too."
     );
 
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
@@ -40,8 +40,10 @@ impl Check for CausalOrder {
         if view.news.rows.is_empty() || excused {
             return Ok(());
         }
-        // Hostile writers may bring geneses that nobody else knows.
-        let honest = |row: &&Row| row.dot.is_none_or(|dot| !view.is_excused(world, dot.replica, &[]));
+        // Hostile writers may bring geneses that nobody else knows, and torn files changes of no record.
+        let honest = |row: &&Row| {
+            !view.is_doubtful(row.change) && row.dot.is_none_or(|dot| !view.is_excused(world, dot.replica, &[]))
+        };
         let rows: Vec<&Row> = view.news.rows.iter().filter(honest).collect();
         self.decided += rows.len() as u64;
         in_order(node, &rows).map_err(|broken| broken.at(world, self.name()))

@@ -31,7 +31,7 @@ impl Check for OneChangePerDot {
     about!(
         "one-change-per-dot",
         "A dot names one change of one record in the whole fleet, unless its writer's disk lied, its file lives twice, \
-         or somebody forged it."
+         a torn file gave it out, or somebody forged it."
     );
 
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
@@ -44,6 +44,8 @@ impl Check for OneChangePerDot {
             let Some(dot) = row.dot else { continue };
             self.decided += 1;
             if let Some((other, by)) = self.names.take(dot, row.change, node)
+                && !view.is_doubtful(other)
+                && !view.is_doubtful(row.change)
                 && !view.is_excused(world, dot.replica, &FORKS)
             {
                 let (one, two) = (view.changes.get(other), view.changes.get(row.change));

@@ -16,6 +16,7 @@ use syncline_engine::{LogRow, Store};
 use syncline_schema::{FieldKind, Schema};
 
 use super::Broken;
+use super::content::is_torn;
 use crate::disk::Survival;
 use crate::schedule::{Role, Schedule};
 use crate::world::{Excuse, Happened, NodeIndex, World};
@@ -41,6 +42,8 @@ pub(super) struct View {
     pub(super) has_hostile: bool,
     /// Records of which a change waited or was refused somewhere.
     pub(super) held_up: BTreeSet<RecordId>,
+    /// Changes that a torn file was the first to hold, and may have given out though nobody wrote them.
+    doubtful: BTreeSet<ChangeId>,
     /// What apps did to each record, once the run is over.
     pub(super) past: Option<Rc<Vec<super::model::Past>>>,
 }
@@ -148,6 +151,7 @@ impl View {
             writes_seen: 0,
             has_hostile: nodes.iter().any(|node| matches!(node.role, Role::Adversary(_))),
             held_up: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             past: None,
         }
     }
@@ -172,7 +176,7 @@ impl View {
         if self.nodes[node].boot != state.boots() {
             self.nodes[node].boot = state.boots();
             let mislaid = state.excuses().iter().any(|excuse| MISLAID.contains(excuse));
-            return self.reopen(store, mislaid, world.now_ms());
+            return self.reopen(world, store, mislaid);
         }
         let committed = store.committed();
         if committed < self.nodes[node].len() {
@@ -182,7 +186,7 @@ impl View {
         let may_retire =
             matches!(happened, Happened::Session { news: Event::ForkFound(_) | Event::IdentityRenewed { .. }, .. });
         if committed > self.nodes[node].len() || may_retire {
-            self.read(store, world.now_ms())?;
+            self.read(world, store)?;
             if !self.nodes[node].readable {
                 // A fault of the disk hit the reading; the next look reads again.
                 return Ok(());
@@ -196,7 +200,7 @@ impl View {
         Ok(())
     }
 
-    fn reopen(&mut self, store: &Store, mislaid: bool, now_ms: u64) -> Result<(), Broken> {
+    fn reopen(&mut self, world: &World, store: &Store, mislaid: bool) -> Result<(), Broken> {
         let node = self.news.node;
         let (kept, held) = (store.committed(), &mut self.nodes[node]);
         let must = held.must;
@@ -213,7 +217,7 @@ impl View {
             let message = format!("row {from} of its log is another change than before it was opened again");
             return Err(Broken::new([node], message));
         }
-        self.read(store, now_ms)?;
+        self.read(world, store)?;
         let held = &mut self.nodes[node];
         held.version = store.version();
         held.durable = held.durable.max(store.durable());
@@ -221,17 +225,25 @@ impl View {
         Ok(())
     }
 
-    fn read(&mut self, store: &Store, now_ms: u64) -> Result<(), Broken> {
+    fn read(&mut self, world: &World, store: &Store) -> Result<(), Broken> {
         let node = self.news.node;
         let rows = store.log_after(self.nodes[node].len());
         self.nodes[node].readable = rows.is_ok();
         for row in rows.unwrap_or_default() {
             let expected = self.nodes[node].len() + 1;
             if row.seq != expected {
+                if is_torn(world, node) {
+                    self.nodes[node].readable = false;
+                    break;
+                }
                 return Err(Broken::new([node], format!("row {expected} of its log is missing")));
             }
+            let first = self.changes.known.len() as ChangeId;
             self.push(node, &row);
-            self.nodes[node].grew_at_ms = now_ms;
+            if is_torn(world, node) {
+                self.doubtful.extend(first..self.changes.known.len() as ChangeId);
+            }
+            self.nodes[node].grew_at_ms = world.now_ms();
         }
         Ok(())
     }
@@ -260,6 +272,11 @@ impl View {
             again,
         });
         held.push(Place { change, dot: row.dot }, known.digest);
+    }
+
+    /// Whether a torn file may have made this up.
+    pub(super) fn is_doubtful(&self, change: ChangeId) -> bool {
+        self.doubtful.contains(&change)
     }
 
     /// The replica's writers.
@@ -464,6 +481,7 @@ pub(super) mod tests {
             writes_seen: 0,
             has_hostile: false,
             held_up: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             past: None,
         }
     }

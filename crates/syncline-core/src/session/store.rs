@@ -129,6 +129,10 @@ pub trait SessionStore {
     /// Remembers a peer's role, address, acknowledgement and frontier; `state.cursor` is stored too. An empty
     /// address leaves the one that is stored as it is.
     fn save_peer(&mut self, peer: StoreId, relay: bool, address: &str, state: &PeerState) -> Result<(), Self::Error>;
+    /// Remembers what a peer that was saved acknowledged of this store's log, and its frontier: a replica id that
+    /// is or was this store's, and the highest counter of it that the peer holds. May be written some moments
+    /// later: what a crash takes of it the peer says again.
+    fn acknowledge(&mut self, peer: StoreId, acked: Cursor, frontier: Dot) -> Result<(), Self::Error>;
     /// Rows after `after`, in order, at most `max_rows` and about `max_bytes` of change bytes, never ending inside
     /// a transaction. If there are any, the first transaction at least, however long it is.
     fn read_log(&mut self, after: u64, max_rows: usize, max_bytes: usize) -> Result<Vec<LogRow>, Self::Error>;

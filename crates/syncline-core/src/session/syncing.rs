@@ -12,7 +12,7 @@ use super::{
     Config, Event, GOODBYE_WAIT_MS, Identity, LAZY_MS, PeerMisbehaved, Position, Progress, RenewedWhy, SessionStore,
     WELCOME_WAIT_MS,
 };
-use crate::ids::{Chain, ReplicaId};
+use crate::ids::{Chain, Dot, ReplicaId};
 use crate::mutant::{self, Mutant};
 use crate::wire::{
     Ack, Batch, ENTRIES_MAX, Entry, Forked, Goodbye, Lane, Message, Renewed, Role, VectorPart, Verified, Welcome,
@@ -72,7 +72,6 @@ struct HeldWelcome {
 pub(super) struct Syncing {
     dialer: bool,
     once: bool,
-    address: String,
     pub(super) me: Identity,
     renewals: u32,
     peer: Peer,
@@ -120,7 +119,6 @@ impl Syncing {
         Self {
             dialer,
             once: config.once,
-            address: config.address.clone(),
             me,
             renewals: 0,
             peer,
@@ -505,10 +503,10 @@ impl Syncing {
         self.frontier = frontier;
         let seq = self.sending.acked;
         let position = Position { seq, chain: chain_of_log(seq, store)? };
-        let mut state = store.peer(self.peer.store).map_err(Stop::store)?;
-        state.acked = Some(position.cursor(self.me.log, self.me.epoch));
-        state.frontier = frontier;
-        store.save_peer(self.peer.store, self.peer.relay, &self.address, &state).map_err(Stop::store)?;
+        let acked = position.cursor(self.me.log, self.me.epoch);
+        // Of the id that the peer knows: a write may have renewed it since this session last looked.
+        let of = Dot { replica: self.me.replica, counter: frontier };
+        store.acknowledge(self.peer.store, acked, of).map_err(Stop::store)?;
         io.event(Event::Acknowledged { position: seq, frontier });
         Ok(())
     }

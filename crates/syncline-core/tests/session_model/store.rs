@@ -330,6 +330,14 @@ impl SessionStore for MemStore {
         Ok(())
     }
 
+    fn acknowledge(&mut self, peer: StoreId, acked: Cursor, frontier: Dot) -> Result<(), Infallible> {
+        if let Some(saved) = self.now.peers.get_mut(&peer) {
+            (saved.state.acked, saved.state.frontier) = (Some(acked), frontier.counter);
+            saved.frontier_of = frontier.replica;
+        }
+        Ok(())
+    }
+
     fn read_log(&mut self, after: u64, max_rows: usize, max_bytes: usize) -> Result<Vec<LogRow>, Infallible> {
         let mut rows: Vec<LogRow> = Vec::new();
         let mut bytes = 0;

@@ -1,7 +1,7 @@
 //! What is remembered of peers, and payloads that arrive in parts.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use syncline_core::ids::{Chain, LogId, ReplicaId, StoreId};
+use syncline_core::ids::{Chain, Dot, LogId, ReplicaId, StoreId};
 use syncline_core::session::PeerState;
 use syncline_core::wire::Cursor;
 
@@ -24,6 +24,15 @@ pub(crate) struct Peer {
     pub(crate) frontier_replica: ReplicaId,
     /// That replica's highest counter that it holds durably.
     pub(crate) frontier: u64,
+}
+
+/// What a peer acknowledged, not written yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Acknowledged {
+    /// Position in this store's log.
+    pub(crate) acked: Cursor,
+    /// A replica id of this store, and the highest counter of it that the peer holds durably.
+    pub(crate) frontier: Dot,
 }
 
 const COLUMNS: &str = "store, relay, address, cursor_log, cursor_epoch, cursor_seq, cursor_chain,
@@ -85,7 +94,37 @@ pub(crate) fn save(db: &Connection, peer: &Peer) -> Result<()> {
     Ok(())
 }
 
+/// Writes what a peer acknowledged.
+pub(crate) fn acknowledge(db: &Connection, peer: StoreId, ack: &Acknowledged) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE syncline_peers SET acked_log = ?2, acked_epoch = ?3, acked_seq = ?4, acked_chain = ?5,
+         frontier_replica = ?6, frontier = ?7 WHERE store = ?1",
+    )
+    .and_then(|mut s| {
+        s.execute(params![
+            peer.0,
+            ack.acked.log.0,
+            ack.acked.epoch,
+            ack.acked.seq as i64,
+            ack.acked.chain.0 as i64,
+            ack.frontier.replica.0,
+            ack.frontier.counter as i64,
+        ])
+    })
+    .doing("writing a peer")?;
+    Ok(())
+}
+
 impl Peer {
+    /// As it is once this is written.
+    pub(crate) fn with(mut self, ack: Option<&Acknowledged>) -> Self {
+        if let Some(ack) = ack {
+            (self.acked, self.frontier_replica, self.frontier) =
+                (Some(ack.acked), ack.frontier.replica, ack.frontier.counter);
+        }
+        self
+    }
+
     /// What a session needs of it, if the frontier speaks of `replica`.
     pub(crate) fn state(&self, replica: ReplicaId) -> PeerState {
         PeerState {
