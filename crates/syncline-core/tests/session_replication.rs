@@ -233,6 +233,23 @@ fn what_was_sent_on_a_wrong_guess_is_sent_again() {
     assert_eq!(phone.pending(), 0);
 }
 
+/// A relay was put back from a backup. What a phone had sent it on a guess it passed over, and the phone thought
+/// that it had explained the genesis changes: devices that were told by that relay waited for them for ever.
+#[test]
+fn genesis_changes_of_a_wrong_guess_are_explained_again() {
+    let (mut phone, mut relay) = stores();
+    let mut other = MemStore::new("other relay");
+    write_many(&mut phone, 20, 40);
+    meet_well(&mut phone, &mut relay, Role::Relay, 1);
+    phone.add_genesis(("Todo".to_owned(), "notes".to_owned(), 1));
+    write_many(&mut phone, 5, 40);
+    let mut link = Link::new(dialing("relay"), Config::new(Role::Relay), 2);
+    link.connect(&mut phone, &mut other);
+    link.run(&mut phone, &mut other);
+    assert_eq!(link.dialer.counters().changes_sent, 5 + 25);
+    assert_eq!(other.genesis(), phone.genesis());
+}
+
 #[test]
 fn rows_that_never_leave_are_passed_over() {
     let (mut phone, mut relay) = stores();

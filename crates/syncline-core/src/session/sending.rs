@@ -114,6 +114,8 @@ impl Sending {
             self.sent = position;
             self.told = position;
             self.last_row = 0;
+            // What the peer passed over it was not told.
+            self.explained.clear();
         }
     }
 
