@@ -8,8 +8,6 @@ use serde_json::{Map, Value};
 use syncline_core::change::Change;
 use syncline_core::document::Document;
 use syncline_core::ids::{Dot, ReplicaId, StoreId};
-use syncline_core::record::{self, RecordView, SqlValue};
-use syncline_core::state::RecordState;
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_schema::Model;
 
@@ -118,24 +116,6 @@ pub struct HistoryEntry {
     pub wrote: Map<String, Value>,
     /// The changes it builds on.
     pub deps: Vec<String>,
-}
-
-/// What a verification found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct VerifyReport {
-    /// Rows of the log looked at.
-    pub changes: u64,
-    /// Records looked at.
-    pub records: u64,
-    /// Everything that is wrong, each with its place.
-    pub faults: Vec<String>,
-}
-
-impl VerifyReport {
-    /// Whether nothing is wrong.
-    pub fn is_ok(&self) -> bool {
-        self.faults.is_empty()
-    }
 }
 
 impl Store {
@@ -304,143 +284,6 @@ impl Store {
         let row =
             row.ok_or_else(|| StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false })?;
         Ok((model, row))
-    }
-
-    /// Checks SQLite's pages, every hash and chain of the log, and that states and tables are what the log says.
-    pub fn verify(&self) -> Result<VerifyReport> {
-        let mut report = VerifyReport::default();
-        self.verify_pages(&mut report)?;
-        self.verify_log(&mut report)?;
-        self.verify_records(&mut report)?;
-        Ok(report)
-    }
-
-    fn verify_pages(&self, report: &mut VerifyReport) -> Result<()> {
-        let mut statement = self.db.prepare("PRAGMA integrity_check").doing("checking the file")?;
-        let lines = statement.query_map([], |row| row.get::<_, String>(0)).doing("checking the file")?;
-        for line in lines {
-            let line = line.doing("checking the file")?;
-            if line != "ok" {
-                report.faults.push(format!("SQLite: {line}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn verify_log(&self, report: &mut VerifyReport) -> Result<()> {
-        let mut log_chain = syncline_core::ids::Chain::EMPTY;
-        let mut expected = 1;
-        let mut tips: BTreeMap<i64, syncline_core::ids::Chain> = BTreeMap::new();
-        log::scan_each(&self.db, 0, |seq, entry| {
-            report.changes += 1;
-            if seq != expected {
-                report.faults.push(format!("log row {expected} is missing"));
-            }
-            expected = seq + 1;
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) if error.is_damage() => {
-                    report.faults.push(format!("log row {seq} cannot be read: {error}"));
-                    return Ok(true);
-                }
-                Err(error) => return Err(error),
-            };
-            if syncline_core::wire::change_hash(&entry.bytes) != Some(entry.hash.0) {
-                report.faults.push(format!("log row {} does not match its hash", entry.seq));
-            }
-            if let Some(replica) = self.names.replica_at(entry.replica) {
-                let dot = Dot { replica: replica.id, counter: entry.counter };
-                let record = records::name_of(&self.db, entry.record)?.map(|(id, _)| id).unwrap_or_default();
-                let before = tips.get(&entry.replica).copied().unwrap_or_default();
-                let chain = before.after_change(dot, record, &entry.hash.0);
-                if chain != entry.chain {
-                    report.faults.push(format!("log row {}: the replica's chain is broken", entry.seq));
-                }
-                tips.insert(entry.replica, entry.chain);
-                log_chain = log_chain.after_row(dot, entry.chain);
-            }
-            if log_chain != entry.log_chain {
-                report.faults.push(format!("log row {}: the log's chain is broken", entry.seq));
-                log_chain = entry.log_chain;
-            }
-            Ok(true)
-        })
-    }
-
-    fn verify_records(&self, report: &mut VerifyReport) -> Result<()> {
-        let Some(schema) = self.schema.as_deref() else { return Ok(()) };
-        for model in &schema.models {
-            let Some(number) = self.names.known_model(&model.name) else { continue };
-            let mut after = 0;
-            loop {
-                let batch = records::of_model(&self.db, number, after, 500)?;
-                let Some(last) = batch.last() else { break };
-                after = *last;
-                for row in batch {
-                    report.records += 1;
-                    let fault = match self.verify_record(schema, model, row) {
-                        Err(error) if error.is_damage() => Some(error.to_string()),
-                        other => other?,
-                    };
-                    if let Some(fault) = fault {
-                        report.faults.push(format!("{} record {row}: {fault}", model.name));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn verify_record(&self, schema: &syncline_schema::Schema, model: &Model, row: i64) -> Result<Option<String>> {
-        let Some(found) = records::at(&self.db, row)? else { return Ok(Some("it is missing".to_owned())) };
-        let changes = match history::changes(&self.db, found.last, 0) {
-            Ok(changes) => changes,
-            Err(error) => return Ok(Some(error.to_string())),
-        };
-        let mut folded = RecordState::default();
-        changes.iter().for_each(|change| folded.apply(change));
-        let stored = found.state.as_deref().map(|bytes| RecordState::decode(bytes, self.names.actors_ref()));
-        match stored {
-            Some(Ok(state)) if state == folded => {}
-            Some(Ok(_)) => return Ok(Some("its state is not what the log says".to_owned())),
-            Some(Err(damaged)) => return Ok(Some(damaged.to_string())),
-            None => return Ok(None),
-        }
-        let document = if record::needs_document(model) {
-            match Document::rebuild(&changes) {
-                Ok(document) => Some(document),
-                Err(error) => return Ok(Some(error.to_string())),
-            }
-        } else {
-            None
-        };
-        let view = RecordView { schema, model, record: found.id, state: &folded, document: document.as_ref() };
-        let expected = view.column_values();
-        let shown = self.table_row(model, row)?;
-        Ok((expected != shown).then(|| "its table row is not what the log says".to_owned()))
-    }
-
-    fn table_row(&self, model: &Model, row: i64) -> Result<Option<Vec<SqlValue>>> {
-        let names: Vec<String> = model.fields.iter().map(|field| quoted(&field.name)).collect();
-        let sql = format!("SELECT {} FROM {} WHERE syncline_record = ?1", names.join(", "), quoted(&model.name));
-        let mut statement = self.db.prepare_cached(&sql).doing("reading a model's table")?;
-        let mut rows = statement.query([row]).doing("reading a model's table")?;
-        let Some(found) = rows.next().doing("reading a model's table")? else { return Ok(None) };
-        (0..names.len())
-            .map(|index| found.get_ref(index).map(sql_value))
-            .collect::<rusqlite::Result<Vec<_>>>()
-            .doing("reading a model's table")
-            .map(Some)
-    }
-}
-
-fn sql_value(value: rusqlite::types::ValueRef<'_>) -> SqlValue {
-    use rusqlite::types::ValueRef;
-    match value {
-        ValueRef::Null => SqlValue::Null,
-        ValueRef::Integer(number) => SqlValue::Integer(number),
-        ValueRef::Real(number) => SqlValue::Real(number),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => SqlValue::Text(String::from_utf8_lossy(bytes).into_owned()),
     }
 }
 

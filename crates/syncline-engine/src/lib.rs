@@ -31,6 +31,7 @@ mod session_store;
 mod storage;
 mod store;
 mod tx;
+mod verify;
 
 pub use audit::LogRow;
 pub use commit::{ChangeKind, Commit, Origin, RecordChange};
@@ -38,7 +39,7 @@ pub use engine::{ConnectionId, Engine, Input, Now, Output};
 pub use error::{Result, StoreError};
 pub use host::{Host, OnDisk, WalSync};
 pub use identity::{Renewal, RenewalCause};
-pub use inspect::{AckedBy, HistoryEntry, Outbox, PeerStatus, Quarantined, StoreStatus, VerifyReport};
+pub use inspect::{AckedBy, HistoryEntry, Outbox, PeerStatus, Quarantined, StoreStatus};
 pub use local::{Saved, Source};
 pub use reader::Reader;
 pub use relay::{Relay, RelayOutput, Shelf};
@@ -46,6 +47,7 @@ pub use rusqlite;
 pub use seed::Seed;
 pub use store::{Create, Durability, Options, Store};
 pub use tx::Tx;
+pub use verify::VerifyReport;
 
 use syncline_schema::Schema;
 

@@ -9,7 +9,8 @@ use crate::apply::geneses_of;
 use crate::error::{Result, StoreError};
 use crate::history;
 use crate::identity::RenewalCause;
-use crate::storage::log::{self, Kind};
+use crate::storage::chains::{self, Chains};
+use crate::storage::log;
 use crate::storage::names::Replica;
 use crate::storage::peers::{self, Acknowledged, Peer};
 use crate::storage::records;
@@ -125,45 +126,36 @@ impl SessionStore for Store {
         let last = self.readable();
         let mut damage = None;
         let names = &self.names;
-        let mut models = std::collections::BTreeMap::new();
+        let mut chains = Chains::default();
         let db = &self.db;
         log::scan_each(db, after, |seq, entry| {
             if seq > last {
                 return Ok(false);
             }
-            let entry = match entry.and_then(|entry| history::check(&entry).map(|()| entry)) {
-                Ok(entry) => entry,
+            let read = entry.and_then(|entry| {
+                history::check(&entry)?;
+                let place = chains::place(db, names, &entry)?;
+                chains.follow(db, &entry, &place)?;
+                Ok((entry, place))
+            });
+            let (entry, place) = match read {
+                Ok(read) => read,
                 Err(error) if error.is_damage() => {
                     damage = Some((seq, error));
                     return Ok(false);
                 }
                 Err(error) => return Err(error),
             };
-            if entry.kind == Kind::Local {
-                return Ok(true);
-            }
-            let (record, model) = match models.get(&entry.record) {
-                Some((record, model)) => (*record, String::clone(model)),
-                None => {
-                    let found = records::name_of(db, entry.record)?
-                        .ok_or_else(|| StoreError::Damaged(format!("record {} is missing", entry.record)))?;
-                    let model = names.model_name(found.1).unwrap_or_default().to_owned();
-                    models.insert(entry.record, (found.0, model.clone()));
-                    (found.0, model)
-                }
-            };
-            let replica = names
-                .replica_at(entry.replica)
-                .ok_or_else(|| StoreError::Damaged(format!("replica {} is missing", entry.replica)))?;
+            let Some(dot) = place.dot else { return Ok(true) };
             let row = LogRow {
                 seq: entry.seq,
                 log_chain: entry.log_chain,
-                dot: Dot { replica: replica.id, counter: entry.counter },
+                dot,
                 chain: entry.chain,
-                mine: replica.mine,
+                mine: names.replica_at(entry.replica).is_some_and(|replica| replica.mine),
                 txn: entry.txn,
-                model,
-                record,
+                model: names.model_name(place.model).unwrap_or_default().to_owned(),
+                record: place.record,
                 bytes: entry.bytes,
             };
             let inside = rows.last().is_some_and(|last| row.continues(last));

@@ -17,6 +17,7 @@ use crate::identity::{self, Renewal, RenewalCause, Writer};
 use crate::open;
 use crate::projection::Projection;
 use crate::seed::Seed;
+use crate::storage::chains::{self, Chains};
 use crate::storage::meta::{self, key};
 use crate::storage::names::Names;
 use crate::storage::peers::{self, Acknowledged, Peer};
@@ -447,8 +448,12 @@ impl Store {
     fn look_at_damage_again(&mut self) -> Result<()> {
         let mut healed = Vec::new();
         for seq in records::damaged(&self.db)? {
-            let reads_well =
-                log::read(&self.db, seq).and_then(|row| row.map_or(Ok(()), |row| crate::history::check(&row)));
+            let reads_well = log::read(&self.db, seq).and_then(|row| {
+                let Some(row) = row else { return Ok(()) };
+                crate::history::check(&row)?;
+                let place = chains::place(&self.db, &self.names, &row)?;
+                Chains::default().follow(&self.db, &row, &place)
+            });
             if reads_well.is_ok() {
                 healed.push(seq);
             }

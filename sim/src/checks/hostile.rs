@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use syncline_core::ids::{Dot, RecordId};
 
 use super::content::is_torn;
-use super::view::{Shared, View, dot_text, short};
+use super::view::{ChangeId, Shared, View, dot_text, short};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
 use crate::schedule::Role;
@@ -34,8 +34,8 @@ impl QuarantineOnlyForPoison {
 impl Check for QuarantineOnlyForPoison {
     about!(
         "quarantine-only-for-poison",
-        "No honest writer's change is refused, unless a hostile peer lied about its record or its replica id, or its \
-         file lives twice."
+        "No honest writer's change is refused, unless a hostile peer lied about its record or its replica id, its file \
+         lives twice, or a torn file gave it out."
     );
 
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
@@ -43,8 +43,7 @@ impl Check for QuarantineOnlyForPoison {
         self.decided += view.news.rows.len() as u64;
         for row in view.news.rows.iter().filter(|row| row.kind == "quarantined") {
             let Some(dot) = row.dot else { continue };
-            let record = view.changes.get(row.change).record;
-            judge(world, &view, view.news.node, dot, record).map_err(|broken| broken.at(world, self.name()))?;
+            judge(world, &view, view.news.node, dot, row.change).map_err(|broken| broken.at(world, self.name()))?;
         }
         Ok(())
     }
@@ -60,8 +59,7 @@ impl Check for QuarantineOnlyForPoison {
             for row in status.quarantined {
                 let Some(place) = held.rows(row.seq - 1, row.seq).first() else { continue };
                 let Some(dot) = place.dot else { continue };
-                let record = view.changes.get(place.change).record;
-                judge(world, &view, node, dot, record).map_err(|mut broken| {
+                judge(world, &view, node, dot, place.change).map_err(|mut broken| {
                     broken.message = format!("{} ({})", broken.message, row.reason);
                     broken.at(world, self.name())
                 })?;
@@ -71,8 +69,13 @@ impl Check for QuarantineOnlyForPoison {
     }
 }
 
-fn judge(world: &World, view: &View, node: NodeIndex, dot: Dot, record: RecordId) -> Result<(), Broken> {
-    if is_torn(world, node) || view.is_excused(world, dot.replica, &TWINS) || lied_about(world, record) {
+fn judge(world: &World, view: &View, node: NodeIndex, dot: Dot, change: ChangeId) -> Result<(), Broken> {
+    let record = view.changes.get(change).record;
+    if is_torn(world, node)
+        || view.is_doubtful(change)
+        || view.is_excused(world, dot.replica, &TWINS)
+        || lied_about(world, record)
+    {
         return Ok(());
     }
     let message = format!("{} of record {} is refused, and its writer is honest", dot_text(dot), short(&record.0));

@@ -213,6 +213,18 @@ pub(crate) fn mark(db: &Connection, replica: i64, counter: u64, seq: u64) -> Res
     Ok(())
 }
 
+/// A replica's chain after its row `seq`, 0 for before the first; `None` if that is no row of it.
+pub(crate) fn replica_chain_after(db: &Connection, replica: i64, seq: u64) -> Result<Option<Chain>> {
+    if seq == 0 {
+        return Ok(Some(Chain::EMPTY));
+    }
+    db.prepare_cached("SELECT chain FROM syncline_log WHERE seq = ?1 AND replica = ?2")
+        .and_then(|mut s| {
+            s.query_row(params![seq as i64, replica], |row| Ok(Chain(row.get::<_, i64>(0)? as u64))).optional()
+        })
+        .doing("reading the log")
+}
+
 /// A replica's chain at `counter`.
 pub(crate) fn replica_chain_at(db: &Connection, replica: i64, tip: u64, counter: u64) -> Result<Option<Chain>> {
     Ok(walk_to(db, replica, tip, counter)?.map(|(_, chain)| chain))

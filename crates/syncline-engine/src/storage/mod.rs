@@ -1,5 +1,6 @@
 //! The store's tables: every statement that is not a query of the app stands in this folder.
 
+pub(crate) mod chains;
 pub(crate) mod ddl;
 pub(crate) mod log;
 pub(crate) mod meta;

@@ -64,6 +64,17 @@ pub(crate) fn of_model(db: &Connection, model: i64, after: i64, limit: usize) ->
         .doing("listing records")
 }
 
+/// Calls `each` with every record's row and its newest row of the log.
+pub(crate) fn each_end(db: &Connection, mut each: impl FnMut(i64, u64)) -> Result<()> {
+    let mut statement = db.prepare_cached("SELECT record, last FROM syncline_records").doing("listing records")?;
+    let mut rows = statement.query([]).doing("listing records")?;
+    while let Some(row) = rows.next().doing("listing records")? {
+        let end = row.get(0).and_then(|record| Ok((record, row.get::<_, i64>(1)?))).doing("listing records")?;
+        each(end.0, end.1 as u64);
+    }
+    Ok(())
+}
+
 /// Greatest row in use.
 pub(crate) fn greatest(db: &Connection) -> Result<i64> {
     db.prepare_cached("SELECT coalesce(max(record), 0) FROM syncline_records")

@@ -1,0 +1,208 @@
+//! Verification: whether a store is what its log says.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use syncline_core::document::Document;
+use syncline_core::ids::Chain;
+use syncline_core::record::{self, RecordView, SqlValue};
+use syncline_core::state::RecordState;
+use syncline_schema::Model;
+
+use crate::error::{Doing, Result, StoreError};
+use crate::history;
+use crate::projection::quoted;
+use crate::storage::chains::{self, Chains};
+use crate::storage::log::{self, Entry};
+use crate::storage::records;
+use crate::store::Store;
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Rows of the log looked at.
+    pub changes: u64,
+    /// Records looked at.
+    pub records: u64,
+    /// Everything that is wrong, each with its place.
+    pub faults: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    pub fn is_ok(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// Where the rows of each replica and each record end.
+#[derive(Default)]
+struct Ends {
+    /// Row, counter and chain.
+    replicas: BTreeMap<i64, (u64, u64, Chain)>,
+    records: BTreeMap<i64, u64>,
+}
+
+impl Ends {
+    /// Takes in the next row. `DamagedRow` if it does not lead back to the rows before it.
+    fn check(&mut self, entry: &Entry) -> Result<()> {
+        let before = self.records.insert(entry.record, entry.seq).unwrap_or_default();
+        let mut leads_back = before == entry.prev;
+        if entry.replica != 0 {
+            let end = (entry.seq, entry.counter, entry.chain);
+            let (before, ..) = self.replicas.insert(entry.replica, end).unwrap_or_default();
+            leads_back &= before == entry.rprev;
+        }
+        let reason = || "it does not lead back to the earlier rows of its record and its replica".to_owned();
+        if leads_back { Ok(()) } else { Err(StoreError::DamagedRow { seq: entry.seq, reason: reason() }) }
+    }
+}
+
+impl Store {
+    /// Checks SQLite's pages, every hash and chain of the log, and that states and tables are what the log says.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        let mut report = VerifyReport::default();
+        self.verify_pages(&mut report)?;
+        self.verify_log(&mut report)?;
+        self.verify_records(&mut report)?;
+        Ok(report)
+    }
+
+    fn verify_pages(&self, report: &mut VerifyReport) -> Result<()> {
+        let mut statement = self.db.prepare("PRAGMA integrity_check").doing("checking the file")?;
+        let lines = statement.query_map([], |row| row.get::<_, String>(0)).doing("checking the file")?;
+        for line in lines {
+            let line = line.doing("checking the file")?;
+            if line != "ok" {
+                report.faults.push(format!("SQLite: {line}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_log(&self, report: &mut VerifyReport) -> Result<()> {
+        let mut chains = Chains::default();
+        let mut ends = Ends::default();
+        log::scan_each(&self.db, 0, |seq, entry| {
+            if seq > self.head().0 {
+                // Another process wrote it meanwhile, and its replica may be unknown here.
+                return Ok(false);
+            }
+            report.changes += 1;
+            let followed = entry.and_then(|entry| {
+                ends.check(&entry)?;
+                history::check(&entry)?;
+                chains.follow(&self.db, &entry, &chains::place(&self.db, &self.names, &entry)?)
+            });
+            match followed {
+                Err(StoreError::DamagedRow { seq, reason }) => report.faults.push(format!("log row {seq}: {reason}")),
+                Err(error) if error.is_damage() => report.faults.push(format!("log row {seq} cannot be read: {error}")),
+                other => other?,
+            }
+            Ok(true)
+        })?;
+        self.verify_replicas(&ends, report);
+        self.verify_ends_of_records(&ends, report)
+    }
+
+    fn verify_replicas(&self, ends: &Ends, report: &mut VerifyReport) {
+        for replica in self.names.replicas() {
+            let (tip, counter, chain) = ends.replicas.get(&replica.row).copied().unwrap_or_default();
+            let is_exact = replica.forked || (counter, chain) == (replica.counter, replica.chain);
+            if tip != replica.tip || !is_exact {
+                let (id, held, told) = (replica.id, counter, replica.counter);
+                report
+                    .faults
+                    .push(format!("replica {id}: {told} changes are noted, and the log ends with number {held}"));
+            }
+        }
+    }
+
+    fn verify_ends_of_records(&self, ends: &Ends, report: &mut VerifyReport) -> Result<()> {
+        let head = self.head().0;
+        records::each_end(&self.db, |record, last| {
+            let end = ends.records.get(&record).copied().unwrap_or_default();
+            if last != end && last <= head {
+                report
+                    .faults
+                    .push(format!("record {record}: its last row is noted as {last}, and is {end} in the log"));
+            }
+        })
+    }
+
+    fn verify_records(&self, report: &mut VerifyReport) -> Result<()> {
+        let Some(schema) = self.schema.as_deref() else { return Ok(()) };
+        for model in &schema.models {
+            let Some(number) = self.names.known_model(&model.name) else { continue };
+            let mut after = 0;
+            loop {
+                let batch = records::of_model(&self.db, number, after, 500)?;
+                let Some(last) = batch.last() else { break };
+                after = *last;
+                for row in batch {
+                    report.records += 1;
+                    let fault = match self.verify_record(schema, model, row) {
+                        Err(error) if error.is_damage() => Some(error.to_string()),
+                        other => other?,
+                    };
+                    if let Some(fault) = fault {
+                        report.faults.push(format!("{} record {row}: {fault}", model.name));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_record(&self, schema: &syncline_schema::Schema, model: &Model, row: i64) -> Result<Option<String>> {
+        let Some(found) = records::at(&self.db, row)? else { return Ok(Some("it is missing".to_owned())) };
+        let changes = match history::changes(&self.db, found.last, 0) {
+            Ok(changes) => changes,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        let mut folded = RecordState::default();
+        changes.iter().for_each(|change| folded.apply(change));
+        let stored = found.state.as_deref().map(|bytes| RecordState::decode(bytes, self.names.actors_ref()));
+        match stored {
+            Some(Ok(state)) if state == folded => {}
+            Some(Ok(_)) => return Ok(Some("its state is not what the log says".to_owned())),
+            Some(Err(damaged)) => return Ok(Some(damaged.to_string())),
+            None => return Ok(None),
+        }
+        let document = if record::needs_document(model) {
+            match Document::rebuild(&changes) {
+                Ok(document) => Some(document),
+                Err(error) => return Ok(Some(error.to_string())),
+            }
+        } else {
+            None
+        };
+        let view = RecordView { schema, model, record: found.id, state: &folded, document: document.as_ref() };
+        let expected = view.column_values();
+        let shown = self.table_row(model, row)?;
+        Ok((expected != shown).then(|| "its table row is not what the log says".to_owned()))
+    }
+
+    fn table_row(&self, model: &Model, row: i64) -> Result<Option<Vec<SqlValue>>> {
+        let names: Vec<String> = model.fields.iter().map(|field| quoted(&field.name)).collect();
+        let sql = format!("SELECT {} FROM {} WHERE syncline_record = ?1", names.join(", "), quoted(&model.name));
+        let mut statement = self.db.prepare_cached(&sql).doing("reading a model's table")?;
+        let mut rows = statement.query([row]).doing("reading a model's table")?;
+        let Some(found) = rows.next().doing("reading a model's table")? else { return Ok(None) };
+        (0..names.len())
+            .map(|index| found.get_ref(index).map(sql_value))
+            .collect::<rusqlite::Result<Vec<_>>>()
+            .doing("reading a model's table")
+            .map(Some)
+    }
+}
+
+fn sql_value(value: rusqlite::types::ValueRef<'_>) -> SqlValue {
+    use rusqlite::types::ValueRef;
+    match value {
+        ValueRef::Null => SqlValue::Null,
+        ValueRef::Integer(number) => SqlValue::Integer(number),
+        ValueRef::Real(number) => SqlValue::Real(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => SqlValue::Text(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
