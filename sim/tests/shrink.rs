@@ -1,6 +1,7 @@
 //! Shrinking, with predicates in the place of runs.
 
 use syncline_sim::Survival;
+use syncline_sim::failure::Failure;
 use syncline_sim::outcome::{Kind, Violation};
 use syncline_sim::schedule::{Action, Event, Expect, Fleet, Link, Node, Role, Schedule};
 use syncline_sim::shrink::{Class, shrink};
@@ -21,7 +22,7 @@ fn large() -> Schedule {
         scenario: "made for a test".to_owned(),
         seed: 7,
         duration_ms: 2_000_000,
-        schema: "type Todo @model { title: String! }".to_owned(),
+        schema: "type Todo @model { title: String done: Boolean body: String }".to_owned(),
         expect: Expect::default(),
         fleet: Fleet { nodes, links },
         events: events.collect(),
@@ -118,6 +119,21 @@ fn what_is_left_has_plain_arguments_times_and_names() {
     }
     assert!(small.duration_ms < 2_000, "{}", small.duration_ms);
     assert!(small.fleet.nodes.iter().all(|node| node.name.starts_with('d')), "{:?}", small.fleet);
+}
+
+/// A create lost its required fields while it shrank, and the smaller file could not be read.
+#[test]
+fn what_is_left_can_be_read_again() {
+    let mut large = large();
+    large.schema = "type Todo @model { title: String! done: Boolean body: String }".to_owned();
+    let small = shrink(large, &lost(), &mut update_then_power_cut, &mut |_| true);
+    let text = Failure::of_schedule("", small.clone()).to_toml();
+    assert_eq!(Failure::from_toml("small.toml", &text).unwrap().schedule, small);
+    let created = small.events.iter().find_map(|event| match &event.action {
+        Action::Create { values, .. } => Some(values.keys().map(String::as_str).collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(created.unwrap(), ["title"]);
 }
 
 #[test]

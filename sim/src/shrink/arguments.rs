@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Pass, Search, parts};
-use crate::schedule::{Line, Node, Schedule};
+use crate::failure::Failure;
+use crate::schedule::{Action, Event, Line, Node, Schedule};
 
 /// Makes the arguments of events, nodes and links as simple as the failure allows.
 pub(super) fn simplify(search: &mut Search<'_>) {
@@ -138,11 +139,20 @@ fn leave_out_writes(search: &mut Search<'_>, index: usize, count: usize) {
     }
 }
 
-/// The schedule with one member of one event replaced; `None` if that is no action.
+/// The schedule with one member of one event replaced; `None` if that is no action, or one that no file may hold.
 fn with(schedule: &Schedule, index: usize, member: &str, value: Value) -> Option<Schedule> {
     let mut members = parts::members(&schedule.events[index].action);
     members.insert(member.to_owned(), value);
     let mut changed = schedule.clone();
     changed.events[index].action = parts::action(members)?;
-    Some(changed)
+    is_readable(schedule, &changed.events[index]).then_some(changed)
+}
+
+/// Whether a create still makes a record: one without a required field is refused where the file is read.
+fn is_readable(schedule: &Schedule, event: &Event) -> bool {
+    if !matches!(event.action, Action::Create { .. }) {
+        return true;
+    }
+    let alone = Schedule { events: vec![event.clone()], ..schedule.clone() };
+    Failure::from_toml("candidate", &Failure::of_schedule("", alone).to_toml()).is_ok()
 }

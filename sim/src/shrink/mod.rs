@@ -12,7 +12,6 @@ mod times;
 
 use std::fmt;
 
-use crate::failure::Failure;
 use crate::outcome::{Kind, Violation};
 use crate::schedule::Schedule;
 
@@ -140,7 +139,7 @@ impl Search<'_> {
     /// Takes a candidate if it fails in the class. Does nothing once stopped.
     fn try_out(&mut self, candidate: Schedule) -> bool {
         // The whole is run once; later, what has not changed needs no run.
-        let pointless = self.runs > 0 && (candidate == self.best || self.is_unreadable(&candidate));
+        let pointless = self.runs > 0 && candidate == self.best;
         if self.stopped || pointless || !self.may_go_on() {
             return false;
         }
@@ -153,12 +152,6 @@ impl Search<'_> {
             }
             Some(_) | None => false,
         }
-    }
-
-    /// Whether simpler arguments made what no file may say, as a record without a required field.
-    fn is_unreadable(&self, candidate: &Schedule) -> bool {
-        let file = || Failure::of_schedule("", candidate.clone()).to_toml();
-        self.pass == Pass::Arguments && Failure::from_toml("candidate", &file()).is_err()
     }
 
     fn may_go_on(&mut self) -> bool {
