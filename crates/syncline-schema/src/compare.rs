@@ -162,7 +162,20 @@ impl Compare<'_> {
             let sentence = "what a delete does to a concurrent edit changed";
             self.note(ChangeKind::Adjusted, &new.name, sentence);
         }
-        if old.relations != new.relations {
+        self.relations(old, new);
+    }
+
+    fn relations(&mut self, old: &Model, new: &Model) {
+        let mut as_before = new.relations.clone();
+        for relation in &mut as_before {
+            let Some(before) = old.relation(&relation.name) else { continue };
+            if before.on_delete != relation.on_delete {
+                relation.on_delete = before.on_delete;
+                let sentence = "what a delete of the record does to the related ones changed";
+                self.note(ChangeKind::Adjusted, format!("{}.{}", new.name, relation.name), sentence);
+            }
+        }
+        if old.relations != as_before {
             self.note(ChangeKind::Adjusted, &new.name, "the relations changed");
         }
     }

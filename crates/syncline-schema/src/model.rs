@@ -205,7 +205,7 @@ pub struct Index {
     pub fields: Vec<String>,
 }
 
-/// A relation between two models. Alive in queries later; kept from the start.
+/// A relation between two models, seen from one of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Relation {
     /// Name of the field on this model.
@@ -225,6 +225,23 @@ pub struct Relation {
     pub required: bool,
     /// `@manyToMany(relationName)`; also the name of the join model.
     pub join_model: Option<String>,
+    /// What a delete of this record does to the related ones; says nothing for `belongsTo`, whose other side is
+    /// left alone, and for `manyToMany`, whose links always go.
+    #[serde(default)]
+    pub on_delete: OnDelete,
+}
+
+/// What a delete of a record does to those that its `hasMany` or `hasOne` leads to. It is done by the device that
+/// deletes, to what it holds then, and in the same transaction; never by one that merely receives the delete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnDelete {
+    /// They are deleted with it, as in DataStore.
+    #[default]
+    Cascade,
+    /// They stay as they are: dangling references, until the record comes back.
+    Keep,
+    /// They stay, and their fields that hold the record's key become null. Only for `hasMany`.
+    SetNull,
 }
 
 /// Side and number of a relation.
@@ -346,6 +363,28 @@ impl Model {
     /// Whether `name` is one of the key fields.
     pub fn is_key_field(&self, name: &str) -> bool {
         self.key_fields().contains(&name)
+    }
+
+    /// The relation of that name.
+    pub fn relation(&self, name: &str) -> Option<&Relation> {
+        self.relations.iter().find(|relation| relation.name == name)
+    }
+}
+
+impl Relation {
+    /// Whether it leads to one record at most: the other's key stands in fields of this model.
+    pub fn is_to_one(&self) -> bool {
+        match self.kind {
+            RelationKind::HasOne | RelationKind::BelongsTo => true,
+            RelationKind::HasMany | RelationKind::ManyToMany => false,
+        }
+    }
+
+    /// Of a `manyToMany`: its join model, and the relation that leads from there to the other model.
+    pub fn join<'a>(&self, schema: &'a Schema) -> Option<(&'a Model, &'a Relation)> {
+        let join = schema.model(self.join_model.as_deref()?)?;
+        let back = join.relations.iter().find(|relation| relation.model == self.model)?;
+        Some((join, back))
     }
 }
 

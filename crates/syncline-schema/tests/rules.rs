@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use syncline_schema::{
-    Allow, ChangeKind, Deletes, ElementKind, Field, FieldKind, Key, Managed, Merge, Model, RelationKind, Scalar,
-    Schema, changes, continue_names, parse,
+    Allow, ChangeKind, Deletes, ElementKind, Field, FieldKind, Key, Managed, Merge, Model, OnDelete, RelationKind,
+    Scalar, Schema, changes, continue_names, parse,
 };
 
 /// A schema of `tests/schemas`.
@@ -126,6 +126,36 @@ fn many_to_many_makes_a_join_model_whose_key_is_the_pair() {
     assert_eq!(tags.kind, RelationKind::ManyToMany);
     assert_eq!(tags.join_model.as_deref(), Some("PostTags"));
     assert_eq!(tags.fields, ["postId"]);
+}
+
+#[test]
+fn a_delete_takes_related_records_along_unless_the_schema_says_otherwise() {
+    let schema = accepted(
+        "type A @model { bs: [B] @hasMany c: C @hasOne d: D @hasOne(onDelete: keep) }
+         type B @model { cs: [C] @hasMany(onDelete: \"keep\") ds: [D] @hasMany(onDelete: \"set-null\") }
+         type C @model { x: Int } type D @model { x: Int }",
+    );
+    let on_delete = |model: &str| -> Vec<OnDelete> {
+        schema.model(model).unwrap().relations.iter().map(|relation| relation.on_delete).collect()
+    };
+    assert_eq!(on_delete("A"), [OnDelete::Cascade, OnDelete::Cascade, OnDelete::Keep]);
+    assert_eq!(on_delete("B"), [OnDelete::Keep, OnDelete::SetNull]);
+}
+
+#[test]
+fn a_required_reference_is_required_wherever_its_field_comes_from() {
+    let schema = accepted("type A @model { bs: [B] @hasMany } type B @model { a: A! @belongsTo c: A! @hasOne }");
+    let b = schema.model("B").unwrap();
+    assert!(field(b, "aBsId").required && field(b, "bCId").required);
+}
+
+#[test]
+fn a_many_to_many_finds_its_way_through_the_join_model() {
+    let blog = good("blog.graphql");
+    let tags = blog.model("Post").unwrap().relation("tags").unwrap();
+    let (join, on) = tags.join(&blog).unwrap();
+    assert_eq!((join.name.as_str(), &on.fields[0], &on.references[0]), ("PostTags", &"tagId".into(), &"id".into()));
+    assert_eq!(blog.model("Comment").unwrap().relation("post").unwrap().join(&blog), None);
 }
 
 #[test]
@@ -308,6 +338,14 @@ fn a_chain_of_renames_leads_to_the_first_name_even_if_each_file_tells_one_step()
     let reused = accepted("type T @model { c: Int a: Int }");
     let found = changes(&third, &reused);
     assert!(found.iter().any(|change| change.kind == ChangeKind::Incompatible), "{found:?}");
+}
+
+#[test]
+fn a_schema_from_before_delete_policies_cascades() {
+    let schema = good("blog.graphql");
+    let json = serde_json::to_string(&schema).unwrap().replace(",\"on_delete\":\"Cascade\"", "");
+    assert!(!json.contains("on_delete"));
+    assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), schema);
 }
 
 #[test]

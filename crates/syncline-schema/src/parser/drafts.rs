@@ -11,7 +11,9 @@ use super::{
     finding::{Checked, Finding, Findings, Spanned},
     renames,
 };
-use crate::{Deletes, Field, FieldKind, Index, Key, Model, Relation, RelationKind, Scalar, Timestamps, did_you_mean};
+use crate::{
+    Deletes, Field, FieldKind, Index, Key, Model, OnDelete, Relation, RelationKind, Scalar, Timestamps, did_you_mean,
+};
 
 /// A model whose relations may still add fields to it.
 pub(super) struct Draft<'a> {
@@ -48,6 +50,8 @@ pub(super) struct RelationDraft<'a> {
     pub(super) target: &'a Name,
     /// First name ever of the relation field.
     pub(super) first_name: String,
+    /// What a delete does to the other side.
+    pub(super) on_delete: OnDelete,
     /// What became of it.
     pub(super) resolved: Option<Relation>,
 }

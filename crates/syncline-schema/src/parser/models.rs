@@ -12,7 +12,7 @@ use super::{
     drafts::{Draft, RelationDraft, place_of},
     fields,
     finding::{Checked, Finding, Findings, Spanned},
-    keys, renames, types,
+    keys, relations, renames, types,
 };
 use crate::{Deletes, EnumType, Field, FieldKind, Managed, Merge, RelationKind, Scalar, Timestamps, did_you_mean};
 
@@ -235,6 +235,7 @@ fn relation<'a>(
         kind,
         target,
         first_name: renames::first_name(&former, &field.name).to_owned(),
+        on_delete: relations::on_delete(directive)?,
         resolved: None,
     })
 }

@@ -1,6 +1,7 @@
 //! Relations: the fields that hold the other record's key, named as Amplify names them, and the
 //! join models of `@manyToMany`.
 
+mod deletes;
 mod many;
 mod one;
 
@@ -16,12 +17,15 @@ use super::{
 };
 use crate::{FieldKind, Managed, Model, Relation, RelationKind, Scalar};
 
-/// Resolves every relation; gives back the join models. `belongsTo` comes last, since it uses the
-/// foreign keys that the other side made.
+pub(super) use deletes::on_delete;
+
+/// Resolves every relation; gives back the join models. `belongsTo` comes after the others, since it uses the
+/// foreign keys that they made.
 pub(super) fn resolve(definitions: &Definitions<'_>, drafts: &mut [Draft<'_>], findings: &mut Findings) -> Vec<Model> {
     each(drafts, findings, RelationKind::HasOne, one::has_one);
     each(drafts, findings, RelationKind::HasMany, many::has_many);
     each(drafts, findings, RelationKind::BelongsTo, one::belongs_to);
+    each(drafts, findings, RelationKind::HasMany, deletes::check);
     many::join_models(definitions, drafts, findings)
 }
 

@@ -9,7 +9,7 @@ use super::{
     RelationKind, Scalar, Spanned, camel, capitalised, directives, expect_kind, fields, find, foreign_keys, names_of,
     one::bare,
 };
-use crate::{Allow, AuthRule, Field, Index, Key, did_you_mean};
+use crate::{Allow, AuthRule, Field, Index, Key, OnDelete, did_you_mean};
 
 /// The other model holds this record's key: in the columns of a named index, in its own key, or
 /// in implied fields.
@@ -244,6 +244,7 @@ fn join_model(name: &str, a: &Draft<'_>, b: &Draft<'_>) -> Model {
             references: names_of(&end.key_parts()),
             required: true,
             join_model: None,
+            on_delete: OnDelete::default(),
         });
         for rule in end.model.auth.iter().map(link_rule) {
             if !model.auth.contains(&rule) {

@@ -27,10 +27,13 @@ pub(super) fn belongs_to(
     match &sides[..] {
         [] => own_key(drafts, at, relation),
         [side] => {
-            let Some(side) = &side.resolved else {
+            let Some(side) = side.resolved.clone() else {
                 return Ok(None);
             };
-            Ok(Some(Relation { fields: side.fields.clone(), references: side.references.clone(), ..bare(relation) }))
+            if relation.field.ty.is_non_null() {
+                require(&mut drafts[at], &side.fields);
+            }
+            Ok(Some(Relation { fields: side.fields, references: side.references, ..bare(relation) }))
         }
         [first, second, ..] => Err(Finding::error(
             relation.field.name.span(),
@@ -40,6 +43,13 @@ pub(super) fn belongs_to(
             ),
         )
         .help("name the fields that hold the key: `@belongsTo(fields: [\"…\"])`")),
+    }
+}
+
+/// A reference that must be there stands in fields that must have a value. Written ones say so themselves.
+fn require(draft: &mut Draft<'_>, fields: &[String]) {
+    for field in draft.foreign_keys.iter_mut().filter(|field| fields.contains(&field.name)) {
+        field.required = true;
     }
 }
 
@@ -82,5 +92,6 @@ pub(super) fn bare(relation: &RelationDraft<'_>) -> Relation {
         references: Vec::new(),
         required: relation.field.ty.is_non_null(),
         join_model: None,
+        on_delete: relation.on_delete,
     }
 }
