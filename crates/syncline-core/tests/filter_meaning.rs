@@ -4,9 +4,11 @@
 mod record_support;
 
 use proptest::prelude::*;
-use record_support::{fields, object, schema};
+use record_support::{fields, model, object, relation, scalar, schema};
 use serde_json::{Map, Value, json};
-use syncline_core::filter::{Filter, Order, compare_records, complete_order, resolve_order};
+use std::collections::BTreeMap;
+use syncline_core::filter::{Filter, Include, Order, Tables, compare_records, complete_order, resolve_order};
+use syncline_schema::{Field, Key, Model, Relation, RelationKind, Scalar, Schema};
 
 fn read(json: Value) -> Filter {
     let schema = schema();
@@ -72,6 +74,191 @@ fn every_operator_means_what_datastore_means() {
     for (filter, expected) in table {
         assert_eq!(read(filter.clone()).matches(&record()), expected, "{filter}");
     }
+}
+
+/// Blogs of posts with comments, tags and a cover; people and who they work for.
+fn blog() -> Schema {
+    use RelationKind::{BelongsTo, HasMany, HasOne, ManyToMany};
+    let text = |name: &str| scalar(name, Scalar::String);
+    let with =
+        |name: &str, fields: Vec<Field>, relations: Vec<Relation>| Model { relations, ..model(name, Key::Id, fields) };
+    let linked = |name: &str, model: &str, by: &str| Relation {
+        join_model: Some("PostTags".to_owned()),
+        ..relation(name, ManyToMany, model, &[by], &["id"])
+    };
+    let link = Model {
+        relations: vec![
+            relation("post", BelongsTo, "Post", &["postId"], &["id"]),
+            relation("tag", BelongsTo, "Tag", &["tagId"], &["id"]),
+        ],
+        ..model("PostTags", Key::Custom(vec!["postId".into(), "tagId".into()]), vec![text("postId"), text("tagId")])
+    };
+    let posts = vec![
+        relation("blog", BelongsTo, "Blog", &["blogId"], &["id"]),
+        relation("comments", HasMany, "Comment", &["postId"], &["id"]),
+        linked("tags", "Tag", "postId"),
+        relation("cover", HasOne, "Image", &["coverId"], &["id"]),
+    ];
+    let people = vec![
+        relation("boss", BelongsTo, "Person", &["bossId"], &["id"]),
+        relation("team", HasMany, "Person", &["bossId"], &["id"]),
+    ];
+    let on_post = vec![relation("post", BelongsTo, "Post", &["postId"], &["id"])];
+    let models = vec![
+        with("Blog", vec![text("name")], vec![relation("posts", HasMany, "Post", &["blogId"], &["id"])]),
+        with("Post", vec![text("title"), text("blogId"), text("coverId")], posts),
+        with("Comment", vec![text("text"), scalar("stars", Scalar::Int), text("postId")], on_post),
+        with("Tag", vec![text("label")], vec![linked("posts", "Post", "tagId")]),
+        link,
+        with("Image", vec![text("url")], Vec::new()),
+        with("Person", vec![text("name"), text("bossId")], people),
+    ];
+    Schema { models, ..Schema::default() }
+}
+
+/// Ids of the records of a model that a filter finds among some.
+fn found(model: &str, filter: Value) -> Vec<String> {
+    let schema = blog();
+    let model = schema.model(model).unwrap();
+    let filter = Filter::parse_json(&schema, model, &filter).unwrap_or_else(|error| panic!("{error}"));
+    let table = |records: Value| records.as_array().unwrap().iter().cloned().map(object).collect::<Vec<_>>();
+    let records = BTreeMap::from([
+        ("Blog".to_owned(), table(json!([{"id": "b", "name": "news"}]))),
+        (
+            "Post".to_owned(),
+            table(json!([
+                {"id": "1", "title": "a", "blogId": "b", "coverId": "i"},
+                {"id": "2", "title": "b", "blogId": "gone", "coverId": null},
+                {"id": "3", "title": "c", "blogId": null, "coverId": "gone"},
+            ])),
+        ),
+        (
+            "Comment".to_owned(),
+            table(json!([
+                {"id": "c1", "text": "yes", "stars": 1, "postId": "1"},
+                {"id": "c2", "text": "no", "stars": 5, "postId": "1"},
+                {"id": "c3", "text": "yes", "stars": 5, "postId": "2"},
+                {"id": "c4", "text": "yes", "stars": 5, "postId": "gone"},
+                {"id": "c5", "text": "yes", "stars": 5, "postId": null},
+            ])),
+        ),
+        ("Tag".to_owned(), table(json!([{"id": "red", "label": "x"}, {"id": "blue", "label": "y"}]))),
+        (
+            "PostTags".to_owned(),
+            table(
+                json!([{"postId": "1", "tagId": "red"}, {"postId": "3", "tagId": "gone"}, {"postId": "gone", "tagId": "blue"}]),
+            ),
+        ),
+        ("Image".to_owned(), table(json!([{"id": "i", "url": "u"}]))),
+        (
+            "Person".to_owned(),
+            table(json!([{"id": "p", "name": "x", "bossId": null}, {"id": "q", "name": "y", "bossId": "p"}])),
+        ),
+    ]);
+    let tables = Tables::new(&schema, model, &records);
+    let all = records[&model.name].iter();
+    all.filter(|record| filter.matches_with(record, &tables))
+        .map(|record| record["id"].as_str().unwrap().into())
+        .collect()
+}
+
+#[test]
+fn a_filter_of_related_records_asks_for_at_least_one() {
+    for (model, filter, expected) in [
+        ("Post", json!({"comments": {"text": {"eq": "yes"}}}), vec!["1", "2"]),
+        ("Post", json!({"comments": {"text": {"eq": "yes"}, "stars": {"ge": 5}}}), vec!["2"]),
+        (
+            "Post",
+            json!({"and": [{"comments": {"text": {"eq": "yes"}}}, {"comments": {"stars": {"ge": 5}}}]}),
+            vec!["1", "2"],
+        ),
+        ("Post", json!({"not": {"comments": {"text": {"eq": "yes"}}}}), vec!["3"]),
+        ("Post", json!({"comments": {"text": {"ne": "yes"}}}), vec!["1"]),
+        ("Post", json!({"comments": {}}), vec!["1", "2"]),
+        ("Post", json!({"comments": null}), vec!["3"]),
+        ("Post", json!({"blog": {"name": {"beginsWith": "n"}}}), vec!["1"]),
+        ("Post", json!({"cover": {"url": {"eq": "u"}}}), vec!["1"]),
+        ("Post", json!({"blog": null}), vec!["2", "3"]),
+        ("Post", json!({"blog": {"eq": null}, "blogId": {"ne": null}}), vec!["2"]),
+        ("Post", json!({"blog": {"ne": null}}), vec!["1"]),
+        ("Post", json!({"tags": {"label": {"in": ["x", "y"]}}}), vec!["1"]),
+        ("Post", json!({"tags": null}), vec!["2", "3"]),
+        ("Tag", json!({"posts": {"comments": {"stars": {"eq": 5}}}}), vec!["red"]),
+        ("Comment", json!({"post": {"blog": {"posts": {"title": {"eq": "a"}}}}}), vec!["c1", "c2"]),
+        ("Comment", json!({"or": [{"post": null}, {"stars": {"eq": 1}}]}), vec!["c1", "c4", "c5"]),
+        ("Person", json!({"boss": {"name": {"eq": "x"}}}), vec!["q"]),
+        ("Person", json!({"team": {"boss": {"team": {"name": {"eq": "y"}}}}}), vec!["p"]),
+    ] {
+        assert_eq!(found(model, filter.clone()), expected, "{filter}");
+    }
+}
+
+#[test]
+fn relations_lead_nowhere_without_who_knows_them() {
+    let post = object(json!({"id": "1", "blogId": "b"}));
+    assert!(!Filter::related("blog", Filter::All).matches(&post));
+    assert!(Filter::unrelated("blog").matches(&post));
+}
+
+#[test]
+fn a_wrong_filter_of_related_records_is_refused_with_its_place_and_a_cure() {
+    let schema = blog();
+    let refused = |model: &str, filter: &Value| {
+        Filter::parse_json(&schema, schema.model(model).unwrap(), filter).unwrap_err().to_string()
+    };
+    for (model, filter, message) in [
+        (
+            "Post",
+            json!({"comments": {"txt": {"eq": "x"}}}),
+            "filter.comments.txt: Comment has no field `txt`; did you mean `text`?",
+        ),
+        (
+            "Post",
+            json!({"comments": "x"}),
+            "filter.comments: expected a filter of Comment, or null for no record, found \"x\"",
+        ),
+        (
+            "Tag",
+            json!({"posts": {"or": [{"comments": {"stars": {"ge": "5"}}}]}}),
+            "filter.posts.or[0].comments.stars.ge: the field holds an integer, and \"5\" is none",
+        ),
+    ] {
+        assert_eq!(refused(model, &filter), message);
+    }
+    let person = schema.model("Person").unwrap();
+    let chain = |length: usize| (0..length).fold(Filter::All, |inner, _| Filter::related("boss", inner));
+    assert!(chain(8).resolve(&schema, person).is_ok());
+    let deep = chain(9).resolve(&schema, person).unwrap_err().to_string();
+    assert!(deep.ends_with("boss: filters follow at most 8 relations in a row"), "{deep}");
+    let unknown = Filter::related("bos", Filter::All).resolve(&schema, person).unwrap_err();
+    assert_eq!(unknown.to_string(), "filter.bos: Person has no relation `bos`; did you mean `boss`?");
+    let as_field = Filter::eq("boss", "x").resolve(&schema, person).unwrap_err().to_string();
+    assert!(as_field.contains("`boss` of Person is a relation and holds no value itself"), "{as_field}");
+}
+
+#[test]
+fn includes_are_read_from_paths_and_checked() {
+    let schema = blog();
+    let post = schema.model("Post").unwrap();
+    let nested = |inner: Vec<Include>| Include { include: inner, ..Include::new("comments") };
+    let read = Include::parse("comments.post, tags,comments.post.blog").unwrap();
+    let blog = Include { include: vec![Include::new("blog")], ..Include::new("post") };
+    assert_eq!(read, [nested(vec![blog]), Include::new("tags")]);
+    assert!(Include::resolve(&schema, post, &read).is_ok());
+    let refused = |includes: &[Include]| Include::resolve(&schema, post, includes).unwrap_err().to_string();
+    let unknown = Include::parse("comments.blog").unwrap();
+    assert_eq!(refused(&unknown), "include comments.blog: Comment has no relation `blog`; its relations are post");
+    let without = Include::parse("cover.x").unwrap();
+    assert_eq!(refused(&without), "include cover.x: Image has no relation `x`; it has none");
+    let twice = [Include::new("tags"), Include::new("tags")];
+    assert_eq!(refused(&twice), "include tags: the relation is included twice: keep one");
+    let limited = Include { limit: Some(1), ..Include::new("blog") };
+    assert!(refused(&[limited]).contains("it leads to one record"));
+    let ordered = Include { order: vec![Order::ascending("txt")], ..Include::new("comments") };
+    assert!(refused(&[ordered]).starts_with("include comments, order txt: Comment has no field `txt`"));
+    assert!(Include::parse("a..b").is_err() && Include::parse("").is_err());
+    let deep = vec!["boss"; 9].join(".");
+    assert!(Include::parse(&deep).unwrap_err().to_string().contains("at most 8 relations in a row"));
 }
 
 #[test]

@@ -3,16 +3,27 @@
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
+use super::related::{Nobody, Related};
 use super::{Comparison, Filter};
 
 impl Filter {
-    /// Whether a record in JSON matches. The filter should be resolved against the record's model.
+    /// Whether a record in JSON matches, all by itself: relations lead nowhere. The filter should be resolved against
+    /// the record's model.
     pub fn matches(&self, record: &Map<String, Value>) -> bool {
+        self.matches_with(record, &Nobody)
+    }
+
+    /// Whether a record in JSON matches; `related` knows where its relations lead. The filter should be resolved
+    /// against the record's model.
+    pub fn matches_with(&self, record: &Map<String, Value>, related: &dyn Related) -> bool {
         match self {
             Self::All => true,
-            Self::And(all) => all.iter().all(|filter| filter.matches(record)),
-            Self::Or(any) => any.iter().any(|filter| filter.matches(record)),
-            Self::Not(filter) => !filter.matches(record),
+            Self::And(all) => all.iter().all(|filter| filter.matches_with(record, related)),
+            Self::Or(any) => any.iter().any(|filter| filter.matches_with(record, related)),
+            Self::Not(filter) => !filter.matches_with(record, related),
+            Self::Related { relation, filter } => {
+                related.any(record, relation, &mut |record, related| filter.matches_with(record, related))
+            }
             Self::Compare { field, op, value } => compares(at(record, field), *op, value),
             Self::Between { field, low, high } => {
                 let value = at(record, field);
@@ -49,7 +60,7 @@ fn compares(value: &Value, op: Comparison, with: &Value) -> bool {
     }
 }
 
-fn equal(a: &Value, b: &Value) -> bool {
+pub(super) fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(_), Value::Number(_)) => order(a, b) == Some(Ordering::Equal),
         _ => a == b,

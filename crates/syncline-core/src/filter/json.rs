@@ -1,8 +1,9 @@
 //! AppSync's filter JSON: `{"done": {"eq": false}, "or": [{"priority": {"ge": 3}}, …]}`.
 
 use serde_json::Value;
-use syncline_schema::{FieldKind, Model, Schema, did_you_mean};
+use syncline_schema::{FieldKind, Model, Relation, Schema, did_you_mean};
 
+use super::related::target;
 use super::resolve::{InvalidFilter, field_at};
 use super::{Comparison, Filter};
 
@@ -55,7 +56,10 @@ impl Reader<'_> {
                 "and" => Filter::And(self.filters(value, &place, depth)?),
                 "or" => Filter::Or(self.filters(value, &place, depth)?),
                 "not" => !self.filter(value, &place, depth + 1)?,
-                field => self.field(field, value, &place)?,
+                name => match self.model.relation(name) {
+                    Some(relation) => self.relation(relation, value, &place, depth)?,
+                    None => self.field(name, value, &place)?,
+                },
             };
             all = all & part;
         }
@@ -74,6 +78,27 @@ impl Reader<'_> {
                 Ok(vec![self.filter(json, place, depth + 1)?])
             }
         }
+    }
+
+    /// A filter of the related records, or null for those without one.
+    fn relation(&self, relation: &Relation, json: &Value, place: &str, depth: usize) -> Result<Filter, InvalidFilter> {
+        let there = target(self.schema, relation).map_err(|message| InvalidFilter::new(place, &message))?;
+        let compared_with_null = |operator: &str| {
+            there.field(operator).is_none()
+                && json.as_object().is_some_and(|only| only.len() == 1 && only.get(operator) == Some(&Value::Null))
+        };
+        if json.is_null() || compared_with_null("eq") {
+            return Ok(Filter::unrelated(&relation.name));
+        }
+        if compared_with_null("ne") {
+            return Ok(Filter::related(&relation.name, Filter::All));
+        }
+        if !json.is_object() {
+            let message = format!("expected a filter of {}, or null for no record, found {json}", there.name);
+            return Err(InvalidFilter::new(place, &message));
+        }
+        let reader = Reader { schema: self.schema, model: there };
+        Ok(Filter::related(&relation.name, reader.filter(json, place, depth + 1)?))
     }
 
     /// The operators at one field, or at the fields inside an embedded one.

@@ -5,15 +5,24 @@
 //! `between`, `contains` and `beginsWith` never match null, so their negations always do. Strings
 //! are ordered by code point, and `%` and `_` are plain characters. `contains` on a list or set
 //! means element. A path reaches into embedded values: `address.city`.
+//!
+//! A filter reaches other records through relations, to any of them: a post matches
+//! `{"comments": {"content": {"contains": "x"}}}` if at least one of its comments does. Conditions inside one pair of
+//! braces must hold for the same related record. What is negated is the whole: `{"not": {"comments": {…}}}` means that
+//! no comment matches.
 
 mod evaluate;
+mod include;
 mod json;
 mod order;
+mod related;
 mod resolve;
 
 use serde_json::Value;
 
+pub use include::Include;
 pub use order::{Order, compare_records, complete_order, resolve_order};
+pub use related::{RELATION_DEPTH_MAX, Related, Tables, leads_to};
 pub use resolve::{InvalidFilter, field_at};
 
 /// Which records of a model are meant.
@@ -66,6 +75,14 @@ pub enum Filter {
         field: String,
         /// The beginning.
         prefix: String,
+    },
+    /// Leading to a record that matches: the one of a `belongsTo` or `hasOne`, at least one of a `hasMany` or
+    /// `manyToMany`.
+    Related {
+        /// Name of the relation.
+        relation: String,
+        /// What the related record must match; with [`Filter::All`] it need only be there.
+        filter: Box<Self>,
     },
 }
 
@@ -145,6 +162,16 @@ impl Filter {
     /// `field` is a string with this beginning.
     pub fn begins_with(field: impl Into<String>, prefix: impl Into<String>) -> Self {
         Self::BeginsWith { field: field.into(), prefix: prefix.into() }
+    }
+
+    /// `relation` leads to a record that matches; among several, to at least one.
+    pub fn related(relation: impl Into<String>, filter: Self) -> Self {
+        Self::Related { relation: relation.into(), filter: Box::new(filter) }
+    }
+
+    /// `relation` leads to no record: there is no reference, or what it refers to is not here.
+    pub fn unrelated(relation: impl Into<String>) -> Self {
+        !Self::related(relation, Self::All)
     }
 
     fn compare(field: impl Into<String>, op: Comparison, value: impl Into<Value>) -> Self {

@@ -3,10 +3,18 @@
 use serde_json::Value;
 use syncline_schema::{Element, ElementKind, Field, FieldKind, Model, Scalar, Schema, check_enum, did_you_mean};
 
+use super::related::{RELATION_DEPTH_MAX, relation_at, target};
 use super::{Comparison, Filter};
 
-/// Deepest nesting of and, or and not.
+/// Deepest nesting of and, or, not and relations.
 const DEPTH_MAX: usize = 64;
+
+/// How deep a part of a filter stands.
+#[derive(Clone, Copy)]
+struct Depth {
+    all: usize,
+    relations: usize,
+}
 
 /// A filter or order does not fit its model. The caller's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,22 +35,17 @@ impl InvalidFilter {
 impl Filter {
     /// The filter with every field found and every value in the form of its type.
     pub fn resolve(&self, schema: &Schema, model: &Model) -> Result<Self, InvalidFilter> {
-        self.resolve_at(schema, model, "filter", 0)
+        self.resolve_at(schema, model, "filter", Depth { all: 0, relations: 0 })
     }
 
-    pub(super) fn resolve_at(
-        &self,
-        schema: &Schema,
-        model: &Model,
-        place: &str,
-        depth: usize,
-    ) -> Result<Self, InvalidFilter> {
-        if depth > DEPTH_MAX {
+    fn resolve_at(&self, schema: &Schema, model: &Model, place: &str, depth: Depth) -> Result<Self, InvalidFilter> {
+        if depth.all > DEPTH_MAX {
             return Err(InvalidFilter::new(place, &format!("filters nest at most {DEPTH_MAX} deep")));
         }
+        let deeper = Depth { all: depth.all + 1, ..depth };
         let each = |name: &str, filters: &[Self]| -> Result<Vec<Self>, InvalidFilter> {
             let inner = |(index, filter): (usize, &Self)| {
-                filter.resolve_at(schema, model, &format!("{place}.{name}[{index}]"), depth + 1)
+                filter.resolve_at(schema, model, &format!("{place}.{name}[{index}]"), deeper)
             };
             filters.iter().enumerate().map(inner).collect()
         };
@@ -51,8 +54,19 @@ impl Filter {
             Self::And(all) => Ok(Self::And(each("and", all)?)),
             Self::Or(any) => Ok(Self::Or(each("or", any)?)),
             Self::Not(filter) => {
-                let inner = filter.resolve_at(schema, model, &format!("{place}.not"), depth + 1)?;
+                let inner = filter.resolve_at(schema, model, &format!("{place}.not"), deeper)?;
                 Ok(Self::Not(Box::new(inner)))
+            }
+            Self::Related { relation, filter } => {
+                let place = format!("{place}.{relation}");
+                let invalid = |message: String| InvalidFilter::new(&place, &message);
+                let found = relation_at(model, relation).map_err(invalid)?;
+                let there = target(schema, found).map_err(invalid)?;
+                if depth.relations == RELATION_DEPTH_MAX {
+                    return Err(invalid(format!("filters follow at most {RELATION_DEPTH_MAX} relations in a row")));
+                }
+                let deeper = Depth { relations: depth.relations + 1, ..deeper };
+                Ok(Self::related(relation, filter.resolve_at(schema, there, &place, deeper)?))
             }
             Self::Compare { field, .. }
             | Self::Between { field, .. }
@@ -70,7 +84,7 @@ impl Filter {
         let operand = Operand::of(schema, &field_at(schema, model, path)?.kind);
         let (field, operator) = (path.to_owned(), self.operator());
         match self {
-            Self::All | Self::And(_) | Self::Or(_) | Self::Not(_) => Ok(self.clone()),
+            Self::All | Self::And(_) | Self::Or(_) | Self::Not(_) | Self::Related { .. } => Ok(self.clone()),
             Self::Compare { op: op @ (Comparison::Eq | Comparison::Ne), value, .. } => {
                 let value = operand.equal_to(value)?;
                 Ok(Self::Compare { field, op: *op, value })
@@ -107,6 +121,7 @@ impl Filter {
             Self::In { .. } => "in",
             Self::Contains { .. } => "contains",
             Self::BeginsWith { .. } => "beginsWith",
+            Self::Related { .. } => "related",
         }
     }
 }
@@ -150,7 +165,10 @@ pub fn field_at<'a>(schema: &'a Schema, model: &'a Model, path: &str) -> Result<
 
 fn no_field(owner: &str, fields: &[Field], model: &Model, name: &str) -> String {
     if owner == model.name && model.relations.iter().any(|relation| relation.name == name) {
-        return format!("`{name}` of {owner} is a relation: filter by the key fields that refer to the other record");
+        return format!(
+            "`{name}` of {owner} is a relation and holds no value itself; filter JSON (`--filter`) asks for its records: \
+             {{\"{name}\": {{…}}}}"
+        );
     }
     let names = || fields.iter().map(|field| field.name.as_str());
     let cure = did_you_mean(name, names())

@@ -70,6 +70,7 @@ impl NewRecord {
     /// same.
     pub fn check(schema: &Schema, model: &Model, record: &Map<String, Value>) -> Result<Self, InvalidRecord> {
         let mut checker = Checker::new(schema, model);
+        let record = &*checker.with_references(record);
         checker.unknown_fields(&model.fields, record, "");
         let key = RecordKey::checked(&mut checker, model, record);
         let mut updated_at_ms = None;
@@ -97,14 +98,16 @@ impl NewRecord {
 
 /// Collects the faults of one record.
 pub(super) struct Checker<'a> {
-    schema: &'a Schema,
-    model: &'a Model,
+    pub(super) schema: &'a Schema,
+    pub(super) model: &'a Model,
     faults: Vec<FieldError>,
+    /// Fields that lack a value because of a fault that is told elsewhere.
+    excused: Vec<String>,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(schema: &'a Schema, model: &'a Model) -> Self {
-        Self { schema, model, faults: Vec::new() }
+        Self { schema, model, faults: Vec::new(), excused: Vec::new() }
     }
 
     pub(super) fn finish(self) -> Result<(), InvalidRecord> {
@@ -114,7 +117,20 @@ impl<'a> Checker<'a> {
         Err(InvalidRecord { model: self.model.name.clone(), fields: self.faults })
     }
 
+    /// Forgets what was wrong so far, for another check to tell; what follows from it stays excused.
+    pub(super) fn forget(&mut self) {
+        self.faults.clear();
+    }
+
+    /// Says nothing of these fields any more.
+    pub(super) fn excuse(&mut self, fields: &[String]) {
+        self.excused.extend_from_slice(fields);
+    }
+
     pub(super) fn fault(&mut self, place: &str, message: &str) {
+        if self.excused.iter().any(|excused| excused == place) {
+            return;
+        }
         self.faults.push(FieldError { field: place.to_owned(), message: message.to_owned() });
     }
 
@@ -125,10 +141,6 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let place = format!("{prefix}{name}");
-            if prefix.is_empty() && self.model.relations.iter().any(|relation| relation.name == *name) {
-                self.fault(&place, "it is a relation: give the key fields that refer to the other record");
-                continue;
-            }
             let cure = did_you_mean(name, fields.iter().map(|field| field.name.as_str()))
                 .unwrap_or_else(|| format!("the fields are {}", names(fields)));
             self.fault(&place, &format!("there is no such field; {cure}"));
@@ -146,7 +158,8 @@ impl<'a> Checker<'a> {
             Some(value) => self.value(&field.kind, place, value),
             None => {
                 if field.required && !may_be_left_out(field) {
-                    self.fault(place, "it is required and has no value");
+                    let message = format!("it is required and has no value{}", self.reference_held_in(place));
+                    self.fault(place, &message);
                 }
                 None
             }

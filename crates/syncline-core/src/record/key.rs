@@ -62,6 +62,9 @@ impl RecordKey {
         record: &Map<String, Value>,
     ) -> Result<Option<Self>, InvalidRecord> {
         let mut checker = Checker::new(schema, model);
+        let record = &*checker.with_references(record);
+        // What is wrong with a reference is told by the check of the whole record.
+        checker.forget();
         let key = Self::checked(&mut checker, model, record);
         checker.finish()?;
         Ok(key)

@@ -1,6 +1,7 @@
 //! Typed values of a model to edits of a document, and a record's state back to typed values.
 //!
-//! In: plain JSON. [`NewRecord::check`] validates a whole record and names every bad field at once;
+//! In: plain JSON, in which a relation to one record may be given as that record instead of the fields that hold its
+//! key. [`NewRecord::check`] validates a whole record and names every bad field at once;
 //! [`create_edits`] and the methods of [`RecordView`] say which edits a save, a patch or a delete
 //! is. Out: [`RecordView::project`] gives the JSON record, [`RecordView::column_values`] the row of
 //! its SQL table, without JSON in between.
@@ -30,6 +31,7 @@ mod items;
 mod key;
 mod patch;
 mod project;
+mod refer;
 mod time;
 mod touched;
 mod view;

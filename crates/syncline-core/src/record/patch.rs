@@ -34,6 +34,7 @@ impl RecordView<'_> {
     /// missing to n. Key fields may be repeated, not changed; `updatedAt` is ignored.
     pub fn update(&self, patch: &Map<String, Value>) -> Result<Edits, InvalidRecord> {
         let mut checker = Checker::new(self.schema, self.model);
+        let patch = &*checker.with_references(patch);
         checker.unknown_fields(&self.model.fields, patch, "");
         checker.size(patch);
         let mut edit = Patch::new(*self);

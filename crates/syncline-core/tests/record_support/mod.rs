@@ -12,8 +12,8 @@ use syncline_core::ids::RecordId;
 use syncline_core::record::{NewRecord, RecordView, create_edits};
 use syncline_core::state::{RecordState, Writer};
 use syncline_schema::{
-    Deletes, Element, ElementKind, EmbeddedType, EnumType, Field, FieldKind, Key, Managed, Merge, Model, Scalar,
-    Schema, Timestamps,
+    Deletes, Element, ElementKind, EmbeddedType, EnumType, Field, FieldKind, Key, Managed, Merge, Model, OnDelete,
+    Relation, RelationKind, Scalar, Schema, Timestamps,
 };
 
 pub fn object(value: Value) -> Map<String, Value> {
@@ -67,6 +67,21 @@ pub fn model(name: &str, key: Key, fields: Vec<Field>) -> Model {
         timestamps: Timestamps { created_at: Some("createdAt".into()), updated_at: Some("updatedAt".into()) },
         auth: Vec::new(),
         renamed_from: Vec::new(),
+    }
+}
+
+/// A relation through these fields.
+pub fn relation(name: &str, kind: RelationKind, model: &str, fields: &[&str], references: &[&str]) -> Relation {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Relation {
+        name: name.to_owned(),
+        model: model.to_owned(),
+        kind,
+        fields: owned(fields),
+        references: owned(references),
+        required: false,
+        join_model: None,
+        on_delete: OnDelete::default(),
     }
 }
 
