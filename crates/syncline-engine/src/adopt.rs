@@ -3,16 +3,16 @@
 //! The log is never rewritten. Tables of models that changed are made anew and filled from the records'
 //! states; records that no schema had looked at yet are judged from the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
-use syncline_schema::{ChangeKind, Schema};
+use syncline_schema::{ChangeKind, Model, Schema};
 
 use crate::commit::Origin;
 use crate::error::{Doing, Result, StoreError};
 use crate::open::write_schema;
 use crate::projection::quoted;
-use crate::query::create_table_sql;
+use crate::query::{create_table_sql, is_relation_index, relation_index_sql};
 use crate::storage::meta;
 use crate::storage::records;
 use crate::store::Store;
@@ -52,7 +52,9 @@ pub(crate) fn replace_schema(db: &Connection, old: &Schema, new: &Schema, sdl: &
         .iter()
         .filter(|model| {
             old.model(&model.name).is_none_or(|before| {
-                before != *model || create_table_sql(old, before) != create_table_sql(&next, model)
+                // Relations are no part of a table; the indexes they need are made at every open that lacks one.
+                let alike = Model { relations: model.relations.clone(), ..before.clone() };
+                alike != **model || create_table_sql(old, before) != create_table_sql(&next, model)
             })
         })
         .map(|model| model.name.as_str())
@@ -113,6 +115,41 @@ fn write_stale(db: &Connection, stale: &Stale) -> Result<()> {
     }
     let lines: Vec<String> = stale.iter().map(|(name, done)| format!("{name} {done}")).collect();
     meta::write(db, STALE, &lines.join("\n"))
+}
+
+/// Makes the indexes that relations need and that the file lacks, as one of an older layout does, and drops those that
+/// they needed under another schema.
+pub(crate) fn index_relations(store: &mut Store) -> Result<()> {
+    let Some(schema) = store.schema().cloned() else { return Ok(()) };
+    let wanted: BTreeMap<String, String> =
+        schema.models.iter().flat_map(|model| relation_index_sql(&schema, model)).collect();
+    let held = indexes(&store.db)?;
+    let declared = |name: &str| {
+        let (model, index) = name.split_once('.').unwrap_or((name, ""));
+        schema.model(model).is_some_and(|model| model.indexes.iter().any(|declared| declared.name == index))
+    };
+    let gone = held.iter().filter(|name| is_relation_index(name) && !wanted.contains_key(*name) && !declared(name));
+    let drop = gone.map(|name| format!("DROP INDEX {}", quoted(name)));
+    let make = wanted.iter().filter(|(name, _)| !held.contains(*name)).map(|(_, sql)| sql.clone());
+    let statements: Vec<String> = drop.chain(make).collect();
+    if statements.is_empty() {
+        return Ok(());
+    }
+    in_transaction(&store.db, || {
+        // Another process may have been faster.
+        let held_now = indexes(&store.db)?;
+        if held_now != held {
+            return Ok(());
+        }
+        statements.iter().try_for_each(|sql| store.db.execute_batch(sql)).doing("indexing relations")
+    })
+}
+
+/// Names of the indexes that stand in the file.
+fn indexes(db: &Connection) -> Result<BTreeSet<String>> {
+    db.prepare("SELECT name FROM sqlite_master WHERE type = 'index'")
+        .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
+        .doing("reading the indexes")
 }
 
 /// Fills the tables that a change of schema left empty. Goes on where an earlier process ended: how far it came

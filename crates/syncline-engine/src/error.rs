@@ -127,6 +127,17 @@ pub enum StoreError {
         /// Their bytes.
         bytes: usize,
     },
+    /// A delete takes more along than stays together as one transaction.
+    #[error(
+        "deleting this {model} takes more than {} related records along, and one transaction holds {} changes: delete it \
+         in parts (`--in-parts`, `delete_in_parts`), or its related records first",
+        crate::MAX_TRANSACTION_CHANGES - 1,
+        crate::MAX_TRANSACTION_CHANGES
+    )]
+    CascadeTooLarge {
+        /// Model of the record that was to be deleted.
+        model: String,
+    },
     /// One change is larger than a peer accepts.
     #[error("the change has {0} bytes, a peer accepts at most {max}: save the value in several steps", max = syncline_core::change::MAX_CHANGE_BYTES)]
     ChangeTooLarge(usize),

@@ -11,6 +11,7 @@
 mod adopt;
 mod apply;
 mod audit;
+mod cascade;
 mod commit;
 mod documents;
 mod engine;
@@ -25,6 +26,7 @@ mod open;
 mod projection;
 pub mod query;
 mod reader;
+mod related;
 mod relay;
 mod seed;
 mod session_store;
@@ -34,6 +36,7 @@ mod tx;
 mod verify;
 
 pub use audit::LogRow;
+pub use cascade::{Along, Deleted, Effect};
 pub use commit::{ChangeKind, Commit, Origin, RecordChange};
 pub use engine::{ConnectionId, Engine, Input, Now, Output};
 pub use error::{Result, StoreError};

@@ -43,7 +43,8 @@ pub enum Source {
 
 impl<'a> Tx<'a> {
     /// Saves a record: creates it, updates the one that has its key, or revives a deleted one with the given
-    /// fields.
+    /// fields. A `belongsTo` or `hasOne` may be given as the record it leads to, which need not be here: DataStore
+    /// refuses a child whose parent is not in the local store, and this does not, for the parent may yet arrive.
     pub fn save(&mut self, model: &str, record: &Map<String, Value>, source: Source) -> Result<Saved> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let key = RecordKey::in_record(schema, model, record)?;
@@ -141,12 +142,8 @@ impl<'a> Tx<'a> {
         self.edit(model, id, |view| Ok(view.update(patch)?))
     }
 
-    /// Deletes a record. Deleting a deleted one does nothing.
-    pub fn delete(&mut self, model: &str, id: &str) -> Result<Saved> {
-        self.edit(model, id, |view| Ok(view.delete()))
-    }
-
-    /// Brings a deleted record back as it was. A living one stays as it is.
+    /// Brings a deleted record back as it was. A living one stays as it is. What a delete took along stays deleted;
+    /// references to the record lead somewhere again.
     pub fn undelete(&mut self, model: &str, id: &str) -> Result<Saved> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let mut working = self.existing(schema, model, id)?;
@@ -280,7 +277,7 @@ impl<'a> Tx<'a> {
         self.commit_edits(schema, model, working, &edits, now)
     }
 
-    fn existing(&mut self, schema: &Schema, model: &Model, id: &str) -> Result<Box<Working>> {
+    pub(crate) fn existing(&mut self, schema: &Schema, model: &Model, id: &str) -> Result<Box<Working>> {
         let record = parse_key(schema, model, id)?.record_id(model);
         if !self.is_known(record)? {
             return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false });
@@ -288,7 +285,7 @@ impl<'a> Tx<'a> {
         self.take(record, &model.name, Origin::Local)
     }
 
-    fn commit_edits(
+    pub(crate) fn commit_edits(
         &mut self,
         schema: &'a Schema,
         model: &'a Model,

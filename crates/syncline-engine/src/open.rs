@@ -179,7 +179,8 @@ pub(crate) fn ids(db: &Connection) -> Result<Ids> {
     })
 }
 
-/// Finishes what adopting a schema began: records are projected anew.
+/// Finishes what adopting a schema began: records are projected anew, and relations indexed.
 pub(crate) fn settle(store: &mut Store) -> Result<()> {
-    adopt::project_again(store)
+    adopt::project_again(store)?;
+    adopt::index_relations(store)
 }

@@ -11,6 +11,7 @@ use syncline_schema::Schema;
 use crate::error::{Doing, Result, StoreError};
 use crate::local::parse_key;
 use crate::query::{Page, Query};
+use crate::related;
 use crate::store::Store;
 
 /// A read-only connection to a store. Each call sees one state of the file, and holds it no longer than the
@@ -37,11 +38,13 @@ impl Store {
 impl Reader {
     /// The record of that id; `None` if there is none or it is deleted.
     pub fn get(&self, model: &str, id: &str) -> Result<Option<Map<String, Value>>> {
-        let found = self.schema.model(model).ok_or_else(|| crate::no_model(&self.schema, model))?;
-        let key = parse_key(&self.schema, found, id)?;
-        let fields = key.fields(found).into_iter().map(|(field, value)| Filter::eq(field, value));
-        let query = Query { limit: Some(1), condition: Filter::And(fields.collect()).into(), ..Query::new(model) };
-        Ok(query.run(&self.db, &self.schema)?.records.pop())
+        Ok(by_key(&self.schema, model, id)?.run(&self.db, &self.schema)?.records.pop())
+    }
+
+    /// The records that a relation of a record leads to, in the order of their key: one at most of a `belongsTo` or
+    /// `hasOne`.
+    pub fn related(&self, model: &str, id: &str, relation: &str) -> Result<Vec<Map<String, Value>>> {
+        related::of(&self.db, &self.schema, model, id, relation)
     }
 
     /// The records that the query finds.
@@ -68,6 +71,14 @@ impl Reader {
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
+}
+
+/// The query of the record with that id.
+pub(crate) fn by_key(schema: &Schema, model: &str, id: &str) -> Result<Query> {
+    let found = schema.model(model).ok_or_else(|| crate::no_model(schema, model))?;
+    let key = parse_key(schema, found, id)?;
+    let fields = key.fields(found).into_iter().map(|(field, value)| Filter::eq(field, value));
+    Ok(Query { limit: Some(1), condition: Filter::And(fields.collect()).into(), ..Query::new(model) })
 }
 
 impl Reader {

@@ -129,7 +129,7 @@ pub(crate) struct Ids {
 
 impl Store {
     /// Opens a store, making it if the options say so. Nothing is written to an existing file but a newer
-    /// schema, and nothing if that is refused.
+    /// schema and indexes that its relations lack, and nothing if the schema is refused.
     pub fn open(mut host: Box<dyn Host>, options: Options) -> Result<Self> {
         let mut seed = Seed::new(options.seed);
         let db = open::connect(host.as_ref(), &options)?;

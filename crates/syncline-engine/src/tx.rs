@@ -443,10 +443,12 @@ impl<'a> Tx<'a> {
     /// Writes records and projections, so that queries inside the transaction see them. Log rows stay in
     /// memory until the end: only then is it known how many make up a transaction.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        for (_, mut working) in std::mem::take(&mut self.working) {
+        for (id, mut working) in std::mem::take(&mut self.working) {
             if working.dirty {
                 self.write_record(&mut working)?;
-                self.undo.iter_mut().for_each(|undo| undo.flushed = true);
+                // What other operations did to it before is not theirs to take back.
+                let concerned = self.undo.iter_mut().filter(|undo| undo.touched.contains_key(&id));
+                concerned.for_each(|undo| undo.flushed = true);
             }
             if let Some(mut live) = working.live.take() {
                 live.weigh();

@@ -5,33 +5,42 @@ use syncline_core::filter::{Comparison, Filter, field_at};
 use syncline_core::record::{SqlValue, column_value};
 use syncline_schema::{Element, ElementKind, FieldKind, Model, Schema};
 
+use super::relation::{Joined, alias, joined, relation_indexes};
 use super::sql::{self, Sql};
 
 /// The condition of a resolved filter.
 pub(super) fn to_sql(schema: &Schema, model: &Model, filter: &Filter) -> Sql {
-    Writer { schema, model }.condition(filter, true)
+    Writer { schema, model, depth: 0 }.condition(filter, true)
 }
 
 /// Whether every match stands in a range of an index: a value or range is asked of a column that
 /// begins one.
-pub(super) fn is_indexed(model: &Model, filter: &Filter) -> bool {
+pub(super) fn is_indexed(schema: &Schema, model: &Model, filter: &Filter) -> bool {
+    let begins_one = |field: &String| {
+        let mut made = relation_indexes(schema, model);
+        made.extend_from_slice(&model.indexes);
+        made.iter().any(|index| index.fields.first() == Some(field))
+    };
     match filter {
-        Filter::And(all) => all.iter().any(|filter| is_indexed(model, filter)),
+        Filter::And(all) => all.iter().any(|filter| is_indexed(schema, model, filter)),
         Filter::Compare { op: Comparison::Ne, .. }
         | Filter::All
         | Filter::Or(_)
         | Filter::Not(_)
-        | Filter::Contains { .. } => false,
+        | Filter::Contains { .. }
+        | Filter::Related { .. } => false,
         Filter::Compare { field, .. }
         | Filter::Between { field, .. }
         | Filter::In { field, .. }
-        | Filter::BeginsWith { field, .. } => model.indexes.iter().any(|index| index.fields.first() == Some(field)),
+        | Filter::BeginsWith { field, .. } => begins_one(field),
     }
 }
 
 struct Writer<'a> {
     schema: &'a Schema,
     model: &'a Model,
+    /// How many relations lead from the query's model to this one.
+    depth: usize,
 }
 
 impl Writer<'_> {
@@ -46,6 +55,7 @@ impl Writer<'_> {
             Filter::And(all) => Sql::chain(if wanted { "AND" } else { "OR" }, each(all)),
             Filter::Or(any) => Sql::chain(if wanted { "OR" } else { "AND" }, each(any)),
             Filter::Not(filter) => self.condition(filter, !wanted),
+            Filter::Related { relation, filter } => self.related(relation, filter, wanted),
             Filter::Compare { .. }
             | Filter::Between { .. }
             | Filter::In { .. }
@@ -60,7 +70,9 @@ impl Writer<'_> {
     /// True for the records that match; false or unknown for the others.
     fn leaf(&self, filter: &Filter) -> Sql {
         match filter {
-            Filter::All | Filter::And(_) | Filter::Or(_) | Filter::Not(_) => self.condition(filter, true),
+            Filter::All | Filter::And(_) | Filter::Or(_) | Filter::Not(_) | Filter::Related { .. } => {
+                self.condition(filter, true)
+            }
             Filter::Compare { field, op, value } => {
                 let operator = match op {
                     Comparison::Eq => " IS ",
@@ -70,10 +82,10 @@ impl Writer<'_> {
                     Comparison::Gt => " > ",
                     Comparison::Ge => " >= ",
                 };
-                Sql::of([column(field), Sql::text(operator), self.value(field, value)])
+                Sql::of([self.column(field), Sql::text(operator), self.value(field, value)])
             }
             Filter::Between { field, low, high } => Sql::of([
-                column(field),
+                self.column(field),
                 Sql::text(" BETWEEN "),
                 self.value(field, low),
                 Sql::text(" AND "),
@@ -81,7 +93,7 @@ impl Writer<'_> {
             ]),
             Filter::In { field, values } => self.one_of(field, values),
             Filter::Contains { field, value } => self.contains(field, value),
-            Filter::BeginsWith { field, prefix } => begins_with(field, prefix),
+            Filter::BeginsWith { field, prefix } => begins_with(&self.column(field), prefix),
         }
     }
 
@@ -90,10 +102,10 @@ impl Writer<'_> {
         let mut either = Vec::new();
         if !values.is_empty() {
             let list = Sql::list(values.into_iter().map(|value| self.value(field, value)).collect());
-            either.push(Sql::of([column(field), Sql::text(" IN ("), list, Sql::text(")")]));
+            either.push(Sql::of([self.column(field), Sql::text(" IN ("), list, Sql::text(")")]));
         }
         if !nulls.is_empty() {
-            either.push(Sql::of([column(field), Sql::text(" IS NULL")]));
+            either.push(Sql::of([self.column(field), Sql::text(" IS NULL")]));
         }
         if either.is_empty() { truth(false) } else { Sql::chain("OR", either) }
     }
@@ -102,7 +114,7 @@ impl Writer<'_> {
         match self.kind(field) {
             Some(FieldKind::List(element) | FieldKind::Set(element)) => {
                 let value = Sql::value(column_value(&element_kind(element), value.clone()));
-                sql::has_element(column(field), value)
+                sql::has_element(self.column(field), value)
             }
             Some(
                 FieldKind::Scalar(_)
@@ -113,12 +125,41 @@ impl Writer<'_> {
             )
             | None => Sql::of([
                 Sql::text("instr("),
-                column(field),
+                self.column(field),
                 Sql::text(", "),
                 self.value(field, value),
                 Sql::text(") > 0"),
             ]),
         }
+    }
+
+    /// Whether (or whether not) a related record matches.
+    fn related(&self, relation: &str, filter: &Filter, wanted: bool) -> Sql {
+        let found = self.model.relation(relation);
+        let Some((relation, model)) = found.and_then(|of| Some((of, self.schema.model(&of.model)?))) else {
+            // A resolved filter names relations that are there.
+            return truth(!wanted);
+        };
+        let there = Writer { schema: self.schema, model, depth: self.depth + 1 };
+        let Joined { from, on } = joined(self.schema, relation, &self.table(), &there.table(), "JOIN");
+        let mut sql = Sql::text(if wanted { "EXISTS(SELECT 1 FROM " } else { "NOT EXISTS(SELECT 1 FROM " });
+        sql.push(&format!("{from} WHERE {on}"));
+        if *filter != Filter::All {
+            sql.push(" AND ");
+            sql.append(there.condition(filter, true));
+        }
+        sql.push(")");
+        sql
+    }
+
+    /// The table that the model's columns are of.
+    fn table(&self) -> String {
+        if self.depth == 0 { sql::quoted(&self.model.name) } else { alias(self.depth) }
+    }
+
+    fn column(&self, field: &str) -> Sql {
+        let table = if self.depth == 0 { String::new() } else { format!("{}.", self.table()) };
+        Sql::text(&sql::expression_in(&table, field))
     }
 
     fn value(&self, field: &str, value: &Value) -> Sql {
@@ -131,24 +172,20 @@ impl Writer<'_> {
     }
 }
 
-fn column(field: &str) -> Sql {
-    Sql::text(&sql::expression(field))
-}
-
 fn truth(truth: bool) -> Sql {
     Sql::text(if truth { "1" } else { "0" })
 }
 
 /// Strings with a beginning are a range in the order of code points, which an index can serve.
-fn begins_with(field: &str, prefix: &str) -> Sql {
-    let from = Sql::of([column(field), Sql::text(" >= "), Sql::value(SqlValue::Text(prefix.to_owned()))]);
+fn begins_with(column: &Sql, prefix: &str) -> Sql {
+    let from = Sql::of([column.clone(), Sql::text(" >= "), Sql::value(SqlValue::Text(prefix.to_owned()))]);
     match behind_prefix(prefix) {
         None => from,
         Some(end) => Sql::of([
             Sql::text("("),
             from,
             Sql::text(" AND "),
-            column(field),
+            column.clone(),
             Sql::text(" < "),
             Sql::value(SqlValue::Text(end)),
             Sql::text(")"),

@@ -7,9 +7,12 @@
 //! and a page can go on behind the last record of the page before.
 
 mod ddl;
+mod depends;
 mod error;
 mod filter;
+mod include;
 mod order;
+mod relation;
 mod rows;
 mod sql;
 mod where_text;
@@ -20,13 +23,17 @@ mod tests;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Statement};
 use serde_json::{Map, Value};
-use syncline_core::filter::{Filter, Order, complete_order, resolve_order};
+use syncline_core::filter::{Filter, Include, Order, complete_order, resolve_order};
 use syncline_core::record::{SqlValue, json_value};
 use syncline_schema::{Model, Schema, did_you_mean};
 
 pub use ddl::create_table_sql;
+pub use depends::{Dependency, Use};
 pub use error::QueryError;
 pub use sql::Compiled;
+
+pub(crate) use include::edges;
+pub(crate) use relation::{is_relation_index, relation_index_sql};
 
 use sql::Sql;
 
@@ -45,6 +52,8 @@ pub struct Query {
     pub offset: u64,
     /// Only those behind the last record of the page that this token came with.
     pub after: Option<String>,
+    /// Which related records come with each, under the names of their relations, behind its fields.
+    pub include: Vec<Include>,
 }
 
 /// Which records a query finds.
@@ -92,26 +101,33 @@ impl Query {
     /// Runs the query.
     pub fn run(&self, db: &Connection, schema: &Schema) -> Result<Page, QueryError> {
         let prepared = Prepared::new(self, schema)?;
+        // Several statements see one state of the file.
+        let _snapshot = (prepared.rows && db.is_autocommit()).then(|| db.unchecked_transaction()).transpose()?;
         // One record more than wanted tells whether there are more.
         let probe = self.limit.map(|limit| limit.saturating_add(1));
         let compiled = prepared.select(probe)?;
         let mut statement = bound(db, &compiled)?;
         let mut rows = statement.raw_query();
-        let mut records = Vec::new();
+        let (mut records, mut numbers) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
             records.push(record(prepared.model, row)?);
+            if prepared.rows {
+                numbers.push(row.get(prepared.model.fields.len())?);
+            }
         }
         let wanted = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let more = records.len() > wanted;
         records.truncate(wanted);
         let last = records.last().filter(|_| more);
         let next = last.map(|last| order::token(schema, prepared.model, &prepared.order, last));
+        numbers.truncate(wanted);
+        include::attach(db, schema, prepared.model, &self.include, &numbers, &mut records)?;
         Ok(Page { records, next })
     }
 
     /// Runs the query and reads each record into a `T`, field by field: for types that `models!` made, this is
-    /// what [`Query::run`] gives, without the JSON in between. `None` if a row is no `T`; [`Query::run`] then
-    /// says more.
+    /// what [`Query::run`] gives, without the JSON in between and without included records. `None` if a row is no
+    /// `T`; [`Query::run`] then says more.
     pub fn run_as<T: serde::de::DeserializeOwned>(
         &self,
         db: &Connection,
@@ -143,28 +159,36 @@ impl Query {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// How SQLite would run the query: one line per step, indented below the step it belongs to.
+    /// How SQLite would run the query: one line per step, indented below the step it belongs to; then the same for
+    /// each included relation, below its name.
     pub fn explain(&self, db: &Connection, schema: &Schema) -> Result<String, QueryError> {
-        let compiled = self.compile(schema)?;
-        let explained = Compiled { sql: format!("EXPLAIN QUERY PLAN {}", compiled.sql), params: compiled.params };
-        let mut statement = bound(db, &explained)?;
-        let mut rows = statement.raw_query();
-        let mut depths: Vec<(i64, usize)> = vec![(0, 0)];
-        let mut lines = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (id, parent, detail): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(3)?);
-            let parent_depth = depths.iter().find(|(id, _)| *id == parent);
-            let depth = parent_depth.map_or(0, |(_, depth)| *depth);
-            depths.push((id, depth + 1));
-            lines.push(format!("{}{detail}", "  ".repeat(depth)));
-        }
+        let prepared = Prepared::new(self, schema)?;
+        let mut lines = explained(db, prepared.select(self.limit)?)?;
+        include::explain(db, schema, prepared.model, &self.include, 0, &mut lines)?;
         Ok(lines.join("\n"))
     }
 }
 
+/// The steps of a statement, indented below the step they belong to.
+fn explained(db: &Connection, compiled: Compiled) -> Result<Vec<String>, QueryError> {
+    let explained = Compiled { sql: format!("EXPLAIN QUERY PLAN {}", compiled.sql), params: compiled.params };
+    let mut statement = bound(db, &explained)?;
+    let mut rows = statement.raw_query();
+    let mut depths: Vec<(i64, usize)> = vec![(0, 0)];
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, parent, detail): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(3)?);
+        let parent_depth = depths.iter().find(|(id, _)| *id == parent);
+        let depth = parent_depth.map_or(0, |(_, depth)| *depth);
+        depths.push((id, depth + 1));
+        lines.push(format!("{}{detail}", "  ".repeat(depth)));
+    }
+    Ok(lines)
+}
+
 /// The record whose row has this number; `None` if it has none, as deleted records do.
 pub(crate) fn record_at(db: &Connection, model: &Model, row: i64) -> Result<Option<Map<String, Value>>, QueryError> {
-    let mut sql = Sql::text(&format!("{} WHERE syncline_record = ", select_from(model)));
+    let mut sql = Sql::text(&format!("{} WHERE syncline_record = ", select_from(model, "")));
     sql.bind(SqlValue::Integer(row));
     let mut statement = bound(db, &sql.compiled()?)?;
     let mut rows = statement.raw_query();
@@ -180,6 +204,8 @@ struct Prepared<'a> {
     /// An index serves the condition and no page ends the walk early, so finding by that index and
     /// sorting beats walking every record in the order of the key.
     sort: bool,
+    /// The number of each record's row is read behind its fields, for the records that come with it.
+    rows: bool,
 }
 
 impl<'a> Prepared<'a> {
@@ -197,12 +223,14 @@ impl<'a> Prepared<'a> {
             condition = if condition.is_empty() { behind } else { Sql::chain("AND", vec![condition, behind]) };
         }
         let whole = query.order.is_empty() && query.limit.is_none() && query.after.is_none();
-        let sort = whole && matches!(&query.condition, Condition::Filter(filter) if filter::is_indexed(model, filter));
-        Ok(Self { model, order, condition, offset: query.offset, sort })
+        let sort =
+            whole && matches!(&query.condition, Condition::Filter(filter) if filter::is_indexed(schema, model, filter));
+        Include::resolve(schema, model, &query.include)?;
+        Ok(Self { model, order, condition, offset: query.offset, sort, rows: !query.include.is_empty() })
     }
 
     fn select(&self, limit: Option<u64>) -> Result<Compiled, QueryError> {
-        let mut sql = Sql::text(&select_from(self.model));
+        let mut sql = Sql::text(&select_from(self.model, if self.rows { ", syncline_record" } else { "" }));
         self.push_where(&mut sql);
         sql.push(" ORDER BY ");
         sql.push(&order::order_by(&self.order, self.sort));
@@ -235,10 +263,13 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// All columns, in the order of the fields.
-fn select_from(model: &Model) -> String {
-    let columns: Vec<String> = model.fields.iter().map(|field| sql::quoted(&field.name)).collect();
-    format!("SELECT {} FROM {}", columns.join(", "), sql::quoted(&model.name))
+/// All columns, in the order of the fields, and more behind them.
+fn select_from(model: &Model, more: &str) -> String {
+    format!("SELECT {}{more} FROM {}", columns(model), sql::quoted(&model.name))
+}
+
+fn columns(model: &Model) -> String {
+    model.fields.iter().map(|field| sql::quoted(&field.name)).collect::<Vec<_>>().join(", ")
 }
 
 fn push_page(sql: &mut Sql, limit: Option<u64>, offset: u64) {

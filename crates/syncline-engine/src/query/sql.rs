@@ -101,12 +101,17 @@ pub(super) fn quoted(name: &str) -> String {
 
 /// What a field or path of the model is in SQL: its column, or a part of an embedded value's JSON.
 pub(super) fn expression(path: &str) -> String {
+    expression_in("", path)
+}
+
+/// The same, of a certain table: `table` is empty, or its name with a dot behind it.
+pub(super) fn expression_in(table: &str, path: &str) -> String {
     match path.split_once('.') {
-        None => quoted(path),
+        None => format!("{table}{}", quoted(path)),
         Some((column, inner)) => {
             let steps: Vec<String> = inner.split('.').map(quoted).collect();
             let json_path = format!("$.{}", steps.join(".")).replace('\'', "''");
-            format!("json_extract({}, '{json_path}')", quoted(column))
+            format!("json_extract({table}{}, '{json_path}')", quoted(column))
         }
     }
 }

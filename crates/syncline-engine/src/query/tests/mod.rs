@@ -1,8 +1,11 @@
 //! Queries against real SQLite tables, beside the plain evaluation.
 
+mod includes;
 mod laws;
 mod pages;
 mod plans;
+mod related_laws;
+mod relations;
 mod where_texts;
 
 use rusqlite::Connection;
@@ -50,7 +53,14 @@ pub(super) fn database(schema: &Schema, model: &str, records: &[Map<String, Valu
     let db = Connection::open_in_memory().unwrap();
     for model in &schema.models {
         create_table_sql(schema, model).iter().for_each(|sql| db.execute_batch(sql).unwrap());
+        super::relation_index_sql(schema, model).iter().for_each(|(_, sql)| db.execute_batch(sql).unwrap());
     }
+    fill(&db, schema, model, records);
+    db
+}
+
+/// Puts records of a model into its table.
+pub(super) fn fill(db: &Connection, schema: &Schema, model: &str, records: &[Map<String, Value>]) {
     let model = schema.model(model).unwrap();
     let places = vec!["?"; model.fields.len()].join(", ");
     let mut insert = db.prepare(&format!("INSERT INTO \"{}\" VALUES(NULL, {places})", model.name)).unwrap();
@@ -58,8 +68,6 @@ pub(super) fn database(schema: &Schema, model: &str, records: &[Map<String, Valu
         super::bind(&mut insert, &column_values(model, record)).unwrap();
         insert.raw_execute().unwrap();
     }
-    drop(insert);
-    db
 }
 
 /// A record of `Todo` with these fields and null in the others.
