@@ -124,6 +124,43 @@ fn every_check_holds_and_has_something_to_decide() {
     assert!(idle.is_empty(), "{idle:?} decided nothing: {:#?}", outcome.stats);
 }
 
+/// The ledger of writes knew the record whose delete was asked for and nothing of the others, so the checks of their
+/// content told of writes out of nowhere.
+#[test]
+fn a_delete_that_takes_others_along_is_known_to_every_check() {
+    const LISTS: &str = r#"
+        type List @model {
+          name: String
+          tasks: [Task] @hasMany
+          readers: [Reader] @hasMany(onDelete: "set-null")
+        }
+        type Task @model { title: String steps: [Step] @hasMany list: List @belongsTo }
+        type Step @model { title: String }
+        type Reader @model { name: String }
+    "#;
+    let node = |name: &str| name.to_owned();
+    let delete = |name: &str, record: u32| Action::Delete { node: node(name), record };
+    let actions = vec![
+        (1_000, create("d1", "List", &json!({"id": "list", "name": "a"}))),
+        (1_100, create("d1", "Task", &json!({"id": "task", "listTasksId": "list"}))),
+        (1_200, create("d1", "Step", &json!({"id": "step", "taskStepsId": "task"}))),
+        (1_300, create("d1", "Reader", &json!({"id": "reader", "listReadersId": "list"}))),
+        (1_400, create("d1", "List", &json!({"id": "other"}))),
+        (1_500, create("d1", "Task", &json!({"id": "moved", "listTasksId": "other"}))),
+        // One device deletes what the other goes on with.
+        (20_000, Action::Isolate { node: node("d2"), for_ms: 60_000 }),
+        (30_000, update("d2", 2, &json!({"title": "edited"}))),
+        (31_000, create("d2", "Step", &json!({"id": "late", "taskStepsId": "task"}))),
+        (32_000, delete("d1", 1)),
+        (120_000, Action::Undelete { node: node("d2"), record: 1 }),
+        (121_000, Action::Together { node: node("d2"), writes: vec![delete("d2", 5), delete("d2", 6)] }),
+    ];
+    let outcome = world::run(&Schedule { schema: LISTS.to_owned(), ..schedule(actions) }, None);
+    assert_eq!(outcome.violation, None);
+    // Eleven writes that were asked for, and four that deletes took along: the last delete finds nothing to do.
+    assert_eq!(outcome.stats.changes, 11 + 4, "{:#?}", outcome.stats);
+}
+
 #[test]
 fn checks_change_nothing_of_a_run() {
     let schedule = schedule(story());

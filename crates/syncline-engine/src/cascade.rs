@@ -41,12 +41,12 @@ pub struct Along {
 }
 
 /// What a delete did to another record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// It was deleted as well.
     Deleted,
-    /// These fields, which referred to the deleted record, became null.
-    Emptied(Vec<String>),
+    /// These fields, which referred to the deleted record, became null; with the values that they had.
+    Emptied(Map<String, Value>),
 }
 
 impl<'a> Tx<'a> {
@@ -171,11 +171,15 @@ impl<'a> Tx<'a> {
         self.together(|tx| {
             let mut along = Vec::new();
             for (row, (model, fields)) in empties {
-                let fields: Vec<String> = fields.into_iter().collect();
                 let nulls: Map<String, Value> = fields.iter().map(|field| (field.clone(), Value::Null)).collect();
+                let held = model.fields.iter().filter(|field| fields.contains(&field.name));
+                let mut was = Map::new();
                 let Some((id, _)) = records::name_of(tx.db, row)? else { continue };
-                let emptied = tx.change(schema, model, id, |view| Ok(view.update(&nulls)?))?;
-                let effect = Effect::Emptied(fields);
+                let emptied = tx.change(schema, model, id, |view| {
+                    was.extend(held.map(|field| (field.name.clone(), view.field(field))));
+                    Ok(view.update(&nulls)?)
+                })?;
+                let effect = Effect::Emptied(was);
                 along.extend(emptied.map(|saved| Along { model: model.name.clone(), saved, effect }));
             }
             for (model, row) in plan.deletes {

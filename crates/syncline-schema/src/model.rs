@@ -381,7 +381,7 @@ impl Relation {
     }
 
     /// Of a `manyToMany`: its join model, and the relation that leads from there to the other model.
-    pub fn join<'a>(&self, schema: &'a Schema) -> Option<(&'a Model, &'a Relation)> {
+    pub fn join<'a>(&self, schema: &'a Schema) -> Option<(&'a Model, &'a Self)> {
         let join = schema.model(self.join_model.as_deref()?)?;
         let back = join.relations.iter().find(|relation| relation.model == self.model)?;
         Some((join, back))

@@ -131,12 +131,13 @@ impl TransactionsWhole {
 impl Check for TransactionsWhole {
     about!(
         "transactions-whole",
-        "A transaction that an app made of several writes is held whole or not at all, at every node and moment."
+        "A transaction that an app made of several writes, or a delete with what it takes along, is held whole or not at \
+         all, at every node and moment."
     );
 
     fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
         if let Happened::Wrote { write: Some(write), .. } = happened
-            && matches!(world_action(world, write.event), Some(Action::Together { .. }))
+            && matches!(world_action(world, write.event), Some(Action::Together { .. } | Action::Delete { .. }))
             && let Some(replica) = write.replica
         {
             self.transactions.add(replica, write.event, write.counters);

@@ -128,7 +128,7 @@ pub enum Happened<'a> {
 pub struct Written {
     /// Which event; in a transaction, the place in it is in `place`.
     pub event: EventId,
-    /// The place among the writes of a transaction.
+    /// The place among the writes of a transaction; what a delete takes along comes before it.
     pub place: usize,
     /// Where.
     pub node: NodeIndex,
@@ -136,7 +136,7 @@ pub struct Written {
     pub boot: u64,
     /// When, in virtual milliseconds.
     pub at_ms: u64,
-    /// What was asked for.
+    /// What was asked for; of a record that a delete took along, that delete, or an update that empties its reference.
     pub action: Action,
     /// The model.
     pub model: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use syncline_core::vector::VersionVector;
-use syncline_engine::{Saved, Source, StoreError, Tx};
+use syncline_engine::{Along, Effect, Saved, Source, StoreError, Tx};
 use syncline_schema::{Key, Model, Schema};
 
 use super::World;
@@ -222,10 +222,14 @@ fn carry_out(
             Err(Refusal::Nothing(_)) if together => continue,
             other => other?,
         };
-        let (model, id, saved, before) = next;
+        let One { model, id, saved, before, along } = next;
+        for along in along {
+            let taken = taken_along(schema, action, along, done.len());
+            done.push(taken);
+        }
         let after = Some(saved.record.clone()).filter(|record| !record.is_empty());
         let makes = matches!(action, Action::Create { .. }).then_some(name);
-        done.push(Done { place, action: action.clone(), model, id, saved, before, after, makes });
+        done.push(Done { place: done.len(), action: action.clone(), model, id, saved, before, after, makes });
     }
     if done.is_empty() {
         return Err(Refusal::Nothing("none of its records is here".to_owned()));
@@ -233,7 +237,31 @@ fn carry_out(
     Ok(done)
 }
 
-type One = (String, String, Saved, Option<Map<String, Value>>);
+/// What a delete did to another record, as a write of its own: the same delete, or an update that empties.
+fn taken_along(schema: &Schema, action: &Action, along: Along, place: usize) -> Done {
+    let Along { model, saved, effect } = along;
+    let after = Some(saved.record.clone());
+    let id = schema.model(&model).and_then(|model| given_id(model, &saved.record)).unwrap_or_default();
+    let (action, before) = match (effect, action) {
+        (Effect::Emptied(was), Action::Delete { node, record }) => {
+            let nulls = was.keys().map(|field| (field.clone(), Value::Null)).collect();
+            let mut before = saved.record.clone();
+            before.extend(was);
+            (Action::Update { node: node.clone(), record: *record, values: nulls }, Some(before))
+        }
+        (Effect::Deleted | Effect::Emptied(_), action) => (action.clone(), after.clone()),
+    };
+    Done { place, action, model, id, saved, before, after, makes: None }
+}
+
+/// One write of one record, and what it took along.
+struct One {
+    model: String,
+    id: String,
+    saved: Saved,
+    before: Option<Map<String, Value>>,
+    along: Vec<Along>,
+}
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
 fn one(
@@ -260,9 +288,13 @@ fn one(
         let why = if is_undelete { "is not deleted here" } else { "is not here" };
         return Err(Refusal::Nothing(format!("{model} {id} {why}")));
     }
+    let mut along = Vec::new();
     let saved = match action {
         Action::Update { values, .. } => tx.update(&model, &id, values),
-        Action::Delete { .. } => tx.delete(&model, &id),
+        Action::Delete { .. } => tx.delete_along(&model, &id).map(|deleted| {
+            along = deleted.along;
+            deleted.saved
+        }),
         Action::Undelete { .. } => tx.undelete(&model, &id),
         Action::Increment { field, by, .. } => tx.increment(&model, &id, field, *by),
         Action::Add { field, element, .. } => tx.add(&model, &id, field, element),
@@ -276,7 +308,7 @@ fn one(
         other => return Err(Refusal::Nothing(format!("{} is no edit", other.name()))),
     };
     match saved {
-        Ok(saved) => Ok((model, id, saved, before)),
+        Ok(saved) => Ok(One { model, id, saved, before, along }),
         Err(StoreError::NotFound { .. }) => Err(Refusal::Nothing(format!("{model} {id} is not here"))),
         Err(error) => Err(error.into()),
     }
@@ -291,7 +323,7 @@ fn create(tx: &mut Tx<'_>, schema: &Schema, model: &str, values: &Map<String, Va
     };
     let saved = tx.save(&model.name, values, Source::App)?;
     let id = given.or_else(|| given_id(model, &saved.record)).unwrap_or_default();
-    Ok((model.name.clone(), id, saved, before))
+    Ok(One { model: model.name.clone(), id, saved, before, along: Vec::new() })
 }
 
 /// A record's id as apps name it: the id, or the key's fields as JSON.
