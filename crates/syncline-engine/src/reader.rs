@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde_json::{Map, Value};
-use syncline_core::filter::Filter;
+use syncline_core::filter::{Filter, Include};
 use syncline_schema::Schema;
 
 use crate::error::{Doing, Result, StoreError};
@@ -41,10 +41,10 @@ impl Reader {
         Ok(by_key(&self.schema, model, id)?.run(&self.db, &self.schema)?.records.pop())
     }
 
-    /// The records that a relation of a record leads to, in the order of their key: one at most of a `belongsTo` or
-    /// `hasOne`.
-    pub fn related(&self, model: &str, id: &str, relation: &str) -> Result<Vec<Map<String, Value>>> {
-        related::of(&self.db, &self.schema, model, id, relation)
+    /// The records that a relation of a record leads to, in the order of their key unless the include says another: one
+    /// at most of a `belongsTo` or `hasOne`.
+    pub fn related(&self, model: &str, id: &str, relation: impl Into<Include>) -> Result<Vec<Map<String, Value>>> {
+        related::of(&self.db, &self.schema, model, id, relation.into())
     }
 
     /// The records that the query finds.

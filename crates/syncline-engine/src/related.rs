@@ -19,14 +19,15 @@ pub(crate) fn of(
     schema: &Schema,
     model: &str,
     id: &str,
-    relation: &str,
+    include: Include,
 ) -> Result<Vec<Map<String, Value>>> {
-    let query = Query { include: vec![Include::new(relation)], ..by_key(schema, model, id)? };
+    let relation = include.relation.clone();
+    let query = Query { include: vec![include], ..by_key(schema, model, id)? };
     let mut found = query.run(db, schema)?.records;
     let Some(mut record) = found.pop() else {
         return Err(StoreError::NotFound { model: model.to_owned(), id: id.to_owned(), deleted: false });
     };
-    Ok(match record.remove(relation) {
+    Ok(match record.remove(&relation) {
         Some(Value::Object(one)) => vec![one],
         Some(Value::Array(many)) => many.into_iter().filter_map(object).collect(),
         None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => Vec::new(),
@@ -41,11 +42,10 @@ fn object(value: Value) -> Option<Map<String, Value>> {
 }
 
 impl<'a> Tx<'a> {
-    /// The records that a relation of a record leads to, in the order of their key, this transaction's writes included:
-    /// one at most of a `belongsTo` or `hasOne`.
-    pub fn related(&mut self, model: &str, id: &str, relation: &str) -> Result<Vec<Map<String, Value>>> {
+    /// As [`Reader::related`](crate::Reader::related), this transaction's writes included.
+    pub fn related(&mut self, model: &str, id: &str, relation: impl Into<Include>) -> Result<Vec<Map<String, Value>>> {
         self.flush()?;
-        of(self.db, self.schema()?, model, id, relation)
+        of(self.db, self.schema()?, model, id, relation.into())
     }
 
     /// Links two records by a `manyToMany` of the first; linking linked ones does nothing. Neither need be here.

@@ -1,8 +1,8 @@
-//! The module of a model's fields: a constant per field, a module per embedded value.
+//! The module of a model's fields: a constant per field and per relation, a module per embedded value.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syncline_schema::{Field, FieldKind, Model, Schema};
+use syncline_schema::{Field, FieldKind, Model, Relation, RelationKind, Schema};
 
 use crate::names::{self, TypeNames};
 use crate::types;
@@ -11,13 +11,16 @@ use crate::types;
 pub(crate) fn module(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
     let writer = Writer { names, schema, model: names.of_type(&model.name) };
     let ident = names.module(&model.name);
-    let doc = format!("Fields of `{}`, for queries and edits.", model.name);
+    let doc = format!("Fields and relations of `{}`, for queries and edits.", model.name);
     let content = writer.fields(&model.fields, "", &quote!(super::));
+    let relations = model.relations.iter().zip(names::relations(model));
+    let relations = relations.map(|(relation, ident)| writer.relation(relation, &ident));
     quote! {
         #[doc = #doc]
         #[allow(dead_code, non_upper_case_globals, unreachable_pub)]
         pub mod #ident {
             #content
+            #(#relations)*
         }
     }
 }
@@ -68,6 +71,23 @@ impl Writer<'_> {
             #[doc = #doc]
             pub const #ident: #ty = <#ty>::new(#path);
             #inner
+        }
+    }
+
+    fn relation(&self, relation: &Relation, ident: &Ident) -> TokenStream {
+        let (model, there) = (&self.model, self.names.of_type(&relation.model));
+        let (kind, directive) = match relation.kind {
+            RelationKind::HasOne => (quote!(ToOne), "hasOne"),
+            RelationKind::BelongsTo => (quote!(ToOne), "belongsTo"),
+            RelationKind::HasMany => (quote!(ToMany), "hasMany"),
+            RelationKind::ManyToMany => (quote!(ManyToMany), "manyToMany"),
+        };
+        let ty = quote!(::syncline::typed::#kind<super::#model, super::#there>);
+        let name = &relation.name;
+        let doc = format!("`{name}`: the {} of a `@{directive}`", relation.model);
+        quote! {
+            #[doc = #doc]
+            pub const #ident: #ty = <#ty>::new(#name);
         }
     }
 

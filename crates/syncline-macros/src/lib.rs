@@ -37,10 +37,11 @@ use proc_macro::TokenStream;
 ///   have no member; the key fields that they stand on do.
 /// - `Todo::new(title)`: takes what a save demands; everything else is at its default, and can be
 ///   set by `Todo { note: Some(text), ..Todo::new(title) }`.
-/// - `mod todo` with a constant per field, for queries and for edits of texts, counters and sets:
-///   `todo::done.eq(false) & todo::title.begins_with("Buy")`. Fields of embedded types stand in
-///   modules: `customer::address::city`. Constants are lower case: name them with their module
-///   rather than by `use todo::*`, or patterns such as `let title = …` compare instead of bind.
+/// - `mod todo` with a constant per field and per relation, for queries and for edits of texts, counters and sets:
+///   `todo::done.eq(false) & todo::title.begins_with("Buy")`, `list::todos.any(todo::done.eq(false))`.
+///   Fields of embedded types stand in modules: `customer::address::city`. Constants are lower case: name
+///   them with their module rather than by `use todo::*`, or patterns such as `let title = …` compare
+///   instead of bind.
 /// - `Todo::key_of(…)`, if the model has a `@primaryKey`: the key of a record by its key fields.
 /// - `const SDL`: the schema's text, to open a store with.
 ///

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_schema::{Field, Schema};
+use syncline_schema::{Field, Model, Schema};
 
 /// Words that name nothing in Rust unless written as `r#…`, in any edition.
 const KEYWORDS: [&str; 48] = [
@@ -75,7 +75,17 @@ impl TypeNames {
 /// Names of a struct's members, one for each field. Fields that are in snake case already keep
 /// their names, whatever stands before them.
 pub(crate) fn members(fields: &[Field]) -> Vec<Ident> {
+    claim_members(&mut Taken::default(), fields)
+}
+
+/// Names of a model's relations, which stand in one module with its fields and give way to them.
+pub(crate) fn relations(model: &Model) -> Vec<Ident> {
     let mut taken = Taken::default();
+    claim_members(&mut taken, &model.fields);
+    model.relations.iter().map(|relation| taken.claim([snake(&relation.name).as_str()])).collect()
+}
+
+fn claim_members(taken: &mut Taken, fields: &[Field]) -> Vec<Ident> {
     let mut named = BTreeMap::new();
     for field in fields.iter().filter(|field| snake(&field.name) == field.name) {
         named.insert(&field.name, taken.claim([field.name.as_str()]));

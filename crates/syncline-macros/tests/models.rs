@@ -11,9 +11,9 @@ pub use {serde, serde_json};
 pub mod typed;
 
 use serde_json::{Map, Value, json};
-use syncline_core::filter::{Filter, Order};
+use syncline_core::filter::{Filter, Include, Order};
 use syncline_core::record::NewRecord;
-use typed::{Condition, CounterField, Mismatch, Model, OrderBy, SetField, TextField};
+use typed::{Condition, CounterField, Includes as _, Mismatch, Model, OrderBy, SetField, TextField};
 
 /// Every schema of the suite, each in a module of its own.
 mod suite {
@@ -333,6 +333,36 @@ fn names_that_are_rusts_own_still_name_the_schemas_fields() {
     assert_eq!(awkward::self_::r#match.name(), "match");
     assert_eq!(awkward::option::r#type.name(), "type");
     assert_eq!(awkward::i64_fields::r#as::inner::r#dyn.name(), "as.inner.dyn");
+    assert_eq!((awkward::knot::foo_bar.name(), awkward::knot::foo_bar_.name()), ("foo_bar", "fooBar"));
+    assert_eq!((awkward::knot::r#loop.name(), awkward::rope::self_.name()), ("loop", "self"));
+    assert_eq!((awkward::knot::r#yield.name(), awkward::rope::r#in.name()), ("yield", "in"));
+}
+
+#[test]
+fn typed_relations_filter_and_include_as_the_json_face_does() {
+    use suite::blog::{SDL, blog, comment, post};
+    let schema = syncline_schema::parse("blog", SDL).unwrap().schema;
+    let filters = |condition: Filter, model: &str, json: Value| {
+        let model = schema.model(model).unwrap();
+        let parsed = Filter::parse_json(&schema, model, &json).unwrap();
+        assert_eq!(condition.resolve(&schema, model).unwrap(), parsed);
+    };
+    let told = comment::content.contains("x");
+    filters(post::comments.any(told.clone()).into(), "Post", json!({"comments": {"content": {"contains": "x"}}}));
+    filters(post::comments.none(told).into(), "Post", json!({"not": {"comments": {"content": {"contains": "x"}}}}));
+    filters(post::blog.matches(blog::name.eq("b")).into(), "Post", json!({"blog": {"name": {"eq": "b"}}}));
+    filters(post::blog.is_missing().into(), "Post", json!({"blog": null}));
+    filters(post::blog.is_there().into(), "Post", json!({"blog": {"ne": null}}));
+    filters(post::tags.is_empty().into(), "Post", json!({"tags": null}));
+
+    let deep = blog::posts.with(post::comments.limit(3).order(comment::created_at.desc())).with(post::tags);
+    let comments = Include { limit: Some(3), order: vec![Order::descending("createdAt")], ..Include::new("comments") };
+    let posts = Include { include: vec![comments, Include::new("tags")], ..Include::new("posts") };
+    assert_eq!(deep.include(), posts);
+    Include::resolve(&schema, schema.model("Blog").unwrap(), &[posts]).unwrap();
+    // A record without related ones, as one whose reference dangles.
+    assert_eq!(post::blog.read(Vec::new()).unwrap(), None);
+    assert_eq!(blog::posts.read(Vec::new()).unwrap(), []);
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! - [`Store::open`] with a schema in the language of Amplify's schema files.
 //! - Typed: [`models!`] gives a struct and fields for each model; [`Store::save`], [`Store::update`],
 //!   [`Store::get`], [`Store::query`], [`Store::observe`].
+//! - Relations: [`Store::related`], [`TypedQuery::include`], [`Store::link`]; references may come before the record that
+//!   they lead to.
 //! - Without generics: the same with JSON, [`Store::save_json`] and its neighbours.
 //! - Peers (feature `net`): [`Store::connect`], [`Store::listen`], [`Store::sync_once`].
 //! - Positions: every save returns a [`Token`]; [`Store::wait_for`] waits for it on any replica.
@@ -21,11 +23,13 @@ mod event;
 mod link;
 mod observe;
 mod options;
+mod related;
 mod status;
 mod store;
 mod text;
 mod transaction;
 pub mod typed;
+mod typed_related;
 mod typed_store;
 
 pub use error::{Error, Result};
@@ -34,13 +38,15 @@ pub use event::{Event, Events, Lagged, Progress};
 pub use link::{ConnectOptions, Link, LinkUp, Listener, SyncReport};
 pub use observe::{Diff, LiveQuery, Observed, Observer, Snapshot};
 pub use options::Options;
+pub use related::{Along, Deleted, Effect};
 pub use status::{Carried, LinkStatus, Status};
 pub use store::{AckState, Audience, Record, Saved, Store};
 pub use text::Text;
 pub use transaction::Transaction;
+pub use typed_related::Including;
 pub use typed_store::{Live, LiveSnapshot, TypedQuery};
 
-pub use syncline_core::filter::{Filter, Order};
+pub use syncline_core::filter::{Filter, Include, Order};
 pub use syncline_core::vector::{Causal, Token, TokenError, VersionVector};
 pub use syncline_engine::query::{Condition as QueryCondition, Page, Query, QueryError};
 pub use syncline_engine::{

@@ -93,6 +93,8 @@ pub enum Diff {
 pub struct LiveQuery {
     store: Store,
     query: Query,
+    /// Models whose records the result is made of, or found or shown by.
+    models: BTreeSet<String>,
     key_fields: Vec<String>,
     events: broadcast::Receiver<Event>,
     synced: watch::Receiver<bool>,
@@ -107,13 +109,18 @@ impl Store {
         Observer { store: self.clone(), model, events, waiting: std::collections::VecDeque::new() }
     }
 
-    /// Follows a query: its result first, then each change of it, with nothing missed in between.
+    /// Follows a query: its result first, then each change of it, with nothing missed in between. A change of an
+    /// included record, or of one that a filter reaches, is a change of the records that lead to it.
     pub fn observe_query_json(&self, query: Query) -> LiveQuery {
+        // What is wrong with a query is told when it is run.
+        let related = self.schema().and_then(|schema| query.dependencies(schema).ok()).unwrap_or_default();
+        let models = related.into_iter().map(|related| related.model).chain([query.model.clone()]).collect();
         let model = self.schema().and_then(|schema| schema.model(&query.model));
         let key_fields = model.map(|model| model.key_fields().into_iter().map(str::to_owned).collect());
         LiveQuery {
             store: self.clone(),
             query,
+            models,
             key_fields: key_fields.unwrap_or_default(),
             events: self.inner.driver.shared().events.subscribe(),
             synced: self.inner.driver.shared().synced.subscribe(),
@@ -234,7 +241,7 @@ impl LiveQuery {
 
     fn concerns(&self, event: &Event) -> bool {
         let Event::Commit(commit) = event else { return false };
-        commit.changes.iter().any(|change| change.model == self.query.model)
+        commit.changes.iter().any(|change| self.models.contains(&change.model))
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     readers: Mutex<Vec<Reader>>,
     permits: Semaphore,
     schema: Option<Arc<Schema>>,
-    namespace: String,
+    pub(crate) namespace: String,
     pub(crate) path: PathBuf,
     warnings: Vec<String>,
     #[cfg(feature = "net")]
@@ -124,13 +124,14 @@ impl Store {
         self.read(move |reader| Ok(reader.get(&model, &id)?)).await
     }
 
-    /// Deletes a record; returns what it held.
+    /// Deletes a record, with what the schema's `onDelete` takes along and with its links; returns what it held.
+    /// [`Store::delete_along_json`] tells of the others, too.
     pub async fn delete_json(&self, model: &str, id: &str) -> Result<Saved<Record>> {
         let (model, id) = (model.to_owned(), id.to_owned());
         self.write(move |tx| tx.delete(&model, &id)).await
     }
 
-    /// Brings a deleted record back as it was.
+    /// Brings a deleted record back as it was. What a delete took along stays deleted.
     pub async fn undelete_json(&self, model: &str, id: &str) -> Result<Saved<Record>> {
         let (model, id) = (model.to_owned(), id.to_owned());
         self.write(move |tx| tx.undelete(&model, &id)).await
@@ -324,7 +325,7 @@ impl Store {
         self.inner.driver.close().await
     }
 
-    async fn write(
+    pub(crate) async fn write(
         &self,
         act: impl FnOnce(&mut Tx<'_>) -> Result<syncline_engine::Saved, StoreError> + Send + 'static,
     ) -> Result<Saved<Record>> {

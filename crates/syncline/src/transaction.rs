@@ -8,8 +8,8 @@ use crate::store::{Record, Saved, with_token};
 
 /// The inside of [`Store::transaction`](crate::Store::transaction). Reads see what was written before.
 pub struct Transaction<'t, 's> {
-    tx: &'t mut Tx<'s>,
-    namespace: &'t str,
+    pub(crate) tx: &'t mut Tx<'s>,
+    pub(crate) namespace: &'t str,
 }
 
 impl<'t, 's> Transaction<'t, 's> {

@@ -1,6 +1,7 @@
 //! The typed face of the store: the structs that `models!` makes, over the JSON face.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde_json::Value;
 use syncline_core::filter::Order;
@@ -11,7 +12,8 @@ use crate::observe::{Diff, LiveQuery};
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
 use crate::typed::{
-    Comparable, Condition, CounterField, Mismatch, Model, OrderBy, SetField, TextField, changed, from_json, to_json,
+    Comparable, Condition, CounterField, Mismatch, Model, OrderBy, ReadAs, SetField, TextField, changed, from_json,
+    to_json,
 };
 
 impl From<Mismatch> for Error {
@@ -43,12 +45,12 @@ impl Store {
         self.get_json(M::NAME, id).await?.map(from_json).transpose().map_err(Error::from)
     }
 
-    /// Deletes a record.
+    /// Deletes a record, with what the schema's `onDelete` takes along and with its links.
     pub async fn delete<M: Model>(&self, id: &str) -> Result<Saved<M>> {
         typed(self.delete_json(M::NAME, id).await?)
     }
 
-    /// Brings a deleted record back as it was.
+    /// Brings a deleted record back as it was. What a delete took along stays deleted.
     pub async fn undelete<M: Model>(&self, id: &str) -> Result<Saved<M>> {
         typed(self.undelete_json(M::NAME, id).await?)
     }
@@ -142,8 +144,8 @@ impl Transaction<'_, '_> {
 #[derive(Clone)]
 #[must_use = "a query does nothing until `all`, `first`, `count` or `observe` is called"]
 pub struct TypedQuery<M> {
-    store: Store,
-    query: Query,
+    pub(crate) store: Store,
+    pub(crate) query: Query,
     model: PhantomData<fn() -> M>,
 }
 
@@ -200,7 +202,7 @@ impl<M: Model> TypedQuery<M> {
 
     /// The result, and then each change of it.
     pub fn observe(self) -> Live<M> {
-        Live { live: self.store.observe_query_json(self.query), model: PhantomData }
+        Live::new(self.store.observe_query_json(self.query), Arc::new(from_json))
     }
 }
 
@@ -210,31 +212,40 @@ impl<M> std::fmt::Debug for TypedQuery<M> {
     }
 }
 
-/// A typed query that stays up to date.
-#[derive(Debug)]
-pub struct Live<M> {
+/// A typed query that stays up to date; of records alone, or of records with related ones.
+pub struct Live<R> {
     live: LiveQuery,
-    model: PhantomData<fn() -> M>,
+    read: ReadAs<R>,
 }
 
 /// Result of a typed live query.
 #[derive(Clone, Debug)]
-pub struct LiveSnapshot<M> {
+pub struct LiveSnapshot<R> {
     /// The records in the query's order, within its limit.
-    pub items: Vec<M>,
+    pub items: Vec<R>,
     /// What changed since the snapshot before.
     pub changes: Vec<Diff>,
     /// Whether a peer has said that everything it had is here.
     pub is_synced: bool,
 }
 
-impl<M: Model> Live<M> {
+impl<R> Live<R> {
+    pub(crate) fn new(live: LiveQuery, read: ReadAs<R>) -> Self {
+        Self { live, read }
+    }
+
     /// As [`LiveQuery::next`].
-    pub async fn next(&mut self) -> Option<Result<LiveSnapshot<M>>> {
+    pub async fn next(&mut self) -> Option<Result<LiveSnapshot<R>>> {
         Some(self.live.next().await?.and_then(|snapshot| {
-            let items: Result<Vec<M>, Mismatch> = snapshot.items.into_iter().map(from_json).collect();
+            let items: Result<Vec<R>, Mismatch> = snapshot.items.into_iter().map(|item| (self.read)(item)).collect();
             Ok(LiveSnapshot { items: items?, changes: snapshot.changes, is_synced: snapshot.is_synced })
         }))
+    }
+}
+
+impl<R> std::fmt::Debug for Live<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("live", &self.live).finish_non_exhaustive()
     }
 }
 
@@ -247,6 +258,6 @@ fn to_save<M: Model>(record: &M) -> Result<Record> {
     Ok(json)
 }
 
-fn typed<M: Model>(saved: Saved<Record>) -> Result<Saved<M>> {
+pub(crate) fn typed<M: Model>(saved: Saved<Record>) -> Result<Saved<M>> {
     Ok(Saved { record: from_json(saved.record)?, token: saved.token })
 }

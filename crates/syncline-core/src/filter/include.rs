@@ -51,6 +51,18 @@ impl Include {
     }
 }
 
+impl From<&str> for Include {
+    fn from(relation: &str) -> Self {
+        Self::new(relation)
+    }
+}
+
+impl From<String> for Include {
+    fn from(relation: String) -> Self {
+        Self::new(relation)
+    }
+}
+
 fn too_deep(place: &str) -> InvalidFilter {
     InvalidFilter::new(place, &format!("includes follow at most {RELATION_DEPTH_MAX} relations in a row"))
 }

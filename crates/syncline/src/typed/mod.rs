@@ -7,6 +7,8 @@
 
 mod condition;
 mod field;
+mod include;
+mod relation;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,6 +17,11 @@ use std::collections::BTreeSet;
 
 pub use condition::{Condition, OrderBy};
 pub use field::{Comparable, CounterField, Field, Ordered, SetField, TextField, Textual};
+pub use include::{IncludeMany, IncludeOne, Includes};
+pub use relation::{ManyToMany, ToMany, ToOne};
+
+#[allow(unused_imports, reason = "the tests of `models!` take this module without the store")]
+pub(crate) use include::{ReadAs, read_with};
 
 /// A struct whose values are the records of one model. Written by `models!`.
 pub trait Model: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
