@@ -52,7 +52,9 @@ pub(crate) enum Command {
     /// Print a record
     Get(RecordArgs),
     /// Delete a record and print what it held; `undelete` brings it back
-    Delete(RecordArgs),
+    ///
+    /// What the schema's `onDelete` takes along goes in the same transaction, and so do the record's links.
+    Delete(DeleteArgs),
     /// Bring a deleted record back, with the edits that were made meanwhile, and print it
     Undelete(RecordArgs),
     /// Edit a collaborative text (`@text`) in place and print the record
@@ -70,7 +72,7 @@ pub(crate) enum Command {
     /// in order: `{"change":"inserted"|"updated","index":N,"record":{…}}`,
     /// `{"change":"moved","from":N,"to":N,"record":{…}}`, `{"change":"removed","index":N,"record":{…}}`, and
     /// `{"change":"synced"}` once a peer's changes have all arrived. Writes of other processes on the
-    /// same file show as well.
+    /// same file show as well. With --include, a change of a related record updates those that show it.
     Watch(WatchArgs),
     /// Import records from NDJSON, JSON (an array) or CSV
     ///
@@ -181,6 +183,15 @@ pub(crate) struct RecordArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// Delete in several transactions what is too much for one; what depends on others goes first
+    #[arg(long)]
+    pub(crate) in_parts: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct EditArgs {
     #[command(flatten)]
     pub(crate) record: RecordArgs,
@@ -227,6 +238,9 @@ pub(crate) struct Selection {
     /// At most so many records
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+    /// Print related records with each, under the names of their relations: comments.author,tags
+    #[arg(long, value_name = "REL,…")]
+    pub(crate) include: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -240,7 +254,7 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "TOKEN")]
     pub(crate) after: Option<String>,
     /// Print the number of records instead
-    #[arg(long, conflicts_with_all = ["order", "explain", "after"])]
+    #[arg(long, conflicts_with_all = ["order", "explain", "after", "include"])]
     pub(crate) count: bool,
     /// Print the SQL and SQLite's plan instead
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! `query`: records that match, as NDJSON.
 
 use syncline::schema::Schema;
-use syncline::{Filter, Order, Query, QueryCondition, Store};
+use syncline::{Filter, Include, Order, Query, QueryCondition, Store};
 
 use crate::args::{QueryArgs, Selection};
 use crate::failure::{Failure, Outcome};
@@ -42,6 +42,9 @@ pub(crate) fn build(schema: &Schema, selection: &Selection) -> Outcome<Query> {
     }
     if let Some(text) = &selection.order {
         query.order = Order::parse(text).map_err(Failure::failed)?;
+    }
+    if let Some(text) = &selection.include {
+        query.include = Include::parse(text).map_err(Failure::failed)?;
     }
     query.limit = selection.limit;
     Ok(query)

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use crate::args::{EditArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
+use crate::args::{DeleteArgs, EditArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::Out;
 use crate::{json, store};
@@ -28,10 +28,16 @@ pub(crate) async fn get(args: RecordArgs, out: &mut Out) -> Outcome {
     }
 }
 
-pub(crate) async fn delete(args: RecordArgs, out: &mut Out) -> Outcome {
-    let RecordArgs { db, model, id } = args;
-    let saved = store::with(&db, async |store| Ok(store.delete_json(&model, &id).await?)).await?;
-    out.json(&saved.record)
+pub(crate) async fn delete(args: DeleteArgs, out: &mut Out) -> Outcome {
+    let DeleteArgs { record: RecordArgs { db, model, id }, in_parts } = args;
+    let saved = store::with(&db, async |store| {
+        Ok(if in_parts {
+            store.delete_in_parts_json(&model, &id).await?
+        } else {
+            store.delete_json(&model, &id).await?
+        })
+    });
+    out.json(&saved.await?.record)
 }
 
 pub(crate) async fn undelete(args: RecordArgs, out: &mut Out) -> Outcome {
