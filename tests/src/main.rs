@@ -18,6 +18,7 @@ mod parity;
 mod program;
 mod program_refusals;
 mod real_input;
+mod relations;
 mod sim_program;
 mod sync;
 mod trace;
