@@ -257,7 +257,7 @@ fn includes_are_read_from_paths_and_checked() {
     let ordered = Include { order: vec![Order::ascending("txt")], ..Include::new("comments") };
     assert!(refused(&[ordered]).starts_with("include comments, order txt: Comment has no field `txt`"));
     assert!(Include::parse("a..b").is_err() && Include::parse("").is_err());
-    let deep = vec!["boss"; 9].join(".");
+    let deep = ["boss"; 9].join(".");
     assert!(Include::parse(&deep).unwrap_err().to_string().contains("at most 8 relations in a row"));
 }
 

@@ -28,7 +28,9 @@ fn ids(record: &Value, include: &[Include]) -> Value {
         shown.push(match &record[&include.relation] {
             Value::Array(many) => many.iter().map(|one| ids(one, &include.include)).collect(),
             Value::Null => Value::Null,
-            one => ids(one, &include.include),
+            one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+                ids(one, &include.include)
+            }
         });
     }
     Value::Array(shown)
