@@ -6,8 +6,8 @@ mod session_model;
 use std::collections::BTreeSet;
 
 use session_model::*;
-use syncline_core::session::{CloseCode, Config, Event, Input};
-use syncline_core::wire::{Message, Role};
+use syncline_core::session::{CloseCode, Config, Event, Input, PeerMisbehaved, PeerState, SessionStore};
+use syncline_core::wire::{Cursor, Message, Role};
 
 fn write_many(store: &mut MemStore, count: usize) {
     for _ in 0..count {
@@ -232,6 +232,28 @@ fn a_guess_that_fits_only_a_copy_of_the_log_does_not_count() {
     meet_well(&mut phone, &mut laptop, Role::Peer, 4);
     assert_eq!(phone.names(), laptop.names());
     assert_eq!(phone.rows(), 8);
+}
+
+/// The disk of a relay lied about a sync: after a power cut it remembered to hold more of a phone's log than it did.
+/// Every session then ended with a gap, for ever.
+#[test]
+fn who_remembers_more_than_it_holds_compares_the_whole_log_and_gets_it() {
+    let (mut phone, mut relay) = (MemStore::new("phone"), MemStore::new("relay"));
+    write_many(&mut phone, 2);
+    meet_well(&mut phone, &mut relay, Role::Relay, 1);
+    write_many(&mut phone, 3);
+    let me = phone.identity().unwrap();
+    let lost = Cursor { log: me.log, epoch: me.epoch, seq: 4, chain: phone.log_chain(4).unwrap().unwrap() };
+    let remembered = PeerState { cursor: Some(lost), ..relay.saved(phone.store_id()) };
+    relay.save_peer(phone.store_id(), false, "", &remembered).unwrap();
+    let mut link = Link::new(dialing("relay"), Config::new(Role::Relay), 2);
+    link.connect(&mut phone, &mut relay);
+    link.run(&mut phone, &mut relay);
+    let gap = |event: &Event| matches!(event, Event::Misbehaved(PeerMisbehaved::Gap { .. }));
+    assert!(link.acceptor.events.iter().any(gap), "{:?}", link.acceptor.events);
+    meet_well(&mut phone, &mut relay, Role::Relay, 3);
+    assert_eq!(relay.names(), phone.names());
+    check_cursor(&relay, &phone);
 }
 
 #[test]

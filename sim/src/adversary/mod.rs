@@ -145,6 +145,8 @@ struct Line {
     greeting: Option<Hello>,
     intro: Option<Introduction>,
     peer: Option<StoreId>,
+    /// The replica ids that the peer has had.
+    replicas: Vec<ReplicaId>,
     /// The position that was told last, and its number.
     told: u64,
     number: u64,
@@ -196,6 +198,7 @@ impl Hostile {
             greeting: None,
             intro: None,
             peer: None,
+            replicas: Vec::new(),
             told: 0,
             number: 0,
             added: 0,
@@ -370,6 +373,11 @@ impl Hostile {
                 let known = self.known();
                 let done = inflate::inflate(&mut self.dice, &mut message, &known, &mut self.lies);
                 self.lies.acts += u64::from(done);
+                if matches!(message, Message::Welcome(_) | Message::Ack(_)) {
+                    // These say what it holds of the peer's own changes.
+                    let line = self.lines.get(&connection);
+                    self.lies.accused.extend(line.into_iter().flat_map(|line| &line.replicas));
+                }
             }
             Adversary::Withholding if due => self.withhold(&mut message),
             Adversary::ForgedWriter if due => self.forge_in(&mut message),
@@ -446,16 +454,19 @@ impl Hostile {
         match &mut message {
             Message::Hello(hello) => {
                 line.peer = Some(hello.intro.store);
+                line.replicas.push(hello.intro.replica);
                 line.told = hello.cursor.map_or(0, |cursor| cursor.seq);
                 line.greeting.get_or_insert_with(|| hello.clone());
             }
             Message::Welcome(welcome) => {
                 line.peer = Some(welcome.intro.store);
+                line.replicas.push(welcome.intro.replica);
                 if line.number == 0 {
                     line.told = welcome.cursor.map_or(0, |cursor| cursor.seq);
                 }
             }
             Message::Ack(ack) => ack.consumed = ack.consumed.min(line.launched),
+            Message::Renewed(renewed) => line.replicas.push(renewed.replica),
             Message::Refused(_)
             | Message::VectorPart(_)
             | Message::Verified(_)
@@ -463,7 +474,6 @@ impl Hostile {
             | Message::Batch(_)
             | Message::Part(_)
             | Message::Covered(_)
-            | Message::Renewed(_)
             | Message::Goodbye(_) => {}
         }
         if let Some(own) = own {

@@ -462,9 +462,23 @@ impl Syncing {
         let Some(incoming) = self.receiving.unpack(batch, &self.peer, store)? else {
             return Ok(());
         };
-        let forks = incoming.check(&self.filter, store)?;
+        let forks = match incoming.check(&self.filter, store) {
+            Err(stop @ Stop::Peer(PeerMisbehaved::Gap { .. })) => {
+                self.forget_cursor(store)?;
+                return Err(stop);
+            }
+            checked => checked?,
+        };
         self.retire_and_tell(forks, store, io)?;
         self.receiving.apply(&incoming, &self.peer, &mut self.filter, store, io)
+    }
+
+    /// The gap may be in what this store remembers, if its disk lost changes and kept the cursor: the next session
+    /// compares the whole log.
+    fn forget_cursor<S: SessionStore>(&self, store: &mut S) -> Result<(), Stop> {
+        let mut state = store.peer(self.peer.store).map_err(Stop::store)?;
+        state.cursor = None;
+        store.save_peer(self.peer.store, self.peer.relay, "", &state).map_err(Stop::store)
     }
 
     fn pump<S: SessionStore>(&mut self, store: &mut S, io: &mut Io) -> Result<(), Stop> {
