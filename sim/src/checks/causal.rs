@@ -28,7 +28,8 @@ impl Check for CausalOrder {
     about!(
         "causal-order",
         "What a change builds on stands before it in every log, or is a genesis; changes that wait for others are left \
-         out, and those that a torn file gave out, and where there are hostile peers, relays, which do not look into changes, are too."
+         out, and those that a torn file gave out. Where there are hostile peers, relays, which do not look into \
+         changes, are left out too, and what came in one batch may stand in any order."
     );
 
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
@@ -44,7 +45,12 @@ impl Check for CausalOrder {
         let honest = |row: &&Row| {
             !view.is_doubtful(row.change) && row.dot.is_none_or(|dot| !view.is_excused(world, dot.replica, &[]))
         };
-        let rows: Vec<&Row> = view.news.rows.iter().filter(honest).collect();
+        // They also bring changes in any order, and what came in one batch is judged together.
+        let came_along = |row: &&Row| {
+            let missing = row.missing.and_then(|hash| view.changes.find(view.changes.get(row.change).record, hash));
+            view.has_hostile && missing.is_some_and(|change| view.nodes[node].has(change))
+        };
+        let rows: Vec<&Row> = view.news.rows.iter().filter(honest).filter(|row| !came_along(row)).collect();
         self.decided += rows.len() as u64;
         in_order(node, &rows).map_err(|broken| broken.at(world, self.name()))
     }
