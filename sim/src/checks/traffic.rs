@@ -26,8 +26,8 @@ pub(super) struct IdleReconnectIsCheap {
     ended: BTreeMap<[NodeIndex; 2], Standing>,
     /// Sessions that began where the last one had ended, by connection.
     idle: BTreeMap<u64, Standing>,
-    /// Ends that said they are synced.
-    synced: BTreeMap<u64, Vec<NodeIndex>>,
+    /// Ends that said they are synced, and the lives in which they did: a peer that died is missed only later.
+    synced: BTreeMap<u64, Vec<(NodeIndex, u64)>>,
     decided: u64,
 }
 
@@ -75,13 +75,14 @@ impl Check for IdleReconnectIsCheap {
                 self.idle.extend(began.map(|standing| (*connection, standing)));
             }
             Happened::Session { node, connection, news: Event::Synced, .. } => {
-                self.synced.entry(*connection).or_default().push(*node);
+                self.synced.entry(*connection).or_default().push((*node, world.nodes()[*node].boots()));
             }
             Happened::Disconnected { node, with, connection, counters } => {
                 let pair = ordered(*node, *with);
                 let now = self.standing(world, pair);
                 let idle = self.idle.remove(connection).filter(|standing| Some(*standing) == now);
-                let synced = self.synced.get(connection).is_some_and(|ends| pair.iter().all(|end| ends.contains(end)));
+                let lives = pair.map(|end| (end, world.nodes()[end].boots()));
+                let synced = self.synced.get(connection).is_some_and(|ends| lives.iter().all(|end| ends.contains(end)));
                 if let (Some(_), Some(counters), true) = (idle, counters, synced) {
                     self.decided += 1;
                     is_cheap(counters).map_err(|message| Broken::new(pair, message).at(world, self.name()))?;

@@ -9,8 +9,10 @@ use crate::outcome::{Kind, Violation};
 use crate::schedule::Role;
 use crate::trace::What;
 
-/// How often it is looked whether the fleet agrees.
+/// How soon it is looked again whether the fleet agrees. Later, after one part in so many of the time since: who
+/// never agrees is not compared a thousand times.
 const LOOK_MS: u64 = 250;
+const LOOK_PART: u64 = 16;
 /// How long news may be gathered before it is sent, and more than that: then nothing may be said any more.
 const LAST_WORDS_MS: u64 = 90_000;
 /// How long nothing may be said.
@@ -94,7 +96,10 @@ impl World {
                         (why.kind, why.step, why.at_ms) = (Kind::Liveness, self.steps, self.now_ms);
                         self.settling.failed = Some(why);
                     }
-                    Err(_) => self.tasks.plan(self.now_ms + LOOK_MS, Task::Look),
+                    Err(_) => {
+                        let after_ms = LOOK_MS.max((self.now_ms - healed_at) / LOOK_PART);
+                        self.tasks.plan(self.now_ms + after_ms, Task::Look);
+                    }
                 }
             }
             (Some(_), None) => {

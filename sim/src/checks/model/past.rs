@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
-use syncline_core::ids::{Dot, RecordId, ReplicaId};
+use syncline_core::ids::{RecordId, ReplicaId};
 
 use super::super::content::{cores, is_torn, records, wrecked};
 use super::super::view::{Held, Shared, View};
@@ -68,20 +68,13 @@ fn of_core(view: &View, world: &World, core: &[NodeIndex]) -> Option<Vec<Past>> 
     Some(past.collect())
 }
 
-/// Records of whose changes some are not in the ledger, wait, are refused, bear a dot that was given out twice, have two meanings or another schema, or
-/// that a hostile peer had its hands on.
+/// Records of whose changes some are not in the ledger, wait, are refused, have two meanings or another schema, that a
+/// hostile peer had its hands on, or that a writer changed whose disk lied: it may give a lost dot out again.
 fn left_out(view: &View, world: &World, node: NodeIndex) -> BTreeSet<RecordId> {
     let held = &view.nodes[node];
     let mut left_out = view.held_up.clone();
     let mut told: BTreeMap<ReplicaId, BTreeMap<u64, u64>> = BTreeMap::new();
-    let mut issued: BTreeMap<Dot, RecordId> = BTreeMap::new();
     for write in world.written() {
-        for dot in dots(write) {
-            // Given out again after a lying disk lost it: which of the two is held, a counter does not tell.
-            if let Some(record) = issued.insert(dot, write.record) {
-                left_out.extend([record, write.record]);
-            }
-        }
         if is_odd(view, world, held, write) {
             left_out.insert(write.record);
         }
@@ -102,18 +95,12 @@ fn left_out(view: &View, world: &World, node: NodeIndex) -> BTreeSet<RecordId> {
     left_out
 }
 
-fn dots(write: &Written) -> impl Iterator<Item = Dot> {
-    let replica = write.replica.filter(|_| write.counters.0 > 0);
-    replica
-        .into_iter()
-        .flat_map(|replica| (write.counters.0..=write.counters.1).map(move |counter| Dot { replica, counter }))
-}
-
 fn is_odd(view: &View, world: &World, held: &Held, write: &Written) -> bool {
     let Some(replica) = write.replica else { return false };
     let writer = &world.nodes()[write.node];
     let counter = held.counter(replica);
-    let torn = counter >= write.counters.0 && counter < write.counters.1;
+    let cut = counter >= write.counters.0 && counter < write.counters.1;
     let retired = view.nodes.iter().any(|held| held.has_retired(replica));
-    torn || retired || !writer.is_honest() || writer.spec().schema.is_some()
+    let lied_to = is_torn(world, write.node);
+    cut || retired || lied_to || !writer.is_honest() || writer.spec().schema.is_some()
 }
