@@ -8,9 +8,11 @@
 //! away. Positions in texts are code points. No operation's bytes come from the system's
 //! randomness: the writer is always given.
 
+mod cursors;
 mod diff;
 mod edit;
 mod json;
+mod marks;
 mod sandbox;
 mod texts;
 
@@ -23,6 +25,7 @@ use automerge::{
 use crate::change::Change;
 use crate::edit::ObjectKind;
 use crate::mutant::{self, Mutant};
+use crate::rich::Span;
 use texts::Texts;
 
 pub use edit::{Edited, SPLIT_OPS};
@@ -149,6 +152,12 @@ impl Document {
     pub fn text_len(&self, key: &str) -> Option<usize> {
         let text = self.object(key, ObjType::Text)?;
         Some(self.doc.length(text))
+    }
+
+    /// The text at a key with its marks; neighbouring spans differ in them.
+    pub fn spans(&self, key: &str) -> Option<Vec<Span>> {
+        let text = self.object(key, ObjType::Text)?;
+        Some(marks::spans(&self.doc, &text))
     }
 
     /// The list's elements: strings, numbers, booleans, null, and objects for embedded types.

@@ -2,6 +2,8 @@
 
 use automerge::ScalarValue;
 
+use crate::rich::{Expand, ExpandRules, Span};
+
 /// One edit of a root key: rule G builds these without a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RootEdit {
@@ -45,9 +47,55 @@ pub enum ObjectEdit {
     },
     /// Turns the text into this one with few edits, so that concurrent edits elsewhere survive.
     SetText(String, String),
+    /// Puts a mark on characters of a text. Positions in code points.
+    Mark {
+        /// Root key of the text.
+        key: String,
+        /// First character that gets it.
+        from: usize,
+        /// First character behind those.
+        to: usize,
+        /// The mark's name.
+        name: String,
+        /// The mark's value; not null.
+        value: ScalarValue,
+        /// What text typed at its ends becomes.
+        expand: Expand,
+    },
+    /// Takes the marks of a name from characters of a text. Positions in code points.
+    Unmark {
+        /// Root key of the text.
+        key: String,
+        /// First character that loses them.
+        from: usize,
+        /// First character behind those.
+        to: usize,
+        /// The marks' name.
+        name: String,
+        /// What text typed at the ends becomes: none of them where it expands.
+        expand: Expand,
+    },
+    /// Turns the text and its marks into these with few edits, so that concurrent edits elsewhere
+    /// survive. Marks that are put or taken away expand as the rules say.
+    SetSpans(String, Vec<Span>, ExpandRules),
     /// Turns the list into this one with few edits. Elements are plain JSON (objects for embedded
     /// types, stored as maps).
     SetList(String, Vec<serde_json::Value>),
+}
+
+impl ObjectEdit {
+    /// Root key and type of the object.
+    pub fn object(&self) -> (&str, ObjectKind) {
+        match self {
+            Self::Make(key, kind) => (key, *kind),
+            Self::Splice { key, .. }
+            | Self::SetText(key, _)
+            | Self::Mark { key, .. }
+            | Self::Unmark { key, .. }
+            | Self::SetSpans(key, ..) => (key, ObjectKind::Text),
+            Self::SetList(key, _) => (key, ObjectKind::List),
+        }
+    }
 }
 
 /// Everything one change does to a record.

@@ -16,11 +16,19 @@
 //! may depend on what else has arrived. So the guard refuses: elements and objects that no
 //! operation made, or that are concurrent; elements of another object, map keys in lists and
 //! elements in maps; inserts with predecessors; predecessors that stand at another element, are
-//! deletes, or come twice; deletes and overwrites without predecessors; increments in lists;
-//! marks; blocks and long strings inside texts; tables; nesting that would exhaust the stack of
-//! whoever reads it. Random mutants that pass all this were taken by every sandbox, in every order.
+//! deletes, marks, or come twice; deletes and overwrites without predecessors; increments in lists;
+//! blocks and long strings inside texts; tables; nesting that would exhaust the stack of whoever
+//! reads it. Random mutants that pass all this were taken by every sandbox, in every order.
+//!
+//! A mark is two elements of a text, which must be made one right after the other: Automerge knows
+//! the end by its number, and neither loads a document in which it stands before the beginning
+//! nor one in which it stands alone. Which of two elements stands first is settled by what they were
+//! inserted behind, so it is a function of the past too. Whether a field's marks are *shown* is
+//! the schema's business; that they are taken is not, for a text may become rich in a newer schema,
+//! and go back.
 
 mod objects;
+mod order;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -30,6 +38,7 @@ use automerge::{ActorId, ChangeHash, ObjType, ScalarValue};
 
 use crate::change::Change;
 use crate::lineage::{Lineage, Past};
+use crate::rich::BadMark;
 use crate::state::{OpId, RecordState, Visible, VisibleOp, root_key};
 
 /// Deepest nesting of objects inside a list.
@@ -154,6 +163,26 @@ pub enum Refusal {
     NotACharacter {
         /// Position in the change.
         op: usize,
+    },
+    /// The beginning or the end of a mark, without the other right after or before it.
+    #[error("operation {op} is one end of a mark without the other")]
+    UnpairedMark {
+        /// Position in the change.
+        op: usize,
+    },
+    /// A mark that ends before it begins.
+    #[error("operation {op} ends a mark before the place where it begins")]
+    MarkOrder {
+        /// Position in the change.
+        op: usize,
+    },
+    /// A mark whose name or value may not stand.
+    #[error("operation {op} makes no proper mark: {reason}")]
+    BadMark {
+        /// Position in the change.
+        op: usize,
+        /// What is wrong.
+        reason: BadMark,
     },
     /// Objects nested deeper than [`MAX_DEPTH`].
     #[error("operation {op} nests objects deeper than {MAX_DEPTH} levels")]

@@ -5,6 +5,7 @@
 //! - [`change`], [`state`], [`edit`]: one record's changes and rule G, the merge without a document.
 //! - [`lineage`], [`guard`]: a record's history, and what a change from outside must satisfy.
 //! - [`document`], [`genesis`]: texts and lists, which need a real Automerge document.
+//! - [`rich`], [`text_cursor`]: marks and spans of texts, and positions that survive edits.
 //! - [`record`]: typed values of a model to edits, and a record's state back to values.
 //! - [`filter`]: the one filter tree, and its evaluation in plain Rust.
 //! - [`wire`]: frames, messages, batches.
@@ -29,7 +30,9 @@ pub mod ids;
 pub mod lineage;
 pub mod mutant;
 pub mod record;
+pub mod rich;
 pub mod session;
 pub mod state;
+pub mod text_cursor;
 pub mod vector;
 pub mod wire;

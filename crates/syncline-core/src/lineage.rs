@@ -67,8 +67,16 @@ pub(crate) struct OpInfo {
     pub(crate) insert: bool,
     /// The operation that made the object it stands in, or [`ROOT`].
     pub(crate) obj: u32,
-    /// Number of its map key, or the operation that began its element.
+    /// Number of its map key, or the operation that began its element; of an operation that begins
+    /// one, the element before it, or [`HEAD`].
     pub(crate) slot: u32,
+}
+
+impl OpInfo {
+    /// Where the operation of this number stands: its map key, or its element.
+    pub(crate) fn place(&self, number: u32) -> u32 {
+        if self.insert { number } else { self.slot }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +86,14 @@ pub(crate) enum OpKind {
     Text,
     Scalar,
     Delete,
+    MarkBegin,
+    MarkEnd,
     Other,
 }
 
 pub(crate) const ROOT: u32 = u32::MAX;
+/// Stands before the first element of a text or list.
+pub(crate) const HEAD: u32 = u32::MAX;
 /// Stands for an operation that is not there; no accepted change refers to one.
 const NOWHERE: u32 = u32::MAX - 1;
 
@@ -107,8 +119,8 @@ impl Lineage {
         let deps: Box<[u32]> = change.deps().iter().filter_map(|dep| self.by_hash.get(dep).copied()).collect();
         let past = self.past_of_insert(&deps, actor);
         let first_op = self.ops.len() as u32;
-        for (at, op) in change.ops().iter().enumerate() {
-            let info = self.describe(change, first_op, at, op);
+        for op in change.ops() {
+            let info = self.describe(change, first_op, op);
             self.ops.push(info);
         }
         self.by_hash.insert(change.hash(), number);
@@ -277,6 +289,13 @@ impl Lineage {
         self.ops.get(number as usize).copied()
     }
 
+    /// The name of an operation.
+    pub(crate) fn name(&self, number: u32) -> Option<(u64, &ActorId)> {
+        let after = self.nodes.partition_point(|node| node.first_op <= number);
+        let node = self.nodes.get(after.checked_sub(1)?)?;
+        Some((node.start_op + u64::from(number - node.first_op), &self.actors[node.actor as usize]))
+    }
+
     pub(crate) fn op_count(&self) -> u32 {
         self.ops.len() as u32
     }
@@ -324,7 +343,7 @@ impl Lineage {
         number
     }
 
-    fn describe(&mut self, change: &Change, first_op: u32, at: usize, op: &Op) -> OpInfo {
+    fn describe(&mut self, change: &Change, first_op: u32, op: &Op) -> OpInfo {
         let find = |id: &legacy::OpId| {
             if id.1 == *change.actor() && (change.start_op()..=change.max_op()).contains(&id.0) {
                 return first_op + (id.0 - change.start_op()) as u32;
@@ -340,16 +359,14 @@ impl Lineage {
             ObjectId::Root => ROOT,
             ObjectId::Id(id) => find(id),
         };
-        let own = first_op + at as u32;
         let element = match &op.key {
-            Key::Seq(ElementId::Id(id)) if !op.insert => Some(find(id)),
-            Key::Seq(_) => Some(own),
-            Key::Map(_) => None,
+            Key::Seq(ElementId::Id(id)) => find(id),
+            Key::Seq(ElementId::Head) | Key::Map(_) => HEAD,
         };
         let depth = self.op(obj).map_or(0, |object| object.depth.saturating_add(1));
         let slot = match &op.key {
             Key::Map(key) => self.intern(key),
-            Key::Seq(_) => element.unwrap_or(own),
+            Key::Seq(_) => element,
         };
         OpInfo { kind: OpKind::of(&op.action), depth, insert: op.insert, obj, slot }
     }
@@ -387,9 +404,9 @@ impl OpKind {
             OpType::Make(ObjType::Text) => Self::Text,
             OpType::Put(_) => Self::Scalar,
             OpType::Delete => Self::Delete,
-            OpType::Make(ObjType::Table) | OpType::Increment(_) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => {
-                Self::Other
-            }
+            OpType::MarkBegin(_) => Self::MarkBegin,
+            OpType::MarkEnd(_) => Self::MarkEnd,
+            OpType::Make(ObjType::Table) | OpType::Increment(_) => Self::Other,
         }
     }
 }

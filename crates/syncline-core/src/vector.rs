@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::ids::{Dot, ReplicaId};
 
 pub use token::{Token, TokenEntry, TokenError};
+pub(crate) use token::{from_base64, push_leb, take_leb, to_base64};
 
 /// How one causal state relates to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,13 +18,14 @@ use std::sync::Once;
 use automerge::legacy::{self, ElementId, Key, ObjectId, Op, OpType};
 use automerge::{ActorId, ChangeHash, ExpandedChange, ObjType, ScalarValue};
 use merge_support::{
-    KEYS, LIST, Rng, TEXT, cases, genesis, make_both, object_edit, own_last, root_edits, scalar, state_of,
+    KEYS, LIST, Rng, TEXT, cases, genesis, make_both, mark_edit, object_edit, own_last, root_edits, scalar, state_of,
 };
 use syncline_core::change::Change;
 use syncline_core::document::{Budget, Document, Rejected};
 use syncline_core::edit::Edits;
 use syncline_core::guard::{self, Refusal};
 use syncline_core::lineage::Lineage;
+use syncline_core::rich::{Span, plain_text};
 use syncline_core::state::{RecordState, Writer};
 
 /// What a record went through, and what it is.
@@ -45,6 +46,7 @@ struct Tally {
     accepted_in_objects: u64,
     /// Accepted without the sandbox's proof; the test proves them.
     accepted_typing: u64,
+    accepted_marks: u64,
     kept: u64,
     without_guard: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -96,20 +98,41 @@ fn hostile_changes_neither_panic_nor_poison_nor_divide() {
     quiet_panics();
     let mut tally = Tally::default();
     for seed in 0..cases(EPISODES) {
-        episode(seed, &mut tally).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        episode(seed, Aim::Anything, &mut tally).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
     }
     println!("{tally:#?}");
     assert!(tally.honest > 0 && tally.accepted > 0 && tally.accepted_in_objects > 0 && tally.kept > 0);
     assert!(tally.accepted_typing * 4 > tally.accepted_in_objects, "hardly any typing: {}", tally.accepted_typing);
+    assert!(tally.accepted_marks > 0, "{tally:#?}");
     assert!(tally.refused.len() >= 12, "the mutants hardly try: {:#?}", tally.refused);
 }
 
+#[test]
+fn hostile_marks_neither_panic_nor_poison_nor_divide() {
+    quiet_panics();
+    let mut tally = Tally::default();
+    for seed in 0..cases(60) {
+        episode(seed, Aim::Marks, &mut tally).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+    }
+    println!("{tally:#?}");
+    let refused = |name: &str| tally.refused.get(name).is_some_and(|count| *count > 10);
+    assert!(refused("UnpairedMark") && refused("MarkOrder") && refused("BadMark"), "{:#?}", tally.refused);
+    assert!(tally.honest > 100 && tally.accepted_marks > 100, "the mutants hardly try: {tally:#?}");
+}
+
+/// What an episode is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    Anything,
+    Marks,
+}
+
 /// A history that grows by honest changes and by mutants that were accepted.
-fn episode(seed: u64, tally: &mut Tally) -> Result<(), String> {
+fn episode(seed: u64, aim: Aim, tally: &mut Tally) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     let mut record = Record::default();
     let mut actors: Vec<ActorId> = (0..2 + rng.below(4)).map(|_| rng.actor()).collect();
-    if rng.percent(50) {
+    if rng.percent(50) || aim == Aim::Marks {
         let edited = Document::default().edit(&make_both(), &genesis, &actors[0], 5).unwrap().unwrap();
         record.merge(&edited.changes[0])?;
     }
@@ -118,7 +141,7 @@ fn episode(seed: u64, tally: &mut Tally) -> Result<(), String> {
         if record.changes.len() >= longest {
             break;
         }
-        let Some(honest) = honest_change(&mut rng, &mut record, &mut actors)? else {
+        let Some(honest) = honest_change(&mut rng, aim, &mut record, &mut actors)? else {
             continue;
         };
         if rng.percent(15) {
@@ -126,7 +149,7 @@ fn episode(seed: u64, tally: &mut Tally) -> Result<(), String> {
             accept_honest(&mut rng, &mut record, &honest)?;
             continue;
         }
-        let Some(bytes) = hostile_bytes(&mut rng, &record, &honest) else {
+        let Some(bytes) = hostile_bytes(&mut rng, aim, &record, &honest) else {
             continue;
         };
         judge(&mut rng, &mut record, &bytes, tally)?;
@@ -146,7 +169,7 @@ fn judge(rng: &mut Rng, record: &mut Record, bytes: &[u8], tally: &mut Tally) ->
         *tally.refused.entry(name_of(&refusal)).or_default() += 1;
         // Typing is not for the sandbox without the guard. Nor is anything in long runs: one in many thousand such
         // changes makes Automerge panic while it cleans up after a panic, and that nobody can catch.
-        if rng.percent(25) && !change.is_typing() && cases(EPISODES) == EPISODES {
+        if rng.percent(25) && !change.is_typing() && !aborts(&change) && cases(EPISODES) == EPISODES {
             sandbox_alone(rng, record, &change, &refusal, tally)?;
         }
         return Ok(());
@@ -154,6 +177,7 @@ fn judge(rng: &mut Rng, record: &mut Record, bytes: &[u8], tally: &mut Tally) ->
     tally.accepted += 1;
     tally.accepted_in_objects += u64::from(change.touches_objects());
     tally.accepted_typing += u64::from(change.touches_objects() && change.is_typing());
+    tally.accepted_marks += u64::from(change.ops().iter().any(|op| matches!(op.action, OpType::MarkBegin(_))));
     let mut after = record.clone();
     let told = |what: String| format!("{what}\nafter {change:#?}\nin {:#?}", record.state);
     expecting_panics(|| after.merge(&change)).map_err(told)?;
@@ -198,6 +222,12 @@ fn sandbox_alone(
     Ok(())
 }
 
+/// The end of a mark as the very first operation names operation 0 as its beginning. With debug assertions
+/// Automerge then panics in a destructor while it panics, which ends the process: here only the guard helps.
+fn aborts(change: &Change) -> bool {
+    change.start_op() == 1 && matches!(change.ops()[0].action, OpType::MarkEnd(_))
+}
+
 /// What a change would have done that only the guard stopped.
 fn without_the_guard(rng: &mut Rng, record: &Record, change: &Change) -> &'static str {
     let mut after = record.clone();
@@ -212,7 +242,12 @@ fn without_the_guard(rng: &mut Rng, record: &Record, change: &Change) -> &'stati
 }
 
 /// An honest writer's next change on some causal cut.
-fn honest_change(rng: &mut Rng, record: &mut Record, actors: &mut Vec<ActorId>) -> Result<Option<Change>, String> {
+fn honest_change(
+    rng: &mut Rng,
+    aim: Aim,
+    record: &mut Record,
+    actors: &mut Vec<ActorId>,
+) -> Result<Option<Change>, String> {
     let heads = record.heads();
     let mut seen = if heads.is_empty() || rng.percent(50) {
         record.clone()
@@ -229,12 +264,14 @@ fn honest_change(rng: &mut Rng, record: &mut Record, actors: &mut Vec<ActorId>) 
         rng.pick(&free).clone()
     };
     let time = rng.below(100_000) as i64;
-    if rng.percent(45) {
+    if rng.percent(if aim == Aim::Marks { 5 } else { 45 }) {
         let edits = root_edits(rng, &seen.state, 4);
         let writer = Writer { actor: &actor, own_last: own_last(&seen.changes, &actor) };
         return seen.state.build(&edits, &writer, time).map_err(|error| error.to_string());
     }
-    let objects = vec![object_edit(rng, &seen.document)];
+    let marks = aim == Aim::Marks && rng.percent(60);
+    let edit = if marks { mark_edit(rng, &seen.document) } else { object_edit(rng, &seen.document) };
+    let objects = vec![edit];
     let root = if rng.percent(40) { root_edits(rng, &seen.state, 2) } else { Vec::new() };
     let edits = Edits { root, objects };
     let Ok(edited) = seen.document.edit(&edits, &genesis, &actor, time) else {
@@ -286,7 +323,7 @@ fn prove(rng: &mut Rng, record: &mut Record) -> Result<(), String> {
     {
         return Err("changes are lost or altered by a save and a load".into());
     }
-    if loaded.text(TEXT) != record.document.text(TEXT) || loaded.list(LIST) != record.document.list(LIST) {
+    if shows(&loaded) != shows(&record.document) {
         return Err("a loaded document shows other content".into());
     }
     follow_up(rng, record, loaded)
@@ -332,7 +369,6 @@ fn other_orders(rng: &mut Rng, record: &Record) -> Result<(), String> {
         }
     }
     same_state(&other.state, &record.state)?;
-    let shows = |document: &Document| (document.text(TEXT), document.list(LIST), document.heads());
     if shows(&other.document) != shows(&record.document) {
         return Err("another order shows other content".into());
     }
@@ -347,6 +383,15 @@ fn other_orders(rng: &mut Rng, record: &Record) -> Result<(), String> {
     Ok(())
 }
 
+type Shown = (Option<String>, Option<Vec<Span>>, Option<Vec<serde_json::Value>>, Vec<ChangeHash>);
+
+/// All that a document shows of its objects, which must agree with itself.
+fn shows(document: &Document) -> Shown {
+    let (text, spans) = (document.text(TEXT), document.spans(TEXT));
+    assert_eq!(spans.as_deref().map(plain_text), text, "spans are the text");
+    (text, spans, document.list(LIST), document.heads())
+}
+
 fn same_state(found: &RecordState, expected: &RecordState) -> Result<(), String> {
     if found == expected {
         return Ok(());
@@ -354,14 +399,19 @@ fn same_state(found: &RecordState, expected: &RecordState) -> Result<(), String>
     Err(format!("the state differs:\n{found:#?}\nwhere Automerge has\n{expected:#?}"))
 }
 
-fn hostile_bytes(rng: &mut Rng, record: &Record, honest: &Change) -> Option<Vec<u8>> {
+fn hostile_bytes(rng: &mut Rng, aim: Aim, record: &Record, honest: &Change) -> Option<Vec<u8>> {
     if rng.percent(20) {
         return Some(edit_bytes(rng, honest.bytes()));
     }
     let mut expanded = honest.expanded().clone();
     expanded.hash = None;
     for _ in 0..1 + rng.below(3) {
-        mutate(rng, record, &mut expanded);
+        if aim == Aim::Marks && rng.percent(65) {
+            let at = rng.below(expanded.operations.len() + 1);
+            mutate_mark(rng, record, &mut expanded, at);
+        } else {
+            mutate(rng, record, &mut expanded);
+        }
     }
     repair(rng, record, &mut expanded);
     let bytes = expecting_panics(|| {
@@ -493,7 +543,8 @@ fn mutate(rng: &mut Rng, record: &Record, change: &mut ExpandedChange) {
             let to = rng.below(change.operations.len() + 1);
             change.operations.insert(to, op);
         }
-        6 => change.operations[at].action = some_action(rng),
+        6 if rng.percent(50) => change.operations[at].action = some_action(rng),
+        6 => mutate_mark(rng, record, change, at),
         7 => mutate_frame(rng, record, change),
         8 => mutate_deps(rng, record, change),
         9 => {
@@ -528,6 +579,63 @@ fn mutate(rng: &mut Rng, record: &Record, change: &mut ExpandedChange) {
             }
         }
     }
+}
+
+/// What is particular to marks: their two halves, their places, names and values.
+fn mutate_mark(rng: &mut Rng, record: &Record, change: &mut ExpandedChange, at: usize) {
+    let is_mark = |op: &Op| matches!(op.action, OpType::MarkBegin(_) | OpType::MarkEnd(_));
+    let marks: Vec<usize> = (0..change.operations.len()).filter(|at| is_mark(&change.operations[*at])).collect();
+    let end = |op: &Op, expand| Op { action: OpType::MarkEnd(expand), ..op.clone() };
+    if marks.is_empty() {
+        // A whole mark, somewhere in some object.
+        let begin =
+            Op { action: some_mark(rng), insert: true, pred: Vec::new().into(), ..object_op(rng, record, change) };
+        let mut other = end(&begin, rng.percent(50));
+        if rng.percent(60) {
+            let within = begin.obj.clone();
+            other.key = Key::Seq(ElementId::Id(some_id(rng, record, change, |op| op.insert && op.obj == within)));
+        }
+        change.operations.splice(at..at, [begin, other]);
+        return;
+    }
+    let at = *rng.pick(&marks);
+    match rng.below(8) {
+        0 => {
+            change.operations.remove(at);
+        }
+        1 if at + 1 < change.operations.len() => change.operations.swap(at, at + 1),
+        2 => change.operations[at].action = some_mark(rng),
+        3 => {
+            let op = end(&change.operations[at], rng.percent(50));
+            change.operations.insert(at + 1, op);
+        }
+        4 => {
+            let other = change.operations[*rng.pick(&marks)].key.clone();
+            change.operations[at].key = other;
+        }
+        5 => {
+            let between = Op { action: OpType::Put("c".into()), ..change.operations[at].clone() };
+            change.operations.insert(at + rng.below(2), between);
+        }
+        6 => change.operations[at].action = OpType::MarkEnd(rng.percent(50)),
+        _ => {
+            let element = some_id(rng, record, change, |op| op.insert);
+            change.operations[at].key =
+                Key::Seq(if rng.percent(25) { ElementId::Head } else { ElementId::Id(element) });
+        }
+    }
+}
+
+fn some_mark(rng: &mut Rng) -> OpType {
+    let long = "n".repeat(200);
+    let name = *rng.pick(&["bold", "link", "bold", "", "a\nb", long.as_str()]);
+    let value = match rng.below(8) {
+        0 => ScalarValue::Null,
+        1 => scalar(rng),
+        2 => "v".repeat(20_000).as_str().into(),
+        _ => ScalarValue::Boolean(true),
+    };
+    OpType::MarkBegin(legacy::MarkData { name: name.into(), value, expand: rng.percent(50) })
 }
 
 fn mutate_preds(rng: &mut Rng, record: &Record, change: &mut ExpandedChange, at: usize) {

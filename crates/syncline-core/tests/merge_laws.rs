@@ -16,6 +16,7 @@ use syncline_core::document::Document;
 use syncline_core::edit::{Edits, ObjectEdit, RootEdit};
 use syncline_core::guard::{self, Refusal};
 use syncline_core::lineage::Lineage;
+use syncline_core::rich::Span;
 use syncline_core::state::{RecordState, Writer};
 
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +27,12 @@ enum Kind {
     Live,
     Embedded,
     Text,
+    Rich,
     List,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Scalar, Kind::Counter, Kind::SetElement, Kind::Live, Kind::Embedded, Kind::Text, Kind::List];
+const KINDS: [Kind; 8] =
+    [Kind::Scalar, Kind::Counter, Kind::SetElement, Kind::Live, Kind::Embedded, Kind::Text, Kind::Rich, Kind::List];
 
 #[derive(Clone, Default)]
 struct Replica {
@@ -99,6 +101,11 @@ fn edit_of(kind: Kind, code: u8, replica: &Replica) -> (Vec<RootEdit>, Vec<Objec
             let splice = ObjectEdit::Splice { key: TEXT.into(), at, delete: 0, insert: code_text };
             (Vec::new(), vec![splice])
         }
+        Kind::Rich => {
+            let mut rng = merge_support::Rng::new(u64::from(code));
+            let document = replica.document();
+            (Vec::new(), vec![merge_support::mark_edit(&mut rng, &document)])
+        }
         Kind::List => {
             let mut list = replica.document().list(LIST).unwrap_or_default();
             let at = usize::from(code) % (list.len() + 1);
@@ -113,9 +120,9 @@ fn edit_of(kind: Kind, code: u8, replica: &Replica) -> (Vec<RootEdit>, Vec<Objec
 }
 
 /// Both ways of saying what a record is.
-fn shows(replica: &Replica) -> (RecordState, Option<String>, Option<Vec<serde_json::Value>>) {
+fn shows(replica: &Replica) -> (RecordState, Option<String>, Option<Vec<Span>>, Option<Vec<serde_json::Value>>) {
     let document = replica.document();
-    (replica.state.clone(), document.text(TEXT), document.list(LIST))
+    (replica.state.clone(), document.text(TEXT), document.spans(TEXT), document.list(LIST))
 }
 
 /// `into` with everything of `from`, delivered in an order of its own, twice.

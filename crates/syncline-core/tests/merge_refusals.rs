@@ -16,6 +16,7 @@ use syncline_core::change::{BadChange, Change, MAX_CHANGE_BYTES, MAX_TIME_MS};
 use syncline_core::document::Document;
 use syncline_core::guard::{self, MAX_DEPTH, Refusal};
 use syncline_core::lineage::Lineage;
+use syncline_core::rich::{BadMark, MARK_NAME_BYTES_MAX, MARK_VALUE_BYTES_MAX};
 use syncline_core::state::RecordState;
 
 fn actor(byte: u8) -> ActorId {
@@ -211,7 +212,6 @@ fn operations_in_objects_must_fit_what_they_refer_to() {
     ] {
         assert_eq!(record.judge_one(fine.clone()), Ok(()), "{fine:?}");
     }
-    let mark = OpType::MarkBegin(MarkData { name: "b".into(), value: 1.into(), expand: false });
     let op = 0;
     let cases = [
         (within(99, head(), true, character(), &[]), Refusal::ObjectUnseen { op }),
@@ -234,13 +234,135 @@ fn operations_in_objects_must_fit_what_they_refer_to() {
         (within(TEXT_MADE, head(), true, number(), &[]), Refusal::NotACharacter { op }),
         (within(TEXT_MADE, head(), true, OpType::Make(ObjType::Map), &[]), Refusal::NotACharacter { op }),
         (within(TEXT_MADE, element(3), false, character(), &[id(3, 1)]), Refusal::NotACharacter { op }),
-        (within(TEXT_MADE, head(), true, mark, &[]), Refusal::Action { op }),
         (within(LIST_MADE, element(8), false, OpType::Increment(1), &[id(8, 1)]), Refusal::Action { op }),
         (within(LIST_MADE, head(), true, OpType::Make(ObjType::Table), &[]), Refusal::Action { op }),
         (within(LIST_MADE, head(), true, OpType::Delete, &[]), Refusal::Action { op }),
     ];
     for (operation, refusal) in cases {
         assert_eq!(record.judge_one(operation.clone()), Err(refusal), "{operation:?}");
+    }
+}
+
+fn begin(name: &str, value: impl Into<ScalarValue>) -> OpType {
+    OpType::MarkBegin(MarkData { name: name.into(), value: value.into(), expand: false })
+}
+
+/// A mark on the text: where it begins and where it ends.
+fn mark(action: OpType, from: Key, to: Key) -> Vec<Op> {
+    vec![within(TEXT_MADE, from, true, action, &[]), within(TEXT_MADE, to, true, OpType::MarkEnd(true), &[])]
+}
+
+#[test]
+fn a_mark_is_a_beginning_and_an_end_in_one_text_in_this_order() {
+    let mut record = Record::new();
+    let head = || Key::Seq(ElementId::Head);
+    // Operation 13 is the first of the change: an end behind its own beginning spans nothing.
+    let own = |counter: u64| Key::Seq(ElementId::Id(id(counter, 2)));
+    let bold = || begin("bold", true);
+    for fine in [
+        mark(bold(), head(), element(3)),
+        mark(bold(), head(), element(4)),
+        mark(bold(), element(3), element(4)),
+        mark(bold(), head(), own(13)),
+        mark(bold(), element(4), own(13)),
+        mark(begin("bold", ScalarValue::Null), head(), element(3)),
+        mark(begin("size", -3), head(), element(3)),
+        mark(begin("comment", r#"{"by":"Ann"}"#), head(), element(3)),
+        [mark(bold(), head(), element(3)), mark(bold(), own(13), own(14))].concat(),
+    ] {
+        assert_eq!(record.judge_on_all(fine.clone()), Ok(()), "{fine:?}");
+    }
+    let whole = mark(bold(), head(), element(3));
+    let (begins, ends) = (whole[0].clone(), whole[1].clone());
+    let typed = within(TEXT_MADE, element(3), true, character(), &[]);
+    let at_list = |key: Key| vec![within(LIST_MADE, key, true, bold(), &[])];
+    let unpaired = |op| Refusal::UnpairedMark { op };
+    let cases = [
+        (vec![begins.clone()], unpaired(0)),
+        (vec![ends.clone()], unpaired(0)),
+        (vec![begins.clone(), typed.clone(), ends.clone()], unpaired(0)),
+        (vec![begins.clone(), put("x", 1, &[]), ends.clone()], unpaired(0)),
+        (vec![begins.clone(), begins.clone(), ends.clone()], unpaired(0)),
+        (vec![begins.clone(), ends.clone(), ends.clone()], unpaired(2)),
+        (mark(bold(), element(3), element(3)), Refusal::MarkOrder { op: 1 }),
+        (mark(bold(), element(4), element(3)), Refusal::MarkOrder { op: 1 }),
+        (mark(bold(), head(), head()), Refusal::MarkOrder { op: 1 }),
+        (mark(bold(), element(3), head()), Refusal::MarkOrder { op: 1 }),
+        (mark(bold(), head(), element(8)), Refusal::ElementUnseen { op: 1 }),
+        (at_list(head()), Refusal::Action { op: 0 }),
+        (vec![within(TEXT_MADE, element(3), false, bold(), &[id(3, 1)])], Refusal::Action { op: 0 }),
+        (vec![within(TEXT_MADE, element(3), true, bold(), &[id(3, 1)])], Refusal::PredUnseen { op: 0 }),
+        (vec![within(6, Key::Map("street".into()), false, bold(), &[])], Refusal::Action { op: 0 }),
+    ];
+    for (operations, refusal) in cases {
+        assert_eq!(record.judge_on_all(operations.clone()), Err(refusal), "{operations:?}");
+    }
+    // Deleted or overwritten as characters are, it would be one no more.
+    let gone = within(TEXT_MADE, own(13), false, OpType::Delete, &[id(13, 2)]);
+    let deleted = [whole, vec![gone]].concat();
+    assert_eq!(record.judge_on_all(deleted), Err(Refusal::PredUnseen { op: 2 }));
+}
+
+#[test]
+fn a_mark_ends_in_the_text_in_which_it_begins() {
+    let mut record = Record::new();
+    let second = Op { key: Key::Map("notes".into()), ..op(OpType::Make(ObjType::Text), &[]) };
+    let begins = within(TEXT_MADE, Key::Seq(ElementId::Head), true, begin("bold", true), &[]);
+    let ends =
+        Op { obj: ObjectId::Id(id(13, 2)), ..within(1, Key::Seq(ElementId::Head), true, OpType::MarkEnd(false), &[]) };
+    let refusal = Refusal::UnpairedMark { op: 1 };
+    assert_eq!(record.judge_on_all(vec![second, begins, ends]), Err(refusal));
+}
+
+#[test]
+fn names_and_values_of_marks_are_bounded() {
+    let mut record = Record::new();
+    let long = "n".repeat(MARK_NAME_BYTES_MAX + 1);
+    let huge = "v".repeat(MARK_VALUE_BYTES_MAX + 1);
+    let cases = [
+        (begin("", true), BadMark::NoName),
+        (begin(&long, true), BadMark::NameTooLong(long.len())),
+        (begin("a\u{7}", true), BadMark::NameCharacter('\u{7}')),
+        (begin("a", huge.as_str()), BadMark::ValueTooLong(huge.len())),
+        (begin("a", f64::NAN), BadMark::Number),
+        (begin("a", 7_u64), BadMark::Number),
+        (begin("a", ScalarValue::counter(1)), BadMark::NotScalar("a counter")),
+        (begin("a", ScalarValue::Timestamp(1)), BadMark::NotScalar("a timestamp")),
+        (begin("a", vec![1_u8]), BadMark::NotScalar("bytes")),
+    ];
+    for (action, reason) in cases {
+        let whole = mark(action, Key::Seq(ElementId::Head), element(3));
+        assert_eq!(record.judge_on_all(whole), Err(Refusal::BadMark { op: 0, reason }));
+    }
+}
+
+/// The ends of a mark may lie as far apart as the text is long, and a change has room for a hundred thousand
+/// marks: walking from end to end for each of them would keep a store busy for hours.
+#[test]
+fn many_long_marks_are_judged_in_time_that_grows_with_the_text_and_not_with_its_square() {
+    let mut record = Record::new();
+    let (second, side) = (record.second, record.side);
+    let text: Vec<Op> = (0..60_000_u64)
+        .map(|at| {
+            within(
+                TEXT_MADE,
+                if at == 0 { element(4) } else { Key::Seq(ElementId::Id(id(12 + at, 2))) },
+                true,
+                character(),
+                &[],
+            )
+        })
+        .collect();
+    let last = 12 + text.len() as u64;
+    let typed = Change::from_expanded(change_of(2, 2, 13, &[second, side], text));
+    let typed = record.take(&typed);
+    let marks: Vec<Op> =
+        (0..60_000).flat_map(|_| mark(begin("bold", true), element(3), Key::Seq(ElementId::Id(id(last, 2))))).collect();
+    let mut bad = marks.clone();
+    let end = bad.len() - 1;
+    bad[end].key = element(3);
+    for (operations, verdict) in [(marks, Ok(())), (bad, Err(Refusal::MarkOrder { op: end }))] {
+        assert_eq!(record.check(&Change::from_expanded(change_of(2, 3, last + 1, &[typed], operations))), verdict);
     }
 }
 

@@ -3,12 +3,15 @@
 
 mod record_support;
 
-use automerge::ScalarValue;
-use record_support::{Replica, schema};
+use automerge::{ActorId, ScalarValue};
+use record_support::{RECORD, Replica, schema};
 use serde_json::json;
-use syncline_core::edit::{Edits, RootEdit};
+use syncline_core::document::Document;
+use syncline_core::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
+use syncline_core::genesis::Genesis;
 use syncline_core::ids::RecordId;
 use syncline_core::record::{ForeignChange, check_foreign};
+use syncline_core::rich::Expand;
 
 /// The verdict on a change that makes these edits to an existing Todo.
 fn verdict(edits: Vec<RootEdit>) -> Result<(), ForeignChange> {
@@ -102,4 +105,28 @@ fn a_refusal_says_what_was_written_and_what_belongs_there() {
         verdict(put("done", 1)).unwrap_err().to_string(),
         "the change writes an integer at `done` of a Todo, where Boolean belongs"
     );
+}
+
+#[test]
+fn marks_are_taken_whether_the_text_is_rich_here_or_not() {
+    // A newer schema made it rich; refused for the marks, all that was typed after them would be refused too.
+    let schema = schema();
+    let model = schema.model("Note").unwrap();
+    let genesis = |key: &str| Genesis { model: "Note".to_owned(), key: key.to_owned(), kind: ObjectKind::Text };
+    let objects = vec![
+        ObjectEdit::SetText("body".to_owned(), "text".to_owned()),
+        ObjectEdit::Mark {
+            key: "body".to_owned(),
+            from: 0,
+            to: 2,
+            name: "bold".to_owned(),
+            value: true.into(),
+            expand: Expand::After,
+        },
+    ];
+    let edits = Edits { root: Vec::new(), objects };
+    let edited = Document::default().edit(&edits, &genesis, &ActorId::from([1; 16]), 1).unwrap().unwrap();
+    for change in edited.genesis.iter().chain(&edited.changes) {
+        assert_eq!(check_foreign(&schema, model, RECORD, change.expanded()), Ok(()));
+    }
 }

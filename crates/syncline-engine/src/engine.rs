@@ -214,6 +214,13 @@ impl Engine {
         outcome
     }
 
+    /// Runs `act`, which only reads, as [`Store::look`].
+    pub fn look<T>(&mut self, now: Now, act: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        let outcome = self.store.look(act);
+        self.settle(now);
+        outcome
+    }
+
     /// Asks for a sync although no session needs one: what is committed now is about to leave another way.
     pub fn want_durable(&mut self, now: Now) {
         self.sync_wanted = true;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use syncline_core::record::InvalidRecord;
+use syncline_core::text_cursor::CursorError;
 
 use crate::query::QueryError;
 
@@ -87,6 +88,9 @@ pub enum StoreError {
     /// The record's values do not fit its model.
     #[error(transparent)]
     Invalid(#[from] InvalidRecord),
+    /// A cursor of a text that says nothing about a place in it.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// There is no such record.
     #[error("{model} has no record {id}{}", if *.deleted { ": it is deleted; `undelete` brings it back" } else { "" })]
     NotFound {

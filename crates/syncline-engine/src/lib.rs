@@ -28,6 +28,7 @@ pub mod query;
 mod reader;
 mod related;
 mod relay;
+mod rich;
 mod seed;
 mod session_store;
 mod storage;

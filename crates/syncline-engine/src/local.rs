@@ -9,7 +9,7 @@ use syncline_core::edit::{Edits, ObjectEdit, ObjectKind};
 use syncline_core::genesis::{self, Content, Genesis};
 use syncline_core::ids::{Chain, Dot, RecordId};
 use syncline_core::mutant::{self, Mutant};
-use syncline_core::record::{self, NewRecord, RecordKey, RecordView, Splice};
+use syncline_core::record::{self, NewRecord, RecordKey, RecordView, TextEdit};
 use syncline_core::state::{EditError, Writer};
 use syncline_schema::{Model, Schema};
 
@@ -121,7 +121,11 @@ impl<'a> Tx<'a> {
             let (key, kind, content) = match edit {
                 ObjectEdit::SetText(key, text) => (key, ObjectKind::Text, Content::Text(text)),
                 ObjectEdit::SetList(key, elements) => (key, ObjectKind::List, Content::List(elements)),
-                ObjectEdit::Make(..) | ObjectEdit::Splice { .. } => continue,
+                ObjectEdit::Make(..)
+                | ObjectEdit::Splice { .. }
+                | ObjectEdit::Mark { .. }
+                | ObjectEdit::Unmark { .. }
+                | ObjectEdit::SetSpans(..) => continue,
             };
             let genesis = Genesis { model: model.name.clone(), key, kind };
             let changes =
@@ -168,28 +172,32 @@ impl<'a> Tx<'a> {
         self.edit(model, id, |view| Ok(view.splice(field, at, delete, insert)?))
     }
 
-    /// Several splices of one text as one change, each on what the one before left. Returns the change's
+    /// Several edits of one text as one change, each on what the one before left. Returns the change's
     /// position without reading the record: what a keystroke costs must not grow with the text.
-    pub fn splices(&mut self, model: &str, id: &str, field: &str, splices: &[Splice]) -> Result<Option<(Dot, Chain)>> {
+    pub fn edit_text(
+        &mut self,
+        model: &str,
+        id: &str,
+        field: &str,
+        edits: &[TextEdit],
+    ) -> Result<Option<(Dot, Chain)>> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let mut working = self.existing(schema, model, id)?;
-        let outcome = self.splice_existing(model, id, &mut working, field, splices);
+        let outcome = self.edit_text_existing(model, id, &mut working, field, edits);
         self.give_back(working);
         outcome
     }
 
-    fn splice_existing(
+    fn edit_text_existing(
         &mut self,
         model: &'a Model,
         id: &str,
         working: &mut Working,
         field: &str,
-        splices: &[Splice],
+        edits: &[TextEdit],
     ) -> Result<Option<(Dot, Chain)>> {
-        if !working.is_alive() {
-            return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true });
-        }
-        let edits = self.view(model, working)?.splices(field, splices)?;
+        check_alive(model, id, working)?;
+        let edits = self.view(model, working)?.edit_text(field, edits)?;
         let changed = self.append_edits(model, working, &edits, self.now_ms)?;
         Ok(self.last_dot().filter(|_| changed && !model.local))
     }
@@ -253,7 +261,12 @@ impl<'a> Tx<'a> {
         })
     }
 
-    fn edit(&mut self, model: &str, id: &str, edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>) -> Result<Saved> {
+    pub(crate) fn edit(
+        &mut self,
+        model: &str,
+        id: &str,
+        edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>,
+    ) -> Result<Saved> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let mut working = self.existing(schema, model, id)?;
         let outcome = self.edit_existing(schema, model, id, &mut working, edits);
@@ -269,9 +282,7 @@ impl<'a> Tx<'a> {
         working: &mut Working,
         edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>,
     ) -> Result<Saved> {
-        if !working.is_alive() {
-            return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true });
-        }
+        check_alive(model, id, working)?;
         let edits = edits(&self.view(model, working)?)?;
         let now = self.now_ms;
         self.commit_edits(schema, model, working, &edits, now)
@@ -325,7 +336,7 @@ impl<'a> Tx<'a> {
 
     fn edit_document(&mut self, model: &Model, working: &mut Working, edits: &Edits, time: i64) -> Result<Vec<Change>> {
         let actor = self.actor()?;
-        let kinds: BTreeMap<&str, ObjectKind> = edits.objects.iter().map(object_of).collect();
+        let kinds: BTreeMap<&str, ObjectKind> = edits.objects.iter().map(ObjectEdit::object).collect();
         let genesis = |key: &str| Genesis {
             model: model.name.clone(),
             key: key.to_owned(),
@@ -399,6 +410,14 @@ pub(crate) fn parse_key(schema: &Schema, model: &Model, id: &str) -> Result<Reco
     })
 }
 
+/// A deleted record is neither edited nor read into.
+pub(crate) fn check_alive(model: &Model, id: &str, working: &Working) -> Result<()> {
+    if working.is_alive() {
+        return Ok(());
+    }
+    Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true })
+}
+
 fn bad_edit(model: &Model, error: &EditError) -> StoreError {
     StoreError::BadEdit { model: model.name.clone(), reason: error.to_string() }
 }
@@ -408,12 +427,4 @@ fn put_into_live(live: &mut Live, change: &Change) -> Result<()> {
     live.changes += 1;
     live.tail += 1;
     Ok(())
-}
-
-fn object_of(edit: &ObjectEdit) -> (&str, ObjectKind) {
-    match edit {
-        ObjectEdit::Make(key, kind) => (key, *kind),
-        ObjectEdit::Splice { key, .. } | ObjectEdit::SetText(key, _) => (key, ObjectKind::Text),
-        ObjectEdit::SetList(key, _) => (key, ObjectKind::List),
-    }
 }

@@ -238,6 +238,13 @@ impl Store {
         }
     }
 
+    /// Runs `act`, which only reads, on the records as they stand with their live documents: for what no table
+    /// shows. It takes no replica id and makes no change.
+    pub fn look<T>(&mut self, act: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        // What it was refused is no reason to forget the documents.
+        self.write_unnamed(|tx| Ok(act(tx)))?
+    }
+
     fn check_open(&self) -> Result<()> {
         match &self.failed {
             Some(reason) => Err(StoreError::SyncFailed(reason.clone())),

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use syncline_core::ids::{Chain, Dot};
-use syncline_core::record::Splice;
+use syncline_core::record::TextEdit;
 use syncline_core::session::Session;
 use syncline_core::vector::Token;
 use syncline_engine::{ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
@@ -49,7 +49,7 @@ pub(crate) enum Message {
     /// A write that is whole by itself: it may share a transaction with others.
     Write(Write),
     /// An edit of a text; those of one text that wait together become one change.
-    Splice(TextEdit),
+    Text(QueuedEdit),
     /// Work that needs the store for itself: the app's transactions, status, exports.
     Exclusive(Exclusive),
     /// A fact for the engine.
@@ -74,10 +74,10 @@ pub(crate) enum Message {
 /// Where a write stands in its replica's history; `None` if it changed nothing.
 pub(crate) type Position = Option<(Dot, Chain)>;
 
-/// An edit of a text.
-pub(crate) struct TextEdit {
+/// An edit of a text on its way.
+pub(crate) struct QueuedEdit {
     pub(crate) text: Arc<TextName>,
-    pub(crate) splice: Splice,
+    pub(crate) edit: TextEdit,
     pub(crate) answer: Option<oneshot::Sender<Result<Position>>>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct TextName {
 /// What shares a transaction.
 enum Grouped {
     Write(Write),
-    Splices(Arc<TextName>, Vec<TextEdit>),
+    Texts(Arc<TextName>, Vec<QueuedEdit>),
 }
 
 /// Somebody who waits until the store holds what a token names.
@@ -271,6 +271,14 @@ impl Driver {
         outcome.await.map_err(|_| Error::Closed)?
     }
 
+    /// Reads from the records as they stand, with their live documents.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        self.exclusive(move |engine, now| Ok(engine.look(now, act)?)).await
+    }
+
     /// The store's state, for people and programs.
     pub(crate) async fn status(&self) -> Result<Status> {
         let links = self.shared.links.lock().expect("nobody panics while holding it").clone();
@@ -374,7 +382,7 @@ impl EngineThread {
     fn take(&mut self, message: Message, now: Now) {
         match message {
             Message::Write(first) => self.write_group(Grouped::Write(first), now),
-            Message::Splice(edit) => self.write_group(Grouped::Splices(Arc::clone(&edit.text), vec![edit]), now),
+            Message::Text(edit) => self.write_group(Grouped::Texts(Arc::clone(&edit.text), vec![edit]), now),
             Message::Exclusive(act) => {
                 let answer = act(&mut self.engine, now);
                 // Whoever follows from the answer on must not hear of what was before it.
@@ -419,7 +427,7 @@ impl EngineThread {
         while count < GROUP_MAX && next.is_none() {
             match self.inbox.try_recv() {
                 Ok(Message::Write(write)) => group.push(Grouped::Write(write)),
-                Ok(Message::Splice(edit)) => join(&mut group, edit),
+                Ok(Message::Text(edit)) => join(&mut group, edit),
                 Ok(other) => next = Some(other),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
@@ -430,7 +438,7 @@ impl EngineThread {
             for grouped in group {
                 match grouped {
                     Grouped::Write(write) => answers.push(write(tx)),
-                    Grouped::Splices(text, edits) => answers.push(splice(tx, &text, edits)),
+                    Grouped::Texts(text, edits) => answers.push(edit_text(tx, &text, edits)),
                 }
             }
             Ok(())
@@ -507,23 +515,21 @@ impl EngineThread {
 }
 
 /// Puts an edit beside the one before it if both are of one text.
-fn join(group: &mut Vec<Grouped>, edit: TextEdit) {
+fn join(group: &mut Vec<Grouped>, edit: QueuedEdit) {
     match group.last_mut() {
-        Some(Grouped::Splices(text, edits)) if *text == edit.text => edits.push(edit),
-        Some(_) | None => group.push(Grouped::Splices(Arc::clone(&edit.text), vec![edit])),
+        Some(Grouped::Texts(text, edits)) if *text == edit.text => edits.push(edit),
+        Some(_) | None => group.push(Grouped::Texts(Arc::clone(&edit.text), vec![edit])),
     }
 }
 
 /// Does the edits of one text, as one change if all of them fit, each alone otherwise.
-fn splice(tx: &mut Tx<'_>, text: &TextName, edits: Vec<TextEdit>) -> Answer {
-    let (splices, answers): (Vec<Splice>, Vec<_>) = edits.into_iter().map(|edit| (edit.splice, edit.answer)).unzip();
-    let together = tx.single(|tx| tx.splices(&text.model, &text.id, &text.field, &splices));
-    let outcomes: Vec<_> = match together {
-        Ok(dot) => splices.iter().map(|_| Ok(dot)).collect(),
-        Err(_) => splices
-            .iter()
-            .map(|one| tx.single(|tx| tx.splices(&text.model, &text.id, &text.field, std::slice::from_ref(one))))
-            .collect(),
+fn edit_text(tx: &mut Tx<'_>, text: &TextName, edits: Vec<QueuedEdit>) -> Answer {
+    let (edits, answers): (Vec<TextEdit>, Vec<_>) =
+        edits.into_iter().map(|queued| (queued.edit, queued.answer)).unzip();
+    let mut edit = |edits: &[TextEdit]| tx.single(|tx| tx.edit_text(&text.model, &text.id, &text.field, edits));
+    let outcomes: Vec<_> = match edit(&edits) {
+        Ok(dot) => edits.iter().map(|_| Ok(dot)).collect(),
+        Err(_) => edits.iter().map(|one| edit(std::slice::from_ref(one))).collect(),
     };
     Box::new(move |committed| {
         for (answer, outcome) in answers.into_iter().zip(outcomes) {

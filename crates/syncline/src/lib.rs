@@ -10,6 +10,8 @@
 //! - Relations: [`Store::related`], [`TypedQuery::include`], [`Store::link`]; references may come before the record that
 //!   they lead to.
 //! - Without generics: the same with JSON, [`Store::save_json`] and its neighbours.
+//! - Texts: [`Store::text`] opens one for typing; [`Store::mark`] and [`Store::spans`] for rich texts,
+//!   [`Store::cursor`] for positions that survive edits.
 //! - Peers (feature `net`): [`Store::connect`], [`Store::listen`], [`Store::sync_once`].
 //! - Positions: every save returns a [`Token`]; [`Store::wait_for`] waits for it on any replica.
 //!
@@ -24,6 +26,7 @@ mod link;
 mod observe;
 mod options;
 mod related;
+mod rich;
 mod status;
 mod store;
 mod text;
@@ -47,6 +50,8 @@ pub use typed_related::Including;
 pub use typed_store::{Live, LiveSnapshot, TypedQuery};
 
 pub use syncline_core::filter::{Filter, Include, Order};
+pub use syncline_core::rich::{BadMark, BadSpans, Expand, ExpandRules, Mark, Marks, Span};
+pub use syncline_core::text_cursor::{CursorError, Side};
 pub use syncline_core::vector::{Causal, Token, TokenError, VersionVector};
 pub use syncline_engine::query::{Condition as QueryCondition, Page, Query, QueryError};
 pub use syncline_engine::{

@@ -1,13 +1,16 @@
 //! A text being edited: keystrokes in, none of them waits for the one before.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
-use syncline_core::record::Splice;
+use syncline_core::record::TextEdit;
+use syncline_core::rich::{Expand, Mark, Span};
+use syncline_core::text_cursor::Side;
 use syncline_core::vector::Token;
 use tokio::sync::oneshot;
 
-use crate::driver::{Message, Position, TextEdit, TextName};
+use crate::driver::{Message, Position, QueuedEdit, TextName};
 use crate::error::{Error, Result};
 use crate::store::{Store, token_of};
 use crate::typed::{Model, TextField};
@@ -43,11 +46,25 @@ impl Text {
     /// Deletes `delete` characters at `at`, then inserts. Positions in code points of the text as the edits
     /// before have left it. An edit that does not fit is told by the next [`Text::flush`].
     pub fn splice(&mut self, at: usize, delete: usize, insert: &str) {
+        self.hand_over(TextEdit::Splice { at, delete, insert: insert.to_owned() });
+    }
+
+    /// Puts a mark on characters of a rich text, as [`Text::splice`] hands an edit over. Positions in code
+    /// points of the text as the edits before have left it.
+    pub fn mark(&mut self, range: Range<usize>, mark: Mark) {
+        self.hand_over(TextEdit::Mark { range, mark });
+    }
+
+    /// Takes the marks of a name from characters of a rich text, as [`Text::splice`] hands an edit over.
+    pub fn unmark(&mut self, range: Range<usize>, name: &str, expand: Expand) {
+        self.hand_over(TextEdit::Unmark { range, name: name.to_owned(), expand });
+    }
+
+    fn hand_over(&mut self, edit: TextEdit) {
         self.take_answers();
         let (answer, outcome) = oneshot::channel();
-        let splice = Splice { at, delete, insert: insert.to_owned() };
-        let edit = TextEdit { text: Arc::clone(&self.name), splice, answer: Some(answer) };
-        self.store.inner.driver.send(Message::Splice(edit));
+        let edit = QueuedEdit { text: Arc::clone(&self.name), edit, answer: Some(answer) };
+        self.store.inner.driver.send(Message::Text(edit));
         self.waiting.push_back(outcome);
     }
 
@@ -70,6 +87,24 @@ impl Text {
         self.flush().await?;
         let record = self.store.get_json(&self.name.model, &self.name.id).await?;
         Ok(record.and_then(|record| record.get(&self.name.field)?.as_str().map(str::to_owned)))
+    }
+
+    /// The rich text as it stands, everyone's edits included; `None` if it is null.
+    pub async fn spans(&mut self) -> Result<Option<Vec<Span>>> {
+        self.flush().await?;
+        self.store.spans_json(&self.name.model, &self.name.id, &self.name.field).await
+    }
+
+    /// A cursor at a position, as [`Store::cursor_json`] gives it, once the edits handed over are saved.
+    pub async fn cursor(&mut self, position: usize, side: Side) -> Result<String> {
+        self.flush().await?;
+        self.store.cursor_json(&self.name.model, &self.name.id, &self.name.field, position, side).await
+    }
+
+    /// Where a cursor stands now, in code points, once the edits handed over are saved.
+    pub async fn position_of(&mut self, cursor: &str) -> Result<usize> {
+        self.flush().await?;
+        self.store.position_of_json(&self.name.model, &self.name.id, &self.name.field, cursor).await
     }
 
     /// Takes the answers that are there already, so that fast typing does not pile them up.

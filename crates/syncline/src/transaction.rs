@@ -1,5 +1,8 @@
 //! Several writes as one.
 
+use std::ops::Range;
+
+use syncline_core::rich::{Expand, ExpandRules, Mark, Span};
 use syncline_engine::query::{Page, Query};
 use syncline_engine::{Source, Tx};
 
@@ -48,6 +51,48 @@ impl<'t, 's> Transaction<'t, 's> {
         insert: &str,
     ) -> Result<Saved<Record>> {
         Ok(with_token(self.namespace, self.tx.splice(model, id, field, at, delete, insert)?))
+    }
+
+    /// As [`Store::mark_json`](crate::Store::mark_json).
+    pub fn mark_json(
+        &mut self,
+        model: &str,
+        id: &str,
+        field: &str,
+        range: Range<usize>,
+        mark: Mark,
+    ) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.mark(model, id, field, range, mark)?))
+    }
+
+    /// As [`Store::unmark_json`](crate::Store::unmark_json).
+    pub fn unmark_json(
+        &mut self,
+        model: &str,
+        id: &str,
+        field: &str,
+        range: Range<usize>,
+        name: &str,
+        expand: Expand,
+    ) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.unmark(model, id, field, range, name, expand)?))
+    }
+
+    /// As [`Store::set_spans_json`](crate::Store::set_spans_json).
+    pub fn set_spans_json(
+        &mut self,
+        model: &str,
+        id: &str,
+        field: &str,
+        spans: &[Span],
+        rules: &ExpandRules,
+    ) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.set_spans(model, id, field, spans, rules)?))
+    }
+
+    /// As [`Store::spans_json`](crate::Store::spans_json).
+    pub fn spans_json(&mut self, model: &str, id: &str, field: &str) -> Result<Option<Vec<Span>>> {
+        Ok(self.tx.spans(model, id, field)?)
     }
 
     /// As [`Store::increment_json`](crate::Store::increment_json).

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use automerge::marks::Mark;
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
 use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
 use serde_json::Value as Json;
 
+use super::marks::{self, MarkStep};
 use super::{Document, diff, json, newest_object};
 use crate::change::{Change, MAX_CHANGE_BYTES};
 use crate::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
 use crate::genesis::{Genesis, object_type};
 use crate::guard::MAX_DEPTH;
+use crate::rich::{BadMark, check_mark, check_name, joined, mark_value, plain_text};
 use crate::state::{self, EditError, OpId, Visible, VisibleOp};
 
 /// Bigger edits become several changes of about this many operations, each of which fits a batch
@@ -102,9 +105,13 @@ impl Document {
                         stale.insert(key);
                     }
                 }
-                ObjectEdit::Make(key, _) | ObjectEdit::SetText(key, _) | ObjectEdit::SetList(key, _) => {
+                ObjectEdit::Make(key, _)
+                | ObjectEdit::SetText(key, _)
+                | ObjectEdit::SetSpans(key, ..)
+                | ObjectEdit::SetList(key, _) => {
                     stale.insert(key);
                 }
+                ObjectEdit::Mark { .. } | ObjectEdit::Unmark { .. } => {}
             }
         }
         for key in stale {
@@ -159,11 +166,32 @@ impl<'a> ObjectPlan<'a> {
                 *self.open(key, ObjectKind::Text, false)? = text.chars().count();
                 Ok(())
             }
+            ObjectEdit::Mark { key, from, to, name, value, .. } => {
+                let refused = if *value == ScalarValue::Null { Err(BadMark::Null) } else { check_mark(name, value) };
+                self.check_mark(key, *from, *to, refused)
+            }
+            ObjectEdit::Unmark { key, from, to, name, .. } => self.check_mark(key, *from, *to, check_name(name)),
+            ObjectEdit::SetSpans(key, spans, _) => {
+                for (name, value) in spans.iter().flat_map(|span| &span.marks).filter(|(_, value)| !value.is_null()) {
+                    mark_value(name, value).map_err(|reason| EditError::BadMark { key: key.clone(), reason })?;
+                }
+                *self.open(key, ObjectKind::Text, false)? = spans.iter().map(|span| span.text.chars().count()).sum();
+                Ok(())
+            }
             ObjectEdit::SetList(key, elements) => {
                 self.open(key, ObjectKind::List, false)?;
                 elements.iter().try_for_each(|element| check_element(key, element))
             }
         }
+    }
+
+    fn check_mark(&mut self, key: &'a str, from: usize, to: usize, mark: Result<(), BadMark>) -> Result<(), EditError> {
+        let len = *self.open(key, ObjectKind::Text, false)?;
+        let key = || key.to_owned();
+        if from >= to || to > len {
+            return Err(EditError::NoCharacters { key: key(), from, to, len });
+        }
+        mark.map_err(|reason| EditError::BadMark { key: key(), reason })
     }
 
     /// The object's length by now.
@@ -251,8 +279,8 @@ fn write_all(
     for edit in &edits.root {
         write_root(&mut tx, edit)?;
     }
-    for edit in &edits.objects {
-        let mut steps = steps_of(&mut tx, edit, creating)?;
+    for (edit, pass) in edits.objects.iter().flat_map(passes) {
+        let mut steps = steps_of(&mut tx, edit, pass, creating)?;
         loop {
             let room =
                 Room { ops: SPLIT_OPS.saturating_sub(tx.pending_ops()), bytes: SPLIT_BYTES.saturating_sub(bytes) };
@@ -301,6 +329,20 @@ fn write_root(tx: &mut Transaction<'_>, edit: &RootEdit) -> Result<(), Automerge
     }
 }
 
+/// What of an object edit is done together: its steps follow from the object as they find it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// The characters or elements.
+    Content,
+    /// The marks, once the characters are there.
+    Marks,
+}
+
+fn passes(edit: &ObjectEdit) -> impl Iterator<Item = (&ObjectEdit, Pass)> {
+    let marks = matches!(edit, ObjectEdit::SetSpans(..)).then_some((edit, Pass::Marks));
+    std::iter::once((edit, Pass::Content)).chain(marks)
+}
+
 /// What an object edit does, step by step.
 struct Steps {
     object: ObjId,
@@ -314,6 +356,8 @@ enum Step {
     Remove { at: usize },
     /// Inserts an element.
     Insert { at: usize, element: Json },
+    /// Marks characters.
+    Mark(MarkStep),
 }
 
 enum Next {
@@ -335,7 +379,7 @@ impl Steps {
                 self.queue.push_front(later);
                 Some(Next::Step(now))
             }
-            Step::Text { .. } | Step::Remove { .. } | Step::Insert { .. } => {
+            Step::Text { .. } | Step::Remove { .. } | Step::Insert { .. } | Step::Mark(_) => {
                 self.queue.push_front(step);
                 Some(Next::Full)
             }
@@ -364,6 +408,8 @@ impl Step {
             Self::Text { delete, insert, .. } => delete + insert.chars().count(),
             Self::Remove { .. } => 1,
             Self::Insert { element, .. } => json::weight(element),
+            // Where it begins and where it ends.
+            Self::Mark(_) => 2,
         }
     }
 
@@ -372,6 +418,9 @@ impl Step {
         match self {
             Self::Text { .. } | Self::Remove { .. } => 0,
             Self::Insert { element, .. } => json::canonical(element).len(),
+            Self::Mark(MarkStep { name, value, .. }) => {
+                name.len() + if let ScalarValue::Str(text) = value { text.len() } else { 0 }
+            }
         }
     }
 }
@@ -386,27 +435,42 @@ fn cut(at: usize, delete: usize, insert: &str, room: usize) -> (Step, Step) {
     (now, later)
 }
 
-fn steps_of(tx: &mut Transaction<'_>, edit: &ObjectEdit, creating: bool) -> Result<Steps, AutomergeError> {
-    let (key, kind) = match edit {
-        ObjectEdit::Make(key, kind) => (key, *kind),
-        ObjectEdit::Splice { key, .. } | ObjectEdit::SetText(key, _) => (key, ObjectKind::Text),
-        ObjectEdit::SetList(key, _) => (key, ObjectKind::List),
-    };
+fn steps_of(tx: &mut Transaction<'_>, edit: &ObjectEdit, pass: Pass, creating: bool) -> Result<Steps, AutomergeError> {
+    let (key, kind) = edit.object();
     let object = match newest_object(tx, key) {
         Some((_, object)) => object,
         // Checked before: only a create gets here.
-        None if creating => tx.put_object(ROOT, key.as_str(), object_type(kind))?,
-        None => return Err(AutomergeError::InvalidObjId(key.clone())),
+        None if creating => tx.put_object(ROOT, key, object_type(kind))?,
+        None => return Err(AutomergeError::InvalidObjId(key.to_owned())),
     };
     let queue = match edit {
         ObjectEdit::Make(..) => VecDeque::new(),
         ObjectEdit::Splice { at, delete, insert, .. } => {
             [Step::Text { at: *at, delete: *delete, insert: insert.clone() }].into()
         }
-        ObjectEdit::SetText(_, text) => diff::text(&tx.text(&object)?, text).into_iter().map(Step::from).collect(),
+        ObjectEdit::SetText(_, text) => text_steps(&tx.text(&object)?, text),
+        ObjectEdit::SetSpans(_, spans, _) if pass == Pass::Content => {
+            text_steps(&tx.text(&object)?, &plain_text(spans))
+        }
+        ObjectEdit::SetSpans(_, spans, rules) => {
+            let steps = marks::difference(&marks::spans(tx, &object), &joined(spans.iter().cloned()), rules);
+            steps.into_iter().map(Step::Mark).collect()
+        }
+        ObjectEdit::Mark { from, to, name, value, expand, .. } => {
+            let (name, value) = (name.clone(), value.clone());
+            [Step::Mark(MarkStep { from: *from, to: *to, name, value, expand: *expand })].into()
+        }
+        ObjectEdit::Unmark { from, to, name, expand, .. } => {
+            let (name, value) = (name.clone(), ScalarValue::Null);
+            [Step::Mark(MarkStep { from: *from, to: *to, name, value, expand: *expand })].into()
+        }
         ObjectEdit::SetList(_, elements) => list_steps(&json::elements(tx, &object), elements),
     };
     Ok(Steps { object, queue })
+}
+
+fn text_steps(old: &str, new: &str) -> VecDeque<Step> {
+    diff::text(old, new).into_iter().map(Step::from).collect()
 }
 
 impl From<diff::TextEdit> for Step {
@@ -432,6 +496,9 @@ fn write_step(tx: &mut Transaction<'_>, object: &ObjId, step: &Step) -> Result<(
         Step::Text { at, delete, insert } => tx.splice_text(object, *at, *delete as isize, insert),
         Step::Remove { at } => tx.delete(object, *at),
         Step::Insert { at, element } => json::insert(tx, object, *at, element),
+        Step::Mark(MarkStep { from, to, name, value, expand }) => {
+            tx.mark(object, Mark::new(name.clone(), value.clone(), *from, *to), marks::expand(*expand))
+        }
     }
 }
 

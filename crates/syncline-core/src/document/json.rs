@@ -34,7 +34,7 @@ fn read_object(doc: &impl ReadDoc, object: &ObjId, kind: ObjType, levels: u8) ->
     }
 }
 
-fn scalar_to_json(scalar: &ScalarValue) -> Json {
+pub(super) fn scalar_to_json(scalar: &ScalarValue) -> Json {
     match scalar {
         ScalarValue::Str(text) => Json::String(text.to_string()),
         ScalarValue::Int(int) | ScalarValue::Timestamp(int) => Json::from(*int),
@@ -91,7 +91,8 @@ fn sorted(entries: &Map<String, Json>) -> Vec<(&str, &Json)> {
     sorted
 }
 
-fn scalar(value: &Json) -> ScalarValue {
+/// A value that is no list and no object.
+pub(super) fn scalar(value: &Json) -> ScalarValue {
     match value {
         Json::Bool(truth) => ScalarValue::Boolean(*truth),
         Json::String(text) => ScalarValue::Str(text.as_str().into()),

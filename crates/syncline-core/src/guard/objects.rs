@@ -4,9 +4,11 @@
 use automerge::legacy::{self, ElementId, Key, ObjectId, Op, OpType};
 use automerge::{ObjType, ScalarValue};
 
+use super::order::Elements;
 use super::{MAX_DEPTH, Refusal, View, check_pred_order};
 use crate::change::Change;
-use crate::lineage::{Lineage, OpInfo, OpKind, Past, ROOT};
+use crate::lineage::{HEAD, Lineage, OpInfo, OpKind, Past, ROOT};
+use crate::rich::check_mark;
 use crate::state::root_key;
 
 /// Checks the operations inside objects; those at root keys only take up their names.
@@ -17,14 +19,27 @@ pub(super) fn check(change: &Change, lineage: &Lineage, past: &Past) -> Result<(
         own: Vec::with_capacity(change.ops().len()),
         own_keys: Vec::new(),
     };
+    let mut mark_ends = Vec::new();
     for (at, op) in change.ops().iter().enumerate() {
         let info = match root_key(op) {
+            Some(_) if matches!(op.action, OpType::MarkBegin(_) | OpType::MarkEnd(_)) => {
+                return Err(Refusal::Action { op: at });
+            }
             Some(_) => scene.describe_root(op),
             None => scene.check_one(at, op)?,
         };
+        match (scene.begun_mark(), info.kind) {
+            (Some(begun), OpKind::MarkEnd) if begun.obj == info.obj => mark_ends.push(at),
+            (Some(_), _) => return Err(Refusal::UnpairedMark { op: at - 1 }),
+            (None, OpKind::MarkEnd) => return Err(Refusal::UnpairedMark { op: at }),
+            (None, _) => {}
+        }
         scene.own.push(info);
     }
-    Ok(())
+    if scene.begun_mark().is_some() {
+        return Err(Refusal::UnpairedMark { op: scene.own.len() - 1 });
+    }
+    scene.check_mark_order(&mark_ends)
 }
 
 /// The past and the operations of this change so far.
@@ -59,7 +74,7 @@ impl<'a> Scene<'a> {
         let slot = match object.kind {
             OpKind::Map => self.map_slot(op, operation)?,
             OpKind::List | OpKind::Text => self.sequence_slot(op, operation, number)?,
-            OpKind::Scalar | OpKind::Delete | OpKind::Other => {
+            OpKind::Scalar | OpKind::Delete | OpKind::MarkBegin | OpKind::MarkEnd | OpKind::Other => {
                 return Err(Refusal::ObjectUnseen { op });
             }
         };
@@ -79,17 +94,12 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The element concerned: a new one for an insert, else the one named.
+    /// The element named: the one concerned, or for an insert the one before the new one.
     fn sequence_slot(&self, op: usize, operation: &Op, object: u32) -> Result<u32, Refusal> {
-        let named = match &operation.key {
-            Key::Map(_) => return Err(Refusal::WrongAddress { op }),
-            Key::Seq(ElementId::Head) => None,
-            Key::Seq(ElementId::Id(id)) => Some(self.element(id, object).ok_or(Refusal::ElementUnseen { op })?),
-        };
-        match (operation.insert, named) {
-            (true, _) => Ok(self.view.lineage.op_count() + self.own.len() as u32),
-            (false, Some(element)) => Ok(element),
-            (false, None) => Err(Refusal::WrongAddress { op }),
+        match &operation.key {
+            Key::Seq(ElementId::Head) if operation.insert => Ok(HEAD),
+            Key::Map(_) | Key::Seq(ElementId::Head) => Err(Refusal::WrongAddress { op }),
+            Key::Seq(ElementId::Id(id)) => self.element(id, object).ok_or(Refusal::ElementUnseen { op }),
         }
     }
 
@@ -100,9 +110,12 @@ impl<'a> Scene<'a> {
 
     fn check_preds(&self, op: usize, operation: &Op, object: u32, slot: u32) -> Result<(), Refusal> {
         for pred in operation.pred.iter() {
-            let stands_there = self.find(pred).is_some_and(|(_, info)| {
-                let replaceable = !matches!(info.kind, OpKind::Delete | OpKind::Other);
-                replaceable && info.obj == object && info.slot == slot
+            let stands_there = self.find(pred).is_some_and(|(number, info)| {
+                let replaceable = match info.kind {
+                    OpKind::Map | OpKind::List | OpKind::Text | OpKind::Scalar => true,
+                    OpKind::Delete | OpKind::MarkBegin | OpKind::MarkEnd | OpKind::Other => false,
+                };
+                replaceable && !operation.insert && info.obj == object && info.place(number) == slot
             });
             if !stands_there {
                 return Err(Refusal::PredUnseen { op });
@@ -116,6 +129,27 @@ impl<'a> Scene<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The operation before, if it begins a mark.
+    fn begun_mark(&self) -> Option<OpInfo> {
+        self.own.last().copied().filter(|info| info.kind == OpKind::MarkBegin)
+    }
+
+    /// Whether each of these operations, which end marks, stands behind the one that begins its
+    /// mark.
+    fn check_mark_order(&self, ends: &[usize]) -> Result<(), Refusal> {
+        let mut elements = Elements::new(self.view.lineage, &self.own, self.change);
+        for at in ends {
+            let (begin, end) = (self.own[at - 1], self.own[*at]);
+            let begin_number = self.view.lineage.op_count() + *at as u32 - 1;
+            // Both are new, so they stand directly behind what they name; of two behind the same
+            // element the later one comes first.
+            if end.slot != begin_number && !elements.is_behind(begin.slot, end.slot) {
+                return Err(Refusal::MarkOrder { op: *at });
+            }
+        }
+        Ok(())
     }
 
     /// An operation of the past, or an earlier one of this change.
@@ -154,9 +188,11 @@ fn check_action(op: usize, operation: &Op, object: OpKind) -> Result<(), Refusal
         },
         OpType::Put(_) | OpType::Make(_) if is_text => Err(Refusal::NotACharacter { op }),
         OpType::Put(_) | OpType::Make(ObjType::Map | ObjType::List) => Ok(()),
-        OpType::Make(ObjType::Text | ObjType::Table)
-        | OpType::Increment(_)
-        | OpType::MarkBegin(_)
-        | OpType::MarkEnd(_) => Err(Refusal::Action { op }),
+        OpType::MarkBegin(_) | OpType::MarkEnd(_) if !is_text || !operation.insert => Err(Refusal::Action { op }),
+        OpType::MarkBegin(mark) => {
+            check_mark(&mark.name, &mark.value).map_err(|reason| Refusal::BadMark { op, reason })
+        }
+        OpType::MarkEnd(_) => Ok(()),
+        OpType::Make(ObjType::Text | ObjType::Table) | OpType::Increment(_) => Err(Refusal::Action { op }),
     }
 }

@@ -37,6 +37,10 @@ pub enum ForeignChange {
 /// Checks the root keys that the schema knows: scalars must have the encoding of their type,
 /// objects the kind of their field, and key fields must name the record. Keys that the schema does
 /// not know, and what stands inside objects, pass: a newer schema may have them.
+///
+/// So do marks in a text that is plain here: it may be rich in a newer schema, or in the one before.
+/// A change refused for them would be refused for good, with all that was typed after it; taken, they
+/// show once the field is rich. That marks are well-formed, and in texts only, is the guard's business.
 pub fn check_foreign(
     schema: &Schema,
     model: &Model,

@@ -1,5 +1,5 @@
-//! Edits of a record that exists: patches, revivals, deletes, and single steps of texts, counters
-//! and sets.
+//! Edits of a record that exists: patches, revivals, deletes, and single steps of counters and
+//! sets.
 
 use automerge::ScalarValue;
 use serde_json::{Map, Value};
@@ -13,17 +13,6 @@ use super::{LIVE, element_key, encode, nested_key, null_key, some_key};
 use crate::change::MAX_COUNTER;
 use crate::edit::{Edits, ObjectEdit, RootEdit};
 use crate::mutant::{self, Mutant};
-
-/// One edit of a text. Positions in code points.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Splice {
-    /// First character concerned.
-    pub at: usize,
-    /// How many characters go.
-    pub delete: usize,
-    /// What comes.
-    pub insert: String,
-}
 
 impl RecordView<'_> {
     /// The edits that give the fields named in `patch` their new values; empty if nothing changes.
@@ -83,37 +72,6 @@ impl RecordView<'_> {
         Edits { root: vec![RootEdit::Toggle(LIVE.to_owned())], objects: Vec::new() }
     }
 
-    /// Deletes `delete` characters of a text at `at`, then inserts. Positions in code points.
-    pub fn splice(&self, field: &str, at: usize, delete: usize, insert: &str) -> Result<Edits, InvalidRecord> {
-        self.splices(field, &[Splice { at, delete, insert: insert.to_owned() }])
-    }
-
-    /// Several splices of one text, each on what the one before left.
-    pub fn splices(&self, field: &str, splices: &[Splice]) -> Result<Edits, InvalidRecord> {
-        let mut edit = Patch::new(*self);
-        let Some(FieldKind::Text { .. }) = self.model.field(field).map(|field| &field.kind) else {
-            return Err(self.wrong_kind(field, "a text (`String @text`)"));
-        };
-        let key = self.document_key(field);
-        let mut length = self.document.and_then(|document| document.text_len(key)).unwrap_or(0);
-        for Splice { at, delete, insert } in splices {
-            if at.checked_add(*delete).is_none_or(|end| end > length) {
-                let message = format!("it has {length} characters: {delete} cannot go at position {at}");
-                return Err(self.invalid(field, &message));
-            }
-            length = length - delete + insert.chars().count();
-            if *delete > 0 || !insert.is_empty() {
-                let (key, at, delete, insert) = (key.to_owned(), *at, *delete, insert.clone());
-                edit.edits.objects.push(ObjectEdit::Splice { key, at, delete, insert });
-            }
-        }
-        if edit.edits.objects.is_empty() {
-            return Ok(Edits::default());
-        }
-        edit.delete_if_visible(null_key(key));
-        Ok(edit.finish())
-    }
-
     /// Adds `by`, which may be negative, to a counter.
     pub fn increment(&self, field: &str, by: i64) -> Result<Edits, InvalidRecord> {
         let Some(FieldKind::Counter) = self.model.field(field).map(|field| &field.kind) else {
@@ -166,7 +124,7 @@ impl RecordView<'_> {
         self.model.field(field).map_or("", |field| field.document_key.as_str())
     }
 
-    fn wrong_kind(&self, field: &str, wanted: &str) -> InvalidRecord {
+    pub(super) fn wrong_kind(&self, field: &str, wanted: &str) -> InvalidRecord {
         let mut checker = Checker::new(self.schema, self.model);
         if self.model.field(field).is_some() {
             return self.invalid(field, &format!("it is not {wanted}"));
@@ -175,7 +133,7 @@ impl RecordView<'_> {
         checker.finish().err().unwrap_or_else(|| self.invalid(field, "there is no such field"))
     }
 
-    fn invalid(&self, field: &str, message: &str) -> InvalidRecord {
+    pub(super) fn invalid(&self, field: &str, message: &str) -> InvalidRecord {
         let mut checker = Checker::new(self.schema, self.model);
         checker.fault(field, message);
         checker.finish().expect_err("a fault was just named")
@@ -194,18 +152,18 @@ struct Place<'a> {
 }
 
 /// Collects the edits of one patch.
-struct Patch<'a> {
+pub(super) struct Patch<'a> {
     view: RecordView<'a>,
-    edits: Edits,
+    pub(super) edits: Edits,
 }
 
 impl<'a> Patch<'a> {
-    fn new(view: RecordView<'a>) -> Self {
+    pub(super) fn new(view: RecordView<'a>) -> Self {
         Self { view, edits: Edits::default() }
     }
 
     /// With update-wins every edit says again that the record exists.
-    fn finish(mut self) -> Edits {
+    pub(super) fn finish(mut self) -> Edits {
         let nothing = self.edits == Edits::default();
         if !nothing && self.view.model.deletes == Deletes::UpdateWins && !mutant::is_planted(Mutant::SilentUpdate) {
             self.edits.root.insert(0, RootEdit::Toggle(LIVE.to_owned()));
@@ -423,7 +381,7 @@ impl<'a> Patch<'a> {
         stored
     }
 
-    fn object_is_some(&mut self, field: &Field, key: &str, empty: bool) {
+    pub(super) fn object_is_some(&mut self, field: &Field, key: &str, empty: bool) {
         self.delete_if_visible(null_key(key));
         if empty && !field.required && !self.view.has_object(key) && !self.view.is_visible(&some_key(key)) {
             self.edits.root.push(RootEdit::Toggle(some_key(key)));
@@ -437,7 +395,7 @@ impl<'a> Patch<'a> {
         }
     }
 
-    fn delete_if_visible(&mut self, key: String) {
+    pub(super) fn delete_if_visible(&mut self, key: String) {
         if self.view.is_visible(&key) {
             self.edits.root.push(RootEdit::Delete(key));
         }

@@ -9,6 +9,7 @@ use super::{OpId, RecordState, Visible, VisibleOp, apply_to_key};
 use crate::change::{self, Change, MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_COUNTER, MAX_TIME_MS};
 use crate::edit::{ObjectKind, RootEdit};
 use crate::mutant::{self, Mutant};
+use crate::rich::BadMark;
 
 /// Who writes a change.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,26 @@ pub enum EditError {
         delete: usize,
         /// How many there are.
         len: usize,
+    },
+    /// A mark over no character, or over some that the text does not have.
+    #[error("`{key}` has {len} characters; no mark can stand on those from {from} to {to}")]
+    NoCharacters {
+        /// Where.
+        key: String,
+        /// First character of the mark.
+        from: usize,
+        /// First character behind it.
+        to: usize,
+        /// How many there are.
+        len: usize,
+    },
+    /// A mark's name or value.
+    #[error("`{key}` cannot be marked so: {reason}")]
+    BadMark {
+        /// Where.
+        key: String,
+        /// What is wrong.
+        reason: BadMark,
     },
     /// List elements nested deeper than [`crate::guard::MAX_DEPTH`].
     #[error("an element of `{key}` is nested deeper than {} levels", crate::guard::MAX_DEPTH)]

@@ -169,7 +169,7 @@ fn take_entry(rest: &mut &[u8]) -> Option<(ReplicaId, TokenEntry)> {
     Some((replica, TokenEntry { counter, chain }))
 }
 
-fn push_leb(bytes: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn push_leb(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push(value as u8 | 0x80);
         value >>= 7;
@@ -177,7 +177,7 @@ fn push_leb(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value as u8);
 }
 
-fn take_leb(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_leb(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let [byte] = take(rest)?;
@@ -190,7 +190,7 @@ fn take_leb(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn to_base64(bytes: &[u8]) -> String {
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let mut padded = [0; 4];
@@ -204,7 +204,7 @@ fn to_base64(bytes: &[u8]) -> String {
     text
 }
 
-fn from_base64(text: &str) -> Result<Vec<u8>, TokenError> {
+pub(crate) fn from_base64(text: &str) -> Result<Vec<u8>, TokenError> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
     let (mut bits, mut held) = (0u32, 0u32);
     for (at, character) in text.char_indices() {

@@ -10,6 +10,7 @@ use syncline_core::change::Change;
 use syncline_core::document::Document;
 use syncline_core::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
 use syncline_core::genesis::Genesis;
+use syncline_core::rich::{Expand, ExpandRules, Span};
 use syncline_core::state::{ActorTable, OpId, RecordState, Visible, VisibleOp};
 
 /// How many cases to run: `SYNCLINE_CASES`, or what keeps the default run short.
@@ -128,7 +129,40 @@ pub(crate) fn element(rng: &mut Rng) -> serde_json::Value {
     }
 }
 
+pub(crate) fn expand(rng: &mut Rng) -> Expand {
+    *rng.pick(&[Expand::Before, Expand::After, Expand::Both, Expand::None])
+}
+
+/// A mark, the end of one, or a save of spans.
+pub(crate) fn mark_edit(rng: &mut Rng, document: &Document) -> ObjectEdit {
+    let key = TEXT.to_owned();
+    let len = document.text_len(TEXT).unwrap_or(0);
+    let name = (*rng.pick(&["bold", "bold", "link", "comment:1"])).to_owned();
+    if len == 0 || rng.percent(20) {
+        let mut spans = document.spans(TEXT).unwrap_or_default();
+        spans.insert(rng.below(spans.len() + 1), Span::plain("s☃").with(&name, rng.percent(50)));
+        let at = rng.below(spans.len());
+        spans[at].marks.remove("bold");
+        return ObjectEdit::SetSpans(key, spans, ExpandRules::from(expand(rng)));
+    }
+    let from = rng.below(len);
+    let to = from + 1 + rng.below(len - from);
+    if rng.percent(25) {
+        return ObjectEdit::Unmark { key, from, to, name, expand: expand(rng) };
+    }
+    let value = match rng.below(5) {
+        0 => ScalarValue::Int(-7),
+        1 => ScalarValue::F64(1.5),
+        2 => "https://example.org".into(),
+        _ => ScalarValue::Boolean(true),
+    };
+    ObjectEdit::Mark { key, from, to, name, value, expand: expand(rng) }
+}
+
 pub(crate) fn object_edit(rng: &mut Rng, document: &Document) -> ObjectEdit {
+    if rng.percent(25) {
+        return mark_edit(rng, document);
+    }
     if rng.percent(60) {
         let len = document.text_len(TEXT).unwrap_or(0);
         let at = rng.below(len + 1);
