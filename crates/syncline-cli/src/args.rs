@@ -59,6 +59,28 @@ pub(crate) enum Command {
     Undelete(RecordArgs),
     /// Edit a collaborative text (`@text`) in place and print the record
     Edit(EditArgs),
+    /// Mark characters of a rich text (`@text(rich: true)`) and print its spans
+    ///
+    /// Marks are bold, link, comment or any other NAME, with a string, number or boolean as JSON. Text typed
+    /// right behind a mark belongs to it unless --expand says otherwise: `none` suits links and comments.
+    Mark(MarkArgs),
+    /// Take the marks of a name from characters of a rich text and print its spans
+    Unmark(UnmarkArgs),
+    /// Print a rich text as spans: a JSON list of runs with the same marks
+    ///
+    /// Each span is {"from":N,"to":N,"text":"…","marks":{NAME:VALUE,…}}, positions in code points. A text that
+    /// is null prints null.
+    Spans(TextArgs),
+    /// Give a rich text these characters and marks by their difference, and print its spans
+    ///
+    /// Takes what `spans` prints; `from` and `to` may be left out. Concurrent edits elsewhere survive, and spans
+    /// that are there already make no change.
+    SetSpans(SetSpansArgs),
+    /// Print a cursor for a position of a text, or the position where a cursor stands now
+    ///
+    /// A cursor holds on to the character on one side of its position, and is resolved on any replica after
+    /// any edits. Where that character is deleted it stands where it was.
+    Cursor(CursorArgs),
     /// Add to a counter (`@counter`) and print the record; increments of all replicas add up
     Increment(IncrementArgs),
     /// Write a record's Automerge document to stdout, loadable by any Automerge
@@ -206,6 +228,115 @@ pub(crate) struct EditArgs {
     /// What to put in
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub(crate) insert: String,
+}
+
+/// One text of a store.
+#[derive(Debug, Args)]
+pub(crate) struct TextArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// The text field
+    pub(crate) field: String,
+}
+
+/// Some characters of a text.
+#[derive(Debug, Args)]
+pub(crate) struct RangeArgs {
+    /// The first character, in code points from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) from: usize,
+    /// Behind the last character, in code points
+    #[arg(long, value_name = "N")]
+    pub(crate) to: usize,
+}
+
+/// Whether text typed at the ends of a mark belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expand {
+    /// Typed right before it, yes
+    Before,
+    /// Typed right behind it, yes
+    After,
+    /// On either side
+    Both,
+    /// On neither side
+    None,
+}
+
+impl From<Expand> for syncline::Expand {
+    fn from(expand: Expand) -> Self {
+        match expand {
+            Expand::Before => Self::Before,
+            Expand::After => Self::After,
+            Expand::Both => Self::Both,
+            Expand::None => Self::None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MarkArgs {
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    /// The mark's name
+    pub(crate) name: String,
+    /// The mark's value, as JSON
+    #[arg(value_name = "JSON", default_value = "true", allow_hyphen_values = true)]
+    pub(crate) value: String,
+    /// Whether text typed at its ends belongs to it
+    #[arg(long, value_enum, default_value = "after")]
+    pub(crate) expand: Expand,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnmarkArgs {
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    /// The marks' name
+    pub(crate) name: String,
+    /// Whether text typed at the ends belongs to what has no such mark
+    #[arg(long, value_enum, default_value = "after")]
+    pub(crate) expand: Expand,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetSpansArgs {
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
+    /// The spans, or `-` to read them from stdin
+    pub(crate) json: String,
+    /// Whether text typed at the ends of marks that are put or taken away belongs to them; NAME=… for the
+    /// marks of one name
+    #[arg(long, value_name = "[NAME=]WHERE,…", value_parser = expand_rule, value_delimiter = ',')]
+    pub(crate) expand: Vec<(Option<String>, syncline::Expand)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CursorArgs {
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
+    /// The cursor to find
+    #[arg(conflicts_with = "at", required_unless_present = "at")]
+    pub(crate) cursor: Option<String>,
+    /// Where to put one, in code points from 0
+    #[arg(long, value_name = "POS")]
+    pub(crate) at: Option<usize>,
+    /// The side of the character that it holds on to
+    #[arg(long, value_enum, default_value = "before", conflicts_with = "cursor")]
+    pub(crate) side: Side,
+}
+
+/// A neighbour of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// Text typed at the cursor comes behind it
+    Before,
+    /// Text typed at the cursor comes before it
+    After,
 }
 
 #[derive(Debug, Args)]
@@ -459,6 +590,17 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let mut found =
         (host, port).to_socket_addrs().map_err(|error| format!("the name `{host}` cannot be resolved: {error}"))?;
     found.next().ok_or_else(|| format!("the name `{host}` has no address"))
+}
+
+/// `none`, or `link=none`.
+fn expand_rule(text: &str) -> Result<(Option<String>, syncline::Expand), String> {
+    let (name, expand) = match text.rsplit_once('=') {
+        Some((name, expand)) => (Some(name.to_owned()), expand),
+        None => (None, text),
+    };
+    let expand = Expand::from_str(expand, false)
+        .map_err(|_| format!("`{expand}` is none of before, after, both and none; a good one is `link=none`"))?;
+    Ok((name, expand.into()))
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! JSON from the command line: an argument or stdin, with errors that show the place.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use serde_json::Value;
@@ -12,14 +13,23 @@ const SHOWN_CHARS_MAX: usize = 160;
 
 /// The object in the argument, or on stdin if the argument is `-`. `what` names it in messages.
 pub(crate) fn object(argument: &str, what: &str) -> Outcome<Record> {
+    parse_object(&text(argument)?, what)
+}
+
+/// Any JSON value in the argument, or on stdin if the argument is `-`. `what` names it in messages.
+pub(crate) fn any(argument: &str, what: &str) -> Outcome<Value> {
+    value(&text(argument)?, what)
+}
+
+fn text(argument: &str) -> Outcome<Cow<'_, str>> {
     if argument != "-" {
-        return parse_object(argument, what);
+        return Ok(Cow::Borrowed(argument));
     }
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
         .map_err(|error| Failure::failed(format!("stdin cannot be read: {error}")))?;
-    parse_object(&text, what)
+    Ok(Cow::Owned(text))
 }
 
 /// Any JSON value; `what` names it in messages.

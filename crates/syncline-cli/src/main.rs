@@ -20,6 +20,7 @@ mod sim;
 mod status;
 mod store;
 mod sync;
+mod texts;
 mod versions;
 mod watch;
 
@@ -79,7 +80,12 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Get(args) => records::get(args, out).await,
         Command::Delete(args) => records::delete(args, out).await,
         Command::Undelete(args) => records::undelete(args, out).await,
-        Command::Edit(args) => records::edit(args, out).await,
+        Command::Edit(args) => texts::edit(args, out).await,
+        Command::Mark(args) => texts::mark(args, out).await,
+        Command::Unmark(args) => texts::unmark(args, out).await,
+        Command::Spans(args) => texts::spans(args, out).await,
+        Command::SetSpans(args) => texts::set_spans(args, out).await,
+        Command::Cursor(args) => texts::cursor(args, out).await,
         Command::Increment(args) => records::increment(args, out).await,
         Command::Document(args) => records::document(args, out).await,
         Command::Query(args) => query::run(args, out).await,

@@ -1,8 +1,8 @@
-//! Commands that work on one record: save, update, get, delete, undelete, edit, increment, document.
+//! Commands that work on one record: save, update, get, delete, undelete, increment, document.
 
 use std::io::IsTerminal;
 
-use crate::args::{DeleteArgs, EditArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
+use crate::args::{DeleteArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::Out;
 use crate::{json, store};
@@ -43,13 +43,6 @@ pub(crate) async fn delete(args: DeleteArgs, out: &mut Out) -> Outcome {
 pub(crate) async fn undelete(args: RecordArgs, out: &mut Out) -> Outcome {
     let RecordArgs { db, model, id } = args;
     let saved = store::with(&db, async |store| Ok(store.undelete_json(&model, &id).await?)).await?;
-    out.json(&saved.record)
-}
-
-pub(crate) async fn edit(args: EditArgs, out: &mut Out) -> Outcome {
-    let EditArgs { record: RecordArgs { db, model, id }, field, at, delete, insert } = args;
-    let splice = async |store: &syncline::Store| Ok(store.splice(&model, &id, &field, at, delete, &insert).await?);
-    let saved = store::with(&db, splice).await?;
     out.json(&saved.record)
 }
 
