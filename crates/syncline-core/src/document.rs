@@ -16,6 +16,7 @@ mod marks;
 mod sandbox;
 mod texts;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{
@@ -25,7 +26,7 @@ use automerge::{
 use crate::change::Change;
 use crate::edit::ObjectKind;
 use crate::mutant::{self, Mutant};
-use crate::rich::Span;
+use crate::rich::{MarkCount, SPANS_BYTES_MAX, Span, SpansTooLarge, names_of};
 use texts::Texts;
 
 pub use edit::{Edited, SPLIT_OPS};
@@ -41,6 +42,8 @@ pub struct Document {
     doc: Automerge,
     /// Equal to what the document holds at these keys.
     texts: Texts,
+    /// The marks of its history; none as long as nobody asked.
+    marks: Option<MarkCount>,
 }
 
 /// Why held changes or a snapshot make no document: what is on disk is damaged.
@@ -71,7 +74,7 @@ impl Default for Document {
         let bytes = mutant::is_planted(Mutant::PositionsInBytes);
         let unit = if bytes { TextEncoding::Utf8CodeUnit } else { TextEncoding::UnicodeCodePoint };
         let doc = Automerge::new_with_encoding(unit);
-        Self { doc: doc.with_actor(ActorId::from(READER)), texts: Texts::default() }
+        Self { doc: doc.with_actor(ActorId::from(READER)), texts: Texts::default(), marks: None }
     }
 }
 
@@ -86,8 +89,10 @@ impl Document {
     /// Adds accepted changes, a newer part of the log for instance. On an error the document is
     /// empty, to be rebuilt: a copy to return to would cost as much as the document is large.
     pub fn apply_accepted<'a>(&mut self, changes: impl IntoIterator<Item = &'a Change>) -> Result<(), DamagedHistory> {
-        let changes: Vec<_> = changes.into_iter().map(|change| change.as_automerge().clone()).collect();
+        let changes: Vec<_> = changes.into_iter().collect();
         self.texts.clear();
+        self.follow_marks(&changes);
+        let changes: Vec<_> = changes.into_iter().map(|change| change.as_automerge().clone()).collect();
         let outcome = guarded(|| Ok(self.doc.apply_changes(changes)?)).and_then(|()| self.nothing_missing());
         if outcome.is_err() {
             *self = Self::default();
@@ -112,7 +117,7 @@ impl Document {
         guarded(|| {
             let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
             let doc = Automerge::load_with_options(snapshot, options)?.with_actor(ActorId::from(READER));
-            let document = Self { doc, texts: Texts::default() };
+            let document = Self { doc, texts: Texts::default(), marks: None };
             document.nothing_missing().map(|()| document)
         })
     }
@@ -155,9 +160,31 @@ impl Document {
     }
 
     /// The text at a key with its marks; neighbouring spans differ in them.
-    pub fn spans(&self, key: &str) -> Option<Vec<Span>> {
-        let text = self.object(key, ObjType::Text)?;
-        Some(marks::spans(&self.doc, &text))
+    pub fn spans(&self, key: &str) -> Result<Option<Vec<Span>>, SpansTooLarge> {
+        let Some(text) = self.object(key, ObjType::Text) else { return Ok(None) };
+        marks::spans(&self.doc, &text, SPANS_BYTES_MAX).map(Some)
+    }
+
+    /// Counts the marks of changes that are about to come, if they are counted.
+    fn follow_marks(&mut self, changes: &[&Change]) {
+        let Some(mut count) = self.marks.take() else { return };
+        let mut counted = BTreeSet::new();
+        for change in changes.iter().filter(|change| names_of(change).next().is_some()) {
+            if !self.has(&change.hash()) && counted.insert(change.hash()) {
+                count.add(change);
+            }
+        }
+        self.marks = Some(count);
+    }
+
+    /// The marks of all its history.
+    fn marks(&mut self) -> &mut MarkCount {
+        let doc = &self.doc;
+        self.marks.get_or_insert_with(|| {
+            let mut count = MarkCount::default();
+            doc.get_changes(&[]).into_iter().for_each(|change| count.add(&Change::from_automerge(change)));
+            count
+        })
     }
 
     /// The list's elements: strings, numbers, booleans, null, and objects for embedded types.

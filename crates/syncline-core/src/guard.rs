@@ -1,9 +1,11 @@
 //! What a change from outside must satisfy before it is merged.
 //!
 //! [`Change::parse`] has judged the bytes; here the change is judged against the record. Every
-//! condition but one is a function of the change and its causal past alone, so replicas that
-//! receive the same changes in other orders decide alike. The exception is [`Refusal::Forked`]:
-//! of two histories under one actor, each replica keeps the one it saw first.
+//! condition but two is a function of the change and its causal past alone, so replicas that
+//! receive the same changes in other orders decide alike. The exceptions are [`Refusal::Forked`]:
+//! of two histories under one actor, each replica keeps the one it saw first; and a second bound
+//! on marks, of what concurrent changes add up to, which lies as far beyond honest use as the
+//! sandbox's budget.
 //!
 //! Leave one condition out, and changes exist that make Automerge panic, lose data, or save
 //! documents that never load again; the tests produce a refusal by each of them.
@@ -25,7 +27,7 @@
 //! nor one in which it stands alone. Which of two elements stands first is settled by what they were
 //! inserted behind, so it is a function of the past too. Whether a field's marks are *shown* is
 //! the schema's business; that they are taken is not, for a text may become rich in a newer schema,
-//! and go back.
+//! and go back. How many there may be is bounded, as what a text costs can grow with their square.
 
 mod objects;
 mod order;
@@ -38,7 +40,7 @@ use automerge::{ActorId, ChangeHash, ObjType, ScalarValue};
 
 use crate::change::Change;
 use crate::lineage::{Lineage, Past};
-use crate::rich::BadMark;
+use crate::rich::{BadMark, TooManyMarks};
 use crate::state::{OpId, RecordState, Visible, VisibleOp, root_key};
 
 /// Deepest nesting of objects inside a list.
@@ -184,6 +186,10 @@ pub enum Refusal {
         /// What is wrong.
         reason: BadMark,
     },
+    /// More marks than a record takes in its life: in the change's past, or twice as many with
+    /// what is concurrent.
+    #[error("the change has marks: {0}")]
+    TooManyMarks(TooManyMarks),
     /// Objects nested deeper than [`MAX_DEPTH`].
     #[error("operation {op} nests objects deeper than {MAX_DEPTH} levels")]
     TooDeep {

@@ -7,13 +7,14 @@
 //! along a run of one actor's changes; as one actor's changes follow each other, "is in the
 //! causal past of" is one comparison.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use automerge::legacy::{self, ElementId, Key, ObjectId, Op, OpType};
 use automerge::{ActorId, ChangeHash, ObjType};
 
 use crate::change::Change;
+use crate::rich::{MarkCount, names_of};
 use crate::state::{OpId, RecordState, root_key};
 
 /// How many branch states [`Lineage::fold`] keeps.
@@ -30,6 +31,9 @@ pub struct Lineage {
     starts: BTreeMap<(u32, u64), u32>,
     ops: Vec<OpInfo>,
     key_numbers: BTreeMap<String, u32>,
+    /// The change and the number of the name of every mark that was put or taken away.
+    marks: Vec<(u32, u32)>,
+    mark_names: BTreeMap<String, u32>,
     branches: Vec<(Vec<ChangeHash>, RecordState)>,
 }
 
@@ -123,6 +127,10 @@ impl Lineage {
             let info = self.describe(change, first_op, op);
             self.ops.push(info);
         }
+        for name in names_of(change) {
+            let name = intern(&mut self.mark_names, name);
+            self.marks.push((number, name));
+        }
         self.by_hash.insert(change.hash(), number);
         self.starts.insert((actor, change.start_op()), number);
         self.nodes.push(Node {
@@ -147,7 +155,7 @@ impl Lineage {
 
     /// About how much memory it takes.
     pub fn bytes(&self) -> usize {
-        self.nodes.len() * 250 + self.ops.len() * size_of::<OpInfo>()
+        self.nodes.len() * 250 + self.ops.len() * size_of::<OpInfo>() + self.marks.len() * size_of::<(u32, u32)>()
     }
 
     /// Whether there is none.
@@ -304,6 +312,27 @@ impl Lineage {
         self.key_numbers.get(key).copied()
     }
 
+    /// The marks of a causal past.
+    pub(crate) fn marks_in(&self, past: &Past) -> MarkCount {
+        self.count_marks(|node| past.covers(&self.nodes[node as usize]))
+    }
+
+    /// All marks.
+    pub(crate) fn marks(&self) -> MarkCount {
+        self.count_marks(|_| true)
+    }
+
+    fn count_marks(&self, counts: impl Fn(u32) -> bool) -> MarkCount {
+        let mut marks = 0;
+        let mut is_used = vec![false; self.mark_names.len()];
+        for (_, name) in self.marks.iter().filter(|(node, _)| counts(*node)) {
+            marks += 1;
+            is_used[*name as usize] = true;
+        }
+        let used = self.mark_names.iter().filter(|(_, number)| is_used[**number as usize]);
+        MarkCount::new(marks, used.map(|(name, _)| name.clone()).collect::<BTreeSet<_>>())
+    }
+
     fn node(&self, hash: &ChangeHash) -> Option<&Node> {
         self.by_hash.get(hash).map(|number| &self.nodes[*number as usize])
     }
@@ -365,20 +394,21 @@ impl Lineage {
         };
         let depth = self.op(obj).map_or(0, |object| object.depth.saturating_add(1));
         let slot = match &op.key {
-            Key::Map(key) => self.intern(key),
+            Key::Map(key) => intern(&mut self.key_numbers, key),
             Key::Seq(_) => element,
         };
         OpInfo { kind: OpKind::of(&op.action), depth, insert: op.insert, obj, slot }
     }
+}
 
-    fn intern(&mut self, key: &str) -> u32 {
-        if let Some(number) = self.key_numbers.get(key) {
-            return *number;
-        }
-        let number = self.key_numbers.len() as u32;
-        self.key_numbers.insert(key.to_owned(), number);
-        number
+/// The number of a name, a new one if it has none.
+fn intern(numbers: &mut BTreeMap<String, u32>, name: &str) -> u32 {
+    if let Some(number) = numbers.get(name) {
+        return *number;
     }
+    let number = numbers.len() as u32;
+    numbers.insert(name.to_owned(), number);
+    number
 }
 
 impl Past {

@@ -5,6 +5,8 @@
 //! of the greatest operation shows. Marks stay with their characters whatever is typed elsewhere,
 //! and [`Expand`] says to which side text typed at their ends belongs. Positions are code points.
 
+mod count;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,11 +14,18 @@ use automerge::ScalarValue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use count::{MARK_NAMES_MAX, MARKS_MAX, TooManyMarks};
+pub(crate) use count::{MarkCount, names_of};
+
 /// Longest name of a mark, in bytes.
 pub const MARK_NAME_BYTES_MAX: usize = 128;
 
 /// Longest string that a mark holds, in bytes.
 pub const MARK_VALUE_BYTES_MAX: usize = 16 << 10;
+
+/// Most bytes that the marks of a text's spans take, about. Every span has all marks of its characters, so where
+/// many stand upon each other the spans can be thousands of times as long as the document.
+pub const SPANS_BYTES_MAX: usize = 64 << 20;
 
 /// The marks of a character: name → value.
 pub type Marks = BTreeMap<String, Value>;
@@ -117,6 +126,14 @@ pub enum BadMark {
     Number,
 }
 
+/// A text that does not show as spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "so many marks stand upon each other that its spans would take over {SPANS_BYTES_MAX} bytes; the text itself can \
+     be read, and `unmark` takes marks away"
+)]
+pub struct SpansTooLarge;
+
 /// JSON that is no list of spans.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message}", if .place.is_empty() { String::new() } else { format!("`{place}`: ") })]
@@ -216,6 +233,12 @@ pub(crate) fn joined(spans: impl IntoIterator<Item = Span>) -> Vec<Span> {
         }
     }
     joined
+}
+
+/// About what a mark of a span takes in memory.
+pub(crate) fn mark_bytes(name: &str, value: &Value) -> usize {
+    const FRAME_BYTES: usize = 96;
+    FRAME_BYTES + name.len() + value.as_str().map_or(0, str::len)
 }
 
 /// The value of a mark as a document holds it.

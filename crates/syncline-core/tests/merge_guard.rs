@@ -387,7 +387,7 @@ type Shown = (Option<String>, Option<Vec<Span>>, Option<Vec<serde_json::Value>>,
 
 /// All that a document shows of its objects, which must agree with itself.
 fn shows(document: &Document) -> Shown {
-    let (text, spans) = (document.text(TEXT), document.spans(TEXT));
+    let (text, spans) = (document.text(TEXT), document.spans(TEXT).unwrap());
     assert_eq!(spans.as_deref().map(plain_text), text, "spans are the text");
     (text, spans, document.list(LIST), document.heads())
 }

@@ -122,7 +122,7 @@ fn edit_of(kind: Kind, code: u8, replica: &Replica) -> (Vec<RootEdit>, Vec<Objec
 /// Both ways of saying what a record is.
 fn shows(replica: &Replica) -> (RecordState, Option<String>, Option<Vec<Span>>, Option<Vec<serde_json::Value>>) {
     let document = replica.document();
-    (replica.state.clone(), document.text(TEXT), document.spans(TEXT), document.list(LIST))
+    (replica.state.clone(), document.text(TEXT), document.spans(TEXT).unwrap(), document.list(LIST))
 }
 
 /// `into` with everything of `from`, delivered in an order of its own, twice.

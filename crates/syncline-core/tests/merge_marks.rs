@@ -4,16 +4,20 @@
 mod merge_support;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
-use automerge::{ActorId, ScalarValue};
+use automerge::legacy::{self, ElementId, Key, MarkData, ObjectId, Op, OpType};
+use automerge::{ActorId, ExpandedChange, ObjId, ROOT, ReadDoc, ScalarValue};
 use merge_support::{Rng, TEXT, cases, expand, genesis, make_both, mark_edit, object_edit};
 use serde_json::{Value, json};
 use syncline_core::change::Change;
-use syncline_core::document::Document;
+use syncline_core::document::{Budget, Document};
 use syncline_core::edit::{Edits, ObjectEdit};
 use syncline_core::guard;
 use syncline_core::lineage::Lineage;
-use syncline_core::rich::{Expand, ExpandRules, Marks, Span, plain_text};
+use syncline_core::rich::{
+    Expand, ExpandRules, MARK_NAMES_MAX, MARKS_MAX, Marks, Span, SpansTooLarge, TooManyMarks, plain_text,
+};
 use syncline_core::state::{EditError, RecordState};
 
 fn actor(byte: u8) -> ActorId {
@@ -62,7 +66,7 @@ fn shown(document: &Document) -> String {
             format!("[{}|{}]", span.text, marks.join(","))
         }
     };
-    document.spans(TEXT).unwrap().into_iter().map(one).collect()
+    document.spans(TEXT).unwrap().unwrap().into_iter().map(one).collect()
 }
 
 /// Both with everything; they must agree.
@@ -70,9 +74,9 @@ fn meet(mut a: Document, from_a: &[Change], mut b: Document, from_b: &[Change]) 
     a.apply_accepted(from_b).unwrap();
     b.apply_accepted(from_a).unwrap();
     assert_eq!(a.heads(), b.heads());
-    assert_eq!(a.spans(TEXT), b.spans(TEXT));
+    assert_eq!(a.spans(TEXT).unwrap(), b.spans(TEXT).unwrap());
     let loaded = Document::load(&a.save().unwrap()).unwrap();
-    assert_eq!(loaded.spans(TEXT), a.spans(TEXT));
+    assert_eq!(loaded.spans(TEXT).unwrap(), a.spans(TEXT).unwrap());
     a
 }
 
@@ -168,7 +172,7 @@ fn a_mark_goes_with_its_characters_and_stays_on_those_that_remain() {
     assert_eq!(shown(&met), "[xd|bold][e|bold,link=1][f|link=1]");
     let mut met = met;
     edit(&mut met, 2, vec![splice(0, 4, "")]);
-    assert_eq!(met.spans(TEXT), Some(Vec::new()));
+    assert_eq!(met.spans(TEXT).unwrap(), Some(Vec::new()));
     edit(&mut met, 2, vec![splice(0, 0, "new")]);
     assert_eq!(shown(&met), "new", "nothing is left for marks that do not expand");
 }
@@ -188,7 +192,7 @@ fn a_save_of_equal_spans_makes_no_change() {
     let (mut document, _) = text("abcdef");
     edit(&mut document, 1, vec![mark(1, 5, "bold", true, Expand::None), mark(2, 3, "size", 1.5, Expand::None)]);
     let heads = document.heads();
-    let spans = document.spans(TEXT).unwrap();
+    let spans = document.spans(TEXT).unwrap().unwrap();
     assert_eq!(edit(&mut document, 7, vec![set_spans(spans.clone())]), []);
     let cut = spans.iter().flat_map(|span| {
         span.text.chars().map(|one| Span { text: one.to_string(), marks: span.marks.clone() }.with("gone", Value::Null))
@@ -274,7 +278,7 @@ fn a_save_of_spans_with_long_values_becomes_several_changes_that_every_guard_tak
         .collect();
     let made = edit(&mut document, 1, vec![set_spans(spans.clone())]);
     assert!(made.len() > 1 && made.iter().all(|change| change.bytes().len() < 300_000));
-    assert_eq!(document.spans(TEXT), Some(spans));
+    assert_eq!(document.spans(TEXT).unwrap(), Some(spans));
     changes.extend(made);
     let (mut lineage, mut state) = (Lineage::default(), RecordState::default());
     for change in &changes {
@@ -283,7 +287,103 @@ fn a_save_of_spans_with_long_values_becomes_several_changes_that_every_guard_tak
         state.apply(change);
         lineage.insert(change).unwrap();
     }
-    assert_eq!(Document::rebuild(&changes).unwrap().spans(TEXT), document.spans(TEXT));
+    assert_eq!(Document::rebuild(&changes).unwrap().spans(TEXT).unwrap(), document.spans(TEXT).unwrap());
+}
+
+/// A change of another writer, on top of the last, with marks on the text's characters in turn. Putting them one by
+/// one takes Automerge too long.
+fn marks_on_each(document: &Document, last: &Change, count: usize) -> Change {
+    let doc = document.as_automerge();
+    let (_, text) = doc.get(ROOT, TEXT).unwrap().unwrap();
+    let id = |object: ObjId| match object {
+        ObjId::Id(counter, actor, _) => legacy::OpId(counter, actor),
+        ObjId::Root => panic!("the root is no element"),
+    };
+    let characters: Vec<legacy::OpId> =
+        (0..doc.length(&text)).map(|at| id(doc.get(&text, at).unwrap().unwrap().1)).collect();
+    let text = ObjectId::Id(id(text));
+    let op = |key, action| Op { action, obj: text.clone(), key: Key::Seq(key), pred: Vec::new().into(), insert: true };
+    let ends = |at: usize| {
+        let at = at % characters.len();
+        let from = at.checked_sub(1).map_or(ElementId::Head, |before| ElementId::Id(characters[before].clone()));
+        let data = MarkData { name: "bold".into(), value: true.into(), expand: false };
+        let end = op(ElementId::Id(characters[at].clone()), OpType::MarkEnd(false));
+        [op(from, OpType::MarkBegin(data)), end]
+    };
+    Change::from_expanded(ExpandedChange {
+        operations: (0..count).flat_map(ends).collect(),
+        actor_id: actor(8),
+        hash: None,
+        seq: 1,
+        start_op: NonZeroU64::new(last.max_op() + 1).unwrap(),
+        time: 1_000,
+        message: None,
+        deps: document.heads(),
+        extra_bytes: Vec::new(),
+        author: None,
+    })
+}
+
+fn try_edit(document: &mut Document, objects: Vec<ObjectEdit>) -> Result<(), EditError> {
+    document.edit(&Edits { root: Vec::new(), objects }, &genesis, &actor(1), 5).map(drop)
+}
+
+#[test]
+fn own_marks_end_where_those_of_others_would_be_refused() {
+    let (mut document, few) = text(&"c".repeat(300));
+    // One that has counted its marks before more arrive.
+    let mut counting = document.clone();
+    assert!(try_edit(&mut counting, vec![mark(0, 0, "bold", true, Expand::None)]).is_err());
+    let most = marks_on_each(&document, few.last().unwrap(), MARKS_MAX - 1);
+    document.apply_accepted([&most]).unwrap();
+    let loaded = Document::load(&document.save().unwrap()).unwrap();
+    let tried = counting.try_apply(&[&most, &most], &Budget::default()).document;
+    counting.apply_accepted([&most, &most]).unwrap();
+    for mut document in [document, loaded, tried, counting] {
+        let heads = document.heads();
+        let too_many = |new| Err(EditError::TooManyMarks(TooManyMarks::Marks(new)));
+        let bold = |count| vec![mark(3, 5, "bold", true, Expand::None); count];
+        assert_eq!(try_edit(&mut document, bold(2)), too_many(2));
+        let spans = [Span::plain("a").with("a", 1), Span::plain("b").with("b", 1)];
+        assert_eq!(try_edit(&mut document, vec![set_spans(spans.to_vec())]), too_many(0));
+        assert_eq!(document.heads(), heads);
+        assert_eq!(try_edit(&mut document, bold(1)), Ok(()), "there is room for one");
+        assert_eq!(try_edit(&mut document, bold(1)), too_many(1));
+        assert_eq!(try_edit(&mut document, vec![splice(3, 0, "d")]), Ok(()), "typing goes on");
+    }
+}
+
+#[test]
+fn own_marks_have_so_many_names_as_those_of_others() {
+    let (mut document, _) = text(&"c".repeat(MARK_NAMES_MAX + 1));
+    let named = |names: std::ops::Range<usize>| -> Vec<ObjectEdit> {
+        names.map(|name| mark(name, name + 1, &format!("n{name}"), true, Expand::None)).collect()
+    };
+    let too_many = |new| Err(EditError::TooManyMarks(TooManyMarks::Names(new)));
+    let beyond = MARK_NAMES_MAX + 1;
+    assert_eq!(try_edit(&mut document, named(0..beyond)), too_many(beyond));
+    assert_eq!(try_edit(&mut document, named(0..MARK_NAMES_MAX)), Ok(()));
+    assert_eq!(try_edit(&mut document, named(MARK_NAMES_MAX..beyond)), too_many(1));
+    let save = set_spans(vec![Span::plain("abc").with("another", true)]);
+    assert_eq!(try_edit(&mut document, vec![save]), too_many(0));
+    assert_eq!(document.spans(TEXT).unwrap().unwrap().len(), beyond);
+}
+
+/// Every span has all the marks of its characters: a hundred kilobytes of changes can make gigabytes of spans.
+#[test]
+fn spans_that_would_take_too_much_memory_are_refused_and_come_back_when_marks_are_taken_away() {
+    let (mut document, _) = text(&"ab".repeat(500));
+    let long = "v".repeat(2_000);
+    let mut marks: Vec<ObjectEdit> =
+        (0..100).map(|name| mark(0, 1_000, &format!("n{name}"), long.as_str(), Expand::None)).collect();
+    marks.extend((0..500).map(|at| mark(2 * at, 2 * at + 1, "bold", true, Expand::None)));
+    edit(&mut document, 1, marks);
+    assert_eq!(document.spans(TEXT), Err(SpansTooLarge));
+    let save = set_spans(vec![Span::plain("a")]);
+    assert_eq!(try_edit(&mut document, vec![save]), Err(EditError::SpansTooLarge { key: TEXT.to_owned() }));
+    assert_eq!(document.text(TEXT).unwrap().len(), 1_000);
+    edit(&mut document, 1, vec![unmark(0, 1_000, "bold", Expand::None)]);
+    assert_eq!(document.spans(TEXT).unwrap().unwrap().len(), 1);
 }
 
 /// A text as its characters and the ends of its marks stand in it, deleted characters included.
@@ -423,9 +523,9 @@ fn one_writers_rich_text_is_what_a_plain_model_of_it_says() {
             let next = single_edit(&mut rng, &document);
             changes.extend(edit(&mut document, 1, vec![next.clone()]));
             plain.follow(&next);
-            assert_eq!(document.spans(TEXT), Some(plain.spans()), "seed {seed}, step {step}: {next:?}");
+            assert_eq!(document.spans(TEXT).unwrap(), Some(plain.spans()), "seed {seed}, step {step}: {next:?}");
         }
-        assert_eq!(Document::rebuild(&changes).unwrap().spans(TEXT), Some(plain.spans()), "seed {seed}");
+        assert_eq!(Document::rebuild(&changes).unwrap().spans(TEXT).unwrap(), Some(plain.spans()), "seed {seed}");
     }
 }
 
@@ -469,13 +569,17 @@ fn spans_that_are_saved_come_back_whatever_stood_there() {
             let rules = ExpandRules::from(expand(&mut rng));
             let save = ObjectEdit::SetSpans(TEXT.into(), spans.clone(), rules);
             changes.extend(edit(&mut document, 1, vec![save.clone()]));
-            assert_eq!(document.spans(TEXT), Some(normal(&spans)), "seed {seed}");
+            assert_eq!(document.spans(TEXT).unwrap(), Some(normal(&spans)), "seed {seed}");
             assert_eq!(document.text(TEXT), Some(plain_text(&spans)), "seed {seed}");
             assert_eq!(edit(&mut document, 1, vec![save]), [], "seed {seed}: once is enough");
-            let read = Span::list_from_json(&Span::list_to_json(&document.spans(TEXT).unwrap()));
+            let read = Span::list_from_json(&Span::list_to_json(&document.spans(TEXT).unwrap().unwrap()));
             assert_eq!(read, Ok(normal(&spans)), "seed {seed}: through JSON");
         }
-        assert_eq!(Document::rebuild(&changes).unwrap().spans(TEXT), document.spans(TEXT), "seed {seed}");
+        assert_eq!(
+            Document::rebuild(&changes).unwrap().spans(TEXT).unwrap(),
+            document.spans(TEXT).unwrap(),
+            "seed {seed}"
+        );
     }
 }
 
@@ -501,15 +605,16 @@ fn replicas_that_mark_and_type_apart_converge() {
             let from = replicas[at].1.clone();
             replicas.iter_mut().for_each(|replica| take(replica, &from));
         }
-        let shows =
-            |(document, _): &(Document, Vec<Change>)| (document.heads(), document.spans(TEXT), document.text(TEXT));
+        let shows = |(document, _): &(Document, Vec<Change>)| {
+            (document.heads(), document.spans(TEXT).unwrap(), document.text(TEXT))
+        };
         for replica in &replicas {
             assert_eq!(shows(replica), shows(&replicas[0]), "seed {seed}");
             let rebuilt = Document::rebuild(&replica.1).unwrap();
-            assert_eq!(rebuilt.spans(TEXT), replicas[0].0.spans(TEXT), "seed {seed}");
+            assert_eq!(rebuilt.spans(TEXT).unwrap(), replicas[0].0.spans(TEXT).unwrap(), "seed {seed}");
             assert_eq!(
-                Document::load(&rebuilt.save().unwrap()).unwrap().spans(TEXT),
-                rebuilt.spans(TEXT),
+                Document::load(&rebuilt.save().unwrap()).unwrap().spans(TEXT).unwrap(),
+                rebuilt.spans(TEXT).unwrap(),
                 "seed {seed}"
             );
         }

@@ -16,7 +16,9 @@ use syncline_core::change::{BadChange, Change, MAX_CHANGE_BYTES, MAX_TIME_MS};
 use syncline_core::document::Document;
 use syncline_core::guard::{self, MAX_DEPTH, Refusal};
 use syncline_core::lineage::Lineage;
-use syncline_core::rich::{BadMark, MARK_NAME_BYTES_MAX, MARK_VALUE_BYTES_MAX};
+use syncline_core::rich::{
+    BadMark, MARK_NAME_BYTES_MAX, MARK_NAMES_MAX, MARK_VALUE_BYTES_MAX, MARKS_MAX, TooManyMarks,
+};
 use syncline_core::state::RecordState;
 
 fn actor(byte: u8) -> ActorId {
@@ -257,7 +259,6 @@ fn a_mark_is_a_beginning_and_an_end_in_one_text_in_this_order() {
     let mut record = Record::new();
     let head = || Key::Seq(ElementId::Head);
     // Operation 13 is the first of the change: an end behind its own beginning spans nothing.
-    let own = |counter: u64| Key::Seq(ElementId::Id(id(counter, 2)));
     let bold = || begin("bold", true);
     for fine in [
         mark(bold(), head(), element(3)),
@@ -336,34 +337,86 @@ fn names_and_values_of_marks_are_bounded() {
     }
 }
 
-/// The ends of a mark may lie as far apart as the text is long, and a change has room for a hundred thousand
-/// marks: walking from end to end for each of them would keep a store busy for hours.
-#[test]
-fn many_long_marks_are_judged_in_time_that_grows_with_the_text_and_not_with_its_square() {
+/// The record with so many characters more behind the second, by actor 2: operations 13 and on.
+fn with_text(characters: u64) -> (Record, ChangeHash) {
     let mut record = Record::new();
     let (second, side) = (record.second, record.side);
-    let text: Vec<Op> = (0..60_000_u64)
-        .map(|at| {
-            within(
-                TEXT_MADE,
-                if at == 0 { element(4) } else { Key::Seq(ElementId::Id(id(12 + at, 2))) },
-                true,
-                character(),
-                &[],
-            )
-        })
-        .collect();
-    let last = 12 + text.len() as u64;
-    let typed = Change::from_expanded(change_of(2, 2, 13, &[second, side], text));
-    let typed = record.take(&typed);
-    let marks: Vec<Op> =
-        (0..60_000).flat_map(|_| mark(begin("bold", true), element(3), Key::Seq(ElementId::Id(id(last, 2))))).collect();
+    let typed = |at: u64| {
+        let behind = if at == 0 { element(4) } else { own(12 + at) };
+        within(TEXT_MADE, behind, true, character(), &[])
+    };
+    let typed = change_of(2, 2, 13, &[second, side], (0..characters).map(typed).collect());
+    let typed = record.take(&Change::from_expanded(typed));
+    (record, typed)
+}
+
+/// An element that actor 2 made.
+fn own(counter: u64) -> Key {
+    Key::Seq(ElementId::Id(id(counter, 2)))
+}
+
+/// The ends of a mark may lie as far apart as the text is long, and a change has room for all marks that a record
+/// takes: walking from end to end for each of them would keep a store busy for minutes.
+#[test]
+fn many_long_marks_are_judged_in_time_that_grows_with_the_text_and_not_with_its_square() {
+    let (mut record, typed) = with_text(60_000);
+    let last = 60_012;
+    let marks: Vec<Op> = (0..MARKS_MAX).flat_map(|_| mark(begin("bold", true), element(3), own(last))).collect();
     let mut bad = marks.clone();
     let end = bad.len() - 1;
     bad[end].key = element(3);
     for (operations, verdict) in [(marks, Ok(())), (bad, Err(Refusal::MarkOrder { op: end }))] {
         assert_eq!(record.check(&Change::from_expanded(change_of(2, 3, last + 1, &[typed], operations))), verdict);
     }
+}
+
+/// Where marks stand one inside the other, each has to be looked at for each: a peer could send a few hundred
+/// kilobytes that cost minutes at every later change, and spans of gigabytes.
+#[test]
+fn a_record_takes_so_many_marks_in_its_life_and_no_more() {
+    let (mut record, typed) = with_text(1);
+    let some = |count: usize| -> Vec<Op> {
+        (0..count).flat_map(|_| mark(begin("bold", true), element(3), element(4))).collect()
+    };
+    let too_many = |new| Err(Refusal::TooManyMarks(TooManyMarks::Marks(new)));
+    let of = |byte, seq, start_op, deps: &[ChangeHash], operations| {
+        Change::from_expanded(change_of(byte, seq, start_op, deps, operations))
+    };
+    assert_eq!(record.check(&of(2, 3, 14, &[typed], some(MARKS_MAX + 1))), too_many(MARKS_MAX + 1));
+    let most = of(2, 3, 14, &[typed], some(MARKS_MAX - 1));
+    let (most_hash, next) = (record.take(&most), most.max_op() + 1);
+    assert_eq!(record.check(&of(2, 4, next, &[most_hash], some(2))), too_many(2));
+    assert_eq!(record.check(&of(2, 4, next, &[most_hash], some(1))), Ok(()));
+    // What counts is the past, as it is the same wherever the change arrives.
+    let beside = of(7, 1, 14, &[typed], some(MARKS_MAX));
+    let (beside_hash, behind_beside) = (record.take(&beside), beside.max_op() + 1);
+    // Until it is twice as much.
+    assert_eq!(record.check(&of(8, 1, 14, &[typed], some(2))), too_many(2));
+    assert_eq!(record.check(&of(8, 1, 14, &[typed], some(1))), Ok(()));
+    assert_eq!(record.check(&of(7, 2, behind_beside, &[beside_hash], some(1))), too_many(1));
+    let typing = within(TEXT_MADE, element(3), true, character(), &[]);
+    assert_eq!(record.check(&of(7, 2, behind_beside, &[beside_hash], vec![typing])), Ok(()));
+}
+
+#[test]
+fn the_marks_of_a_record_have_so_many_names_and_no_more() {
+    let (mut record, typed) = with_text(1);
+    let named = |names: std::ops::Range<usize>| -> Vec<Op> {
+        names.flat_map(|name| mark(begin(&format!("n{name}"), true), element(3), element(4))).collect()
+    };
+    let too_many = |new| Err(Refusal::TooManyMarks(TooManyMarks::Names(new)));
+    let of = |byte, seq, start_op, deps: &[ChangeHash], operations| {
+        Change::from_expanded(change_of(byte, seq, start_op, deps, operations))
+    };
+    let beyond = MARK_NAMES_MAX + 1;
+    assert_eq!(record.check(&of(2, 3, 14, &[typed], named(0..beyond))), too_many(beyond));
+    let most = of(2, 3, 14, &[typed], named(0..MARK_NAMES_MAX));
+    let (most_hash, next) = (record.take(&most), most.max_op() + 1);
+    assert_eq!(record.check(&of(2, 4, next, &[most_hash], named(MARK_NAMES_MAX..beyond))), too_many(1));
+    assert_eq!(record.check(&of(2, 4, next, &[most_hash], named(0..MARK_NAMES_MAX))), Ok(()));
+    let beside = of(7, 1, 14, &[typed], named(MARK_NAMES_MAX..2 * MARK_NAMES_MAX));
+    record.take(&beside);
+    assert_eq!(record.check(&of(8, 1, 14, &[typed], named(2 * MARK_NAMES_MAX..2 * MARK_NAMES_MAX + 1))), too_many(1));
 }
 
 #[test]

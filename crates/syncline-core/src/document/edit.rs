@@ -50,6 +50,7 @@ impl Document {
         time: i64,
     ) -> Result<Option<Edited>, EditError> {
         state::check_time(time)?;
+        self.check_marks(edits)?;
         let needed = self.check(edits, genesis)?;
         if needed.is_empty() {
             let changes = self.write(edits, writer, time)?;
@@ -79,7 +80,40 @@ impl Document {
         Ok(plan.needed)
     }
 
+    /// Whether there may be as many marks more as the edits surely put.
+    fn check_marks(&mut self, edits: &Edits) -> Result<(), EditError> {
+        let mut names = Vec::new();
+        for edit in &edits.objects {
+            match edit {
+                ObjectEdit::Mark { name, .. } | ObjectEdit::Unmark { name, .. } => names.push(name.as_str()),
+                ObjectEdit::SetSpans(key, ..) => {
+                    self.spans(key).map_err(|_| EditError::SpansTooLarge { key: key.clone() })?;
+                }
+                ObjectEdit::Make(..)
+                | ObjectEdit::Splice { .. }
+                | ObjectEdit::SetText(..)
+                | ObjectEdit::SetList(..) => {}
+            }
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.marks().check(names).map_err(EditError::TooManyMarks)
+    }
+
     fn write(&mut self, edits: &Edits, writer: &ActorId, time: i64) -> Result<Vec<Change>, EditError> {
+        if !edits.objects.iter().any(|edit| matches!(edit, ObjectEdit::SetSpans(..))) {
+            return self.write_here(edits, writer, time);
+        }
+        // How many marks it takes shows when they are there.
+        let mut with_marks = self.clone();
+        let changes = with_marks.write_here(edits, writer, time)?;
+        with_marks.marks().check([]).map_err(EditError::TooManyMarks)?;
+        *self = with_marks;
+        Ok(changes)
+    }
+
+    fn write_here(&mut self, edits: &Edits, writer: &ActorId, time: i64) -> Result<Vec<Change>, EditError> {
         let creating = self.doc.get_heads().is_empty();
         self.doc.set_actor(writer.clone());
         let mut changes = Vec::new();
@@ -89,6 +123,9 @@ impl Document {
             return Err(EditError::Document(error.to_string()));
         }
         self.follow_texts(edits);
+        if let Some(count) = &mut self.marks {
+            changes.iter().for_each(|change| count.add(change));
+        }
         changes.into_iter().map(state::checked).collect()
     }
 }
@@ -453,7 +490,8 @@ fn steps_of(tx: &mut Transaction<'_>, edit: &ObjectEdit, pass: Pass, creating: b
             text_steps(&tx.text(&object)?, &plain_text(spans))
         }
         ObjectEdit::SetSpans(_, spans, rules) => {
-            let steps = marks::difference(&marks::spans(tx, &object), &joined(spans.iter().cloned()), rules);
+            let now = marks::spans(tx, &object, usize::MAX).unwrap_or_default();
+            let steps = marks::difference(&now, &joined(spans.iter().cloned()), rules);
             steps.into_iter().map(Step::Mark).collect()
         }
         ObjectEdit::Mark { from, to, name, value, expand, .. } => {

@@ -8,7 +8,7 @@ use automerge::{ObjId, ReadDoc, ScalarValue};
 use serde_json::Value;
 
 use super::json;
-use crate::rich::{Expand, ExpandRules, Marks, Span, joined};
+use crate::rich::{Expand, ExpandRules, Marks, Span, SpansTooLarge, joined, mark_bytes};
 
 /// A mark to be put on characters of a text; null takes it away.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,18 +20,24 @@ pub(super) struct MarkStep {
     pub(super) expand: Expand,
 }
 
-/// A text as spans.
-pub(super) fn spans(doc: &impl ReadDoc, text: &ObjId) -> Vec<Span> {
-    let Ok(runs) = doc.spans(text) else { return Vec::new() };
+/// A text as spans, whose marks take so many bytes at most.
+pub(super) fn spans(doc: &impl ReadDoc, text: &ObjId, bytes_max: usize) -> Result<Vec<Span>, SpansTooLarge> {
+    let Ok(runs) = doc.spans(text) else { return Ok(Vec::new()) };
+    let mut bytes_left = bytes_max;
     let span = |run: Run| match run {
         Run::Text { text, marks } => {
-            let marks = marks.iter().flat_map(|marks| marks.iter());
-            Span { text, marks: marks.map(|(name, value)| (name.to_owned(), json::scalar_to_json(value))).collect() }
+            let mut shown = Marks::new();
+            for (name, value) in marks.iter().flat_map(|marks| marks.iter()) {
+                let value = json::scalar_to_json(value);
+                bytes_left = bytes_left.checked_sub(mark_bytes(name, &value)).ok_or(SpansTooLarge)?;
+                shown.insert(name.to_owned(), value);
+            }
+            Ok(Span { text, marks: shown })
         }
         // The guard lets none in; it takes up one position all the same.
-        Run::Block(_) => Span::plain(run.as_str()),
+        Run::Block(_) => Ok(Span::plain(run.as_str())),
     };
-    joined(runs.map(span))
+    Ok(joined(runs.map(span).collect::<Result<Vec<_>, _>>()?))
 }
 
 /// What leads from one set of marks to another on the same text. Characters that are marked as

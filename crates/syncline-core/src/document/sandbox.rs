@@ -76,6 +76,7 @@ impl Document {
         let expected = self.expect_heads(batch)?;
         let document = guarded(|| {
             let mut document = self.clone();
+            document.follow_marks(batch);
             let changes: Vec<_> = batch.iter().map(|change| change.as_automerge().clone()).collect();
             document.doc.apply_changes(changes)?;
             document.texts.clear();
@@ -126,7 +127,7 @@ impl Document {
         Ok(heads.into_iter().collect())
     }
 
-    fn has(&self, hash: &ChangeHash) -> bool {
+    pub(super) fn has(&self, hash: &ChangeHash) -> bool {
         self.doc.get_change_meta_by_hash(hash).is_some()
     }
 }

@@ -8,7 +8,7 @@ use super::order::Elements;
 use super::{MAX_DEPTH, Refusal, View, check_pred_order};
 use crate::change::Change;
 use crate::lineage::{HEAD, Lineage, OpInfo, OpKind, Past, ROOT};
-use crate::rich::check_mark;
+use crate::rich::{check_mark, names_of};
 use crate::state::root_key;
 
 /// Checks the operations inside objects; those at root keys only take up their names.
@@ -39,7 +39,16 @@ pub(super) fn check(change: &Change, lineage: &Lineage, past: &Past) -> Result<(
     if scene.begun_mark().is_some() {
         return Err(Refusal::UnpairedMark { op: scene.own.len() - 1 });
     }
+    if mark_ends.is_empty() {
+        return Ok(());
+    }
+    check_mark_count(change, lineage, past)?;
     scene.check_mark_order(&mark_ends)
+}
+
+fn check_mark_count(change: &Change, lineage: &Lineage, past: &Past) -> Result<(), Refusal> {
+    let within = lineage.marks_in(past).check(names_of(change));
+    within.and_then(|()| lineage.marks().check_times(2, names_of(change))).map_err(Refusal::TooManyMarks)
 }
 
 /// The past and the operations of this change so far.

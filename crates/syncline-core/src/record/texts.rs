@@ -9,7 +9,9 @@ use super::null_key;
 use super::patch::Patch;
 use super::view::RecordView;
 use crate::edit::{Edits, ObjectEdit};
-use crate::rich::{Expand, ExpandRules, Mark, Span, check_name, joined, mark_value};
+use crate::rich::{
+    Expand, ExpandRules, Mark, SPANS_BYTES_MAX, Span, SpansTooLarge, check_name, joined, mark_bytes, mark_value,
+};
 use crate::text_cursor::{CursorError, Side, TextCursor};
 
 /// One edit of a text. Positions in code points.
@@ -114,7 +116,7 @@ impl<'a> RecordView<'a> {
         let wanted = joined(spans.iter().cloned());
         let empty = wanted.is_empty();
         let mut patch = Patch::new(*self);
-        let differs = self.document.and_then(|document| document.spans(key)).is_none_or(|known| known != wanted);
+        let differs = self.known_spans(field)?.is_none_or(|known| known != wanted);
         if differs && (!empty || self.has_object(key)) {
             patch.edits.objects.push(ObjectEdit::SetSpans(key.to_owned(), wanted, rules.clone()));
         }
@@ -129,6 +131,10 @@ impl<'a> RecordView<'a> {
                 mark_value(name, value).map_err(|bad| self.invalid(&place(), &bad.to_string()))?;
             }
         }
+        let marks = spans.iter().flat_map(|span| &span.marks);
+        if marks.map(|(name, value)| mark_bytes(name, value)).sum::<usize>() > SPANS_BYTES_MAX {
+            return Err(self.invalid(&field.name, &SpansTooLarge.to_string()));
+        }
         let bytes: usize = spans.iter().map(|span| span.text.len()).sum();
         if bytes > RECORD_BYTES_MAX {
             let message = format!("its text has {bytes} bytes, and one save holds at most {RECORD_BYTES_MAX}");
@@ -141,8 +147,13 @@ impl<'a> RecordView<'a> {
     pub fn spans(&self, field: &str) -> Result<Option<Vec<Span>>, InvalidRecord> {
         let field = self.rich_field(field)?;
         let key = field.document_key.as_str();
-        let spans = self.document.and_then(|document| document.spans(key)).unwrap_or_default();
+        let spans = self.known_spans(field)?.unwrap_or_default();
         Ok((!spans.is_empty() || self.text(field, key).is_some()).then_some(spans))
+    }
+
+    fn known_spans(&self, field: &Field) -> Result<Option<Vec<Span>>, InvalidRecord> {
+        let spans = self.document.map_or(Ok(None), |document| document.spans(&field.document_key));
+        spans.map_err(|too_large| self.invalid(&field.name, &too_large.to_string()))
     }
 
     /// A cursor at a position of a text, in code points, that holds on to the character on one side.

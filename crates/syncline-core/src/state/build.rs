@@ -9,7 +9,7 @@ use super::{OpId, RecordState, Visible, VisibleOp, apply_to_key};
 use crate::change::{self, Change, MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_COUNTER, MAX_TIME_MS};
 use crate::edit::{ObjectKind, RootEdit};
 use crate::mutant::{self, Mutant};
-use crate::rich::BadMark;
+use crate::rich::{BadMark, SpansTooLarge, TooManyMarks};
 
 /// Who writes a change.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +86,15 @@ pub enum EditError {
         /// What is wrong.
         reason: BadMark,
     },
+    /// Marks on a text that does not show as spans.
+    #[error("the spans of `{key}` cannot be saved: {SpansTooLarge}")]
+    SpansTooLarge {
+        /// Where.
+        key: String,
+    },
+    /// More marks than a record takes.
+    #[error(transparent)]
+    TooManyMarks(TooManyMarks),
     /// List elements nested deeper than [`crate::guard::MAX_DEPTH`].
     #[error("an element of `{key}` is nested deeper than {} levels", crate::guard::MAX_DEPTH)]
     TooDeep {

@@ -139,7 +139,7 @@ pub(crate) fn mark_edit(rng: &mut Rng, document: &Document) -> ObjectEdit {
     let len = document.text_len(TEXT).unwrap_or(0);
     let name = (*rng.pick(&["bold", "bold", "link", "comment:1"])).to_owned();
     if len == 0 || rng.percent(20) {
-        let mut spans = document.spans(TEXT).unwrap_or_default();
+        let mut spans = document.spans(TEXT).unwrap().unwrap_or_default();
         spans.insert(rng.below(spans.len() + 1), Span::plain("s☃").with(&name, rng.percent(50)));
         let at = rng.below(spans.len());
         spans[at].marks.remove("bold");
