@@ -17,6 +17,7 @@ mod large;
 mod parity;
 mod program;
 mod program_refusals;
+mod program_texts;
 mod real_input;
 mod relations;
 mod sim_program;
