@@ -119,8 +119,10 @@ fn edit_of(kind: Kind, code: u8, replica: &Replica) -> (Vec<RootEdit>, Vec<Objec
     }
 }
 
+type Shown = (RecordState, Option<String>, Option<Vec<Span>>, Option<Vec<serde_json::Value>>);
+
 /// Both ways of saying what a record is.
-fn shows(replica: &Replica) -> (RecordState, Option<String>, Option<Vec<Span>>, Option<Vec<serde_json::Value>>) {
+fn shows(replica: &Replica) -> Shown {
     let document = replica.document();
     (replica.state.clone(), document.text(TEXT), document.spans(TEXT).unwrap(), document.list(LIST))
 }
