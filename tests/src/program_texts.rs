@@ -81,7 +81,7 @@ fn what_cannot_be_marked_is_named_and_nothing_is_written() {
         (&["set-spans", db, "Todo", id, "body", "[]", "--expand", "link=never"], 2, "link=none"),
         (&["cursor", db, "Todo", id, "body", "--at", "4"], 1, "there is no position 4"),
         (&["cursor", db, "Todo", id, "body", "slc1.rubbish"], 1, "copy it whole"),
-        (&["cursor", db, "Todo", id, "body"], 2, "--at"),
+        (&["cursor", db, "Todo", id, "body"], 2, "<CURSOR>"),
     ];
     for (arguments, code, named) in cases {
         let said = run(*arguments);
