@@ -129,11 +129,13 @@ fn what_is_left_can_be_read_again() {
     let small = shrink(large, &lost(), &mut update_then_power_cut, &mut |_| true);
     let text = Failure::of_schedule("", small.clone()).to_toml();
     assert_eq!(Failure::from_toml("small.toml", &text).unwrap().schedule, small);
-    let created = small.events.iter().find_map(|event| match &event.action {
-        Action::Create { values, .. } => Some(values.keys().map(String::as_str).collect::<Vec<_>>()),
-        _ => None,
-    });
-    assert_eq!(created.unwrap(), ["title"]);
+    let mut created = Vec::new();
+    for event in &small.events {
+        if let Action::Create { values, .. } = &event.action {
+            created.extend(values.keys().cloned());
+        }
+    }
+    assert_eq!(created, ["title"]);
 }
 
 #[test]

@@ -310,7 +310,7 @@ fn a_new_replica_id_in_mid_session_is_announced() {
     link.input(Side::Dialer, Input::Grew, &mut phone);
     link.settle(&mut phone, &mut relay);
     let old = phone.replica();
-    syncline_core::session::SessionStore::retire(&mut phone, &[old]).unwrap();
+    phone.retire(&[old]).unwrap();
     phone.write(40);
     link.input(Side::Dialer, Input::Grew, &mut phone);
     link.settle(&mut phone, &mut relay);
