@@ -153,7 +153,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "waits-for-ever",
         about: "a change that waits for others is never released",
-        caught_by: &["equal-vectors-equal-content"],
+        caught_by: &["equal-vectors-equal-content", "converges"],
         seeds: 30,
         preset: "drill-withheld",
         mutant: Mutant::WaitsForEver,
@@ -185,7 +185,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "state-not-written",
         about: "a record's state is written once and not again",
-        caught_by: &["quarantine-only-for-poison"],
+        caught_by: &["quarantine-only-for-poison", "read-your-writes"],
         seeds: 10,
         preset: "drill-edits",
         mutant: Mutant::StateNotWritten,
@@ -297,7 +297,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "cursor-chain-ignored",
         about: "a position in a log is accepted whatever its chain",
-        caught_by: &["converges"],
+        caught_by: &["honest-keep-to-protocol", "converges"],
         seeds: 30,
         preset: "drill-restored-relay",
         mutant: Mutant::CursorChainIgnored,
@@ -337,7 +337,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "transaction-cut",
         about: "a transaction is cut where a batch is full",
-        caught_by: &["converges"],
+        caught_by: &["converges", "honest-keep-to-protocol"],
         seeds: 10,
         preset: "drill-transactions",
         mutant: Mutant::TransactionCut,
@@ -361,7 +361,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "part-dropped",
         about: "the last part of a large change is not sent",
-        caught_by: &["converges"],
+        caught_by: &["converges", "honest-keep-to-protocol"],
         seeds: 10,
         preset: "drill-large",
         mutant: Mutant::PartDropped,

@@ -97,6 +97,7 @@ pub fn all(schedule: &Schedule) -> Vec<Box<dyn Check>> {
         Box::new(reads::ReopenedEqualsMemory::new(shared())),
         Box::new(observers::MissNothing::default()),
         Box::new(sessions::SyncedTellsTheTruth::new(shared())),
+        Box::new(sessions::HonestKeepToProtocol::default()),
         Box::new(cursors::AreHeld::new(shared())),
         Box::new(traffic::IdleReconnectIsCheap::new(shared())),
         Box::new(traffic::ResentBounded::new(shared(), schedule)),

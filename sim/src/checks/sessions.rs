@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use syncline_core::session::Event;
+use syncline_core::session::{Event, PeerMisbehaved};
 
 use super::acknowledged::{durable_at, holds_durably, is_plain};
+use super::content::is_torn;
 use super::view::{Held, Shared, dot_text};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
@@ -104,6 +105,36 @@ fn lacks(held: &Held, peer: &Held, from: u64, upto: u64) -> Option<String> {
     let dots = peer.rows(from, upto).iter().filter_map(|place| place.dot);
     let mut open = dots.filter(|dot| !peer.has_retired(dot.replica) && !held.has_retired(dot.replica));
     open.find(|dot| held.position(*dot).is_none()).map(dot_text)
+}
+
+/// Honest peers keep to the protocol, whatever befell them.
+#[derive(Default)]
+pub(super) struct HonestKeepToProtocol {
+    decided: u64,
+}
+
+impl Check for HonestKeepToProtocol {
+    about!(
+        "honest-keep-to-protocol",
+        "No session ends because an honest peer did what the protocol forbids, unless it was too slow; not decided in \
+         fleets with hostile peers, or in which a disk lied or bits flipped."
+    );
+
+    fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
+        let Happened::Session { node, with, news, .. } = happened else { return Ok(()) };
+        let nodes = 0..world.nodes().len();
+        if nodes.into_iter().any(|node| !world.nodes()[node].is_honest() || is_torn(world, node)) {
+            return Ok(());
+        }
+        self.decided += 1;
+        if let Event::Misbehaved(what) = news
+            && !matches!(what, PeerMisbehaved::TooSlow(_))
+        {
+            let message = format!("it turned {} away: the peer {what}", world.nodes()[*with].name());
+            return Err(Broken::new([*node, *with], message).at(world, self.name()));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
