@@ -108,9 +108,9 @@ impl SessionStore for Store {
             frontier_replica,
             frontier: state.frontier,
         };
-        self.write_unnamed(|tx| peers::save(tx.db, &row))?;
+        // The row has it, or takes it back: the commit must not write it again over the row.
         self.acks.remove(&peer);
-        Ok(())
+        self.write_unnamed(|tx| peers::save(tx.db, &row))
     }
 
     fn acknowledge(&mut self, peer: StoreId, acked: Cursor, frontier: Dot) -> Result<()> {

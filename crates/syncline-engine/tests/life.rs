@@ -283,6 +283,12 @@ fn the_outbox_follows_what_relays_acknowledge_even_backwards() {
     assert_eq!(store.peer_at("syncline://relay").unwrap(), Some(relay), "an empty address changes nothing");
     assert_eq!(acked(&mut store, 3, ""), (0, 3, 0));
     assert_eq!(acked(&mut store, 1, ""), (2, 1, 2), "the relay was restored from an older state");
+    // An acknowledgement that waited for a transaction was once written over what the relay said after it.
+    let last = store.log_chain(3).unwrap().unwrap();
+    let cursor = Cursor { log: me.log, epoch: me.epoch, seq: 3, chain: last };
+    store.acknowledge(relay, cursor, dots[2]).unwrap();
+    assert_eq!(store.outbox().unwrap().pending, 0);
+    assert_eq!(acked(&mut store, 1, ""), (2, 1, 2), "what it says last counts");
     let replica = store.replica().unwrap();
     store.retire(&[replica]).unwrap();
     assert_eq!(acked(&mut store, 3, ""), (0, 3, 0), "of a retired id the position speaks");
