@@ -89,15 +89,23 @@ impl Store {
                 return Ok(false);
             }
             report.changes += 1;
-            let followed = entry.and_then(|entry| {
-                ends.check(&entry)?;
-                history::check(&entry)?;
-                chains.follow(&self.db, &entry, &chains::place(&self.db, &self.names, &entry)?)
-            });
-            match followed {
-                Err(StoreError::DamagedRow { seq, reason }) => report.faults.push(format!("log row {seq}: {reason}")),
-                Err(error) if error.is_damage() => report.faults.push(format!("log row {seq} cannot be read: {error}")),
-                other => other?,
+            let entry = match entry {
+                Err(error) if error.is_damage() => {
+                    report.faults.push(format!("log row {seq} cannot be read: {error}"));
+                    return Ok(true);
+                }
+                entry => entry?,
+            };
+            let place = chains::place(&self.db, &self.names, &entry);
+            let followed = place.and_then(|place| chains.follow(&self.db, &entry, &place));
+            for checked in [history::check(&entry), ends.check(&entry), followed] {
+                match checked {
+                    Err(StoreError::DamagedRow { reason, .. }) => {
+                        report.faults.push(format!("log row {seq}: {reason}"))
+                    }
+                    Err(error) if error.is_damage() => report.faults.push(format!("log row {seq}: {error}")),
+                    checked => checked?,
+                }
             }
             Ok(true)
         })?;

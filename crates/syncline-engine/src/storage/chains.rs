@@ -45,11 +45,14 @@ impl Chains {
     pub(crate) fn follow(&mut self, db: &Connection, entry: &Entry, place: &Place) -> Result<()> {
         let last = match self.last.replace((entry.seq, entry.log_chain)) {
             Some(last) => Some(last),
-            None => log::chain_at(db, entry.seq - 1)?.map(|chain| (entry.seq - 1, chain)),
+            None => {
+                let before = entry.seq.saturating_sub(1);
+                log::chain_at(db, before)?.map(|chain| (before, chain))
+            }
         };
         let damaged = |reason: &str| Err(StoreError::DamagedRow { seq: entry.seq, reason: reason.to_owned() });
         let Some((_, mut chain)) = last.filter(|(seq, _)| seq + 1 == entry.seq) else {
-            return damaged("the row before it is missing");
+            return damaged("the row before it is missing or cannot be read");
         };
         if let Some(dot) = place.dot {
             let before = match self.replicas.insert(entry.replica, entry.chain) {
