@@ -7,8 +7,11 @@ use proptest::prelude::*;
 use record_support::{fields, model, object, relation, scalar, schema};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use syncline_core::filter::{Filter, Include, Order, Tables, compare_records, complete_order, resolve_order};
-use syncline_schema::{Field, Key, Model, Relation, RelationKind, Scalar, Schema};
+use syncline_core::filter::{
+    Filter, Function, Include, Measure, Nulls, Order, Tables, compare_records, complete_order, resolve_order,
+    result_fields,
+};
+use syncline_schema::{Field, FieldKind, Key, Model, Relation, RelationKind, Scalar, Schema};
 
 fn read(json: Value) -> Filter {
     let schema = schema();
@@ -329,16 +332,76 @@ fn an_order_ends_with_the_key_and_names_scalars_only() {
     assert!(resolve_order(&schema, todo, &[Order::ascending("tags")]).is_err());
     let unknown = resolve_order(&schema, todo, &[Order::ascending("prio")]).unwrap_err();
     assert_eq!(unknown.place, "order prio");
-    assert!(Order::parse("title:down").unwrap_err().to_string().contains("`down` is no direction"));
+    let nowhere = resolve_order(&schema, todo, &Order::parse("title:down").unwrap()).unwrap_err().to_string();
+    assert_eq!(nowhere, "order title:down: `down` is no direction: write asc, desc, nulls-first, nulls-last");
     assert!(Order::parse("").is_err());
+}
+
+#[test]
+fn null_counts_as_smallest_unless_an_order_places_it() {
+    let (null, one) = (object(json!({"priority": null})), object(json!({"priority": 1})));
+    for (text, is_null_first) in [
+        ("priority", true),
+        ("priority:asc", true),
+        ("priority:desc", false),
+        ("priority:nulls-last", false),
+        ("priority:desc:nulls-first", true),
+        ("priority:nulls-first:desc", true),
+    ] {
+        let orders = Order::parse(text).unwrap();
+        assert_eq!(compare_records(&orders, &null, &one).is_lt(), is_null_first, "{text}");
+        assert_eq!(compare_records(&orders, &one, &null).is_gt(), is_null_first, "{text}");
+    }
+    for text in ["priority:asc:desc", "priority:nulls-first:nulls-last", ":desc"] {
+        assert!(Order::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn an_order_reads_datastores_json() {
+    let key = |json: Value| Order::parse_json(&json).map_err(|error| error.to_string());
+    assert_eq!(
+        key(json!([{"field": "priority", "sortDirection": "DESCENDING"}, {"field": "due", "nulls": "last"}])),
+        Ok(vec![Order::descending("priority"), Order::ascending("due").nulls_last()])
+    );
+    assert_eq!(key(json!({"field": "title", "sortDirection": "ASC"})), Ok(vec![Order::ascending("title")]));
+    for (json, message) in [
+        (json!([{"sortDirection": "ASCENDING"}]), "order[0]: a key is an object like"),
+        (json!([{"field": "a"}, {"field": "b", "sortDirection": "UP"}]), "order[1].sortDirection: write \"ASCENDING\""),
+        (json!({"field": "a", "nulls": true}), "order.nulls: write \"first\" or \"last\""),
+        (json!({"field": "a", "sortdirection": "ASC"}), "order: a key has no `sortdirection`; did you mean"),
+        (json!(["title"]), "order[0]: a key is an object like"),
+    ] {
+        let refused = key(json).unwrap_err();
+        assert!(refused.starts_with(message), "{refused}");
+    }
+}
+
+#[test]
+fn the_columns_of_a_result_have_the_kinds_of_what_is_computed() {
+    let schema = schema();
+    let todo = schema.model("Todo").unwrap();
+    let measures = Measure::parse("count, sum:priority,mean=avg:priority,max:title").unwrap();
+    assert_eq!(measures[2], Measure::of(Function::Avg, "priority").named("mean"));
+    let fields = result_fields(&schema, todo, &["status".to_owned()], &measures).unwrap();
+    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["status", "count", "sum:priority", "mean", "max:title"]);
+    let scalars: Vec<Option<Scalar>> = fields
+        .iter()
+        .map(|field| if let FieldKind::Scalar(scalar) = field.kind { Some(scalar) } else { None })
+        .collect();
+    let expected = [None, Some(Scalar::Int), Some(Scalar::Int), Some(Scalar::Float), Some(Scalar::String)];
+    assert_eq!(scalars, expected);
+    assert_eq!(fields[0].kind, todo.field("status").unwrap().kind);
 }
 
 proptest! {
     #[test]
-    fn an_order_is_the_same_from_both_sides(a in fields(), b in fields(), descending in any::<bool>()) {
+    fn an_order_is_the_same_from_both_sides(a in fields(), b in fields(), descending in any::<bool>(), last in any::<bool>()) {
+        let nulls = if last { Nulls::Last } else { Nulls::First };
         let orders: Vec<Order> = ["done", "weight", "status", "address.zip", "title"]
             .into_iter()
-            .map(|field| Order { field: field.to_owned(), descending })
+            .map(|field| Order { field: field.to_owned(), descending, nulls })
             .collect();
         let (a, b) = (object(a), object(b));
         prop_assert_eq!(compare_records(&orders, &a, &b), compare_records(&orders, &b, &a).reverse());

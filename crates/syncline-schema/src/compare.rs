@@ -158,6 +158,9 @@ impl Compare<'_> {
         if old.auth != new.auth {
             self.note(ChangeKind::Adjusted, &new.name, "the access rules changed");
         }
+        if old.tokenizer != new.tokenizer {
+            self.note(ChangeKind::Adjusted, &new.name, "how full texts are cut into words changed");
+        }
         if old.deletes != new.deletes {
             let sentence = "what a delete does to a concurrent edit changed";
             self.note(ChangeKind::Adjusted, &new.name, sentence);

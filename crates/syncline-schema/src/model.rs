@@ -37,6 +37,9 @@ pub struct Model {
     pub auth: Vec<AuthRule>,
     /// Names that this model had before (`@renamed(from:)`), newest first.
     pub renamed_from: Vec<String>,
+    /// How the full-text index over the fields marked `@fulltext` cuts texts.
+    #[serde(default)]
+    pub tokenizer: Tokenizer,
 }
 
 /// A field that holds a value in a record.
@@ -194,6 +197,18 @@ pub struct Timestamps {
     pub created_at: Option<String>,
     /// Usually `updatedAt`.
     pub updated_at: Option<String>,
+}
+
+/// How a full-text index cuts texts into what can be found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tokenizer {
+    /// Into words, as letters and digits of any script make them, without regard to case and accents. Text of a
+    /// script without spaces is one long word.
+    #[default]
+    Words,
+    /// Into every three characters in a row (`@fulltext(tokenize: "trigram")`): finds parts of words, and words where
+    /// no spaces stand between them. The index is several times larger.
+    Trigram,
 }
 
 /// An index over columns, from `@index`.
@@ -385,6 +400,13 @@ impl Relation {
         let join = schema.model(self.join_model.as_deref()?)?;
         let back = join.relations.iter().find(|relation| relation.model == self.model)?;
         Some((join, back))
+    }
+}
+
+impl FieldKind {
+    /// Whether `@fulltext` can stand on a field of this kind.
+    pub fn takes_fulltext(&self) -> bool {
+        matches!(self, Self::Text { .. } | Self::Scalar(Scalar::String))
     }
 }
 

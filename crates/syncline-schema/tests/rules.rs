@@ -5,7 +5,7 @@ use std::path::Path;
 
 use syncline_schema::{
     Allow, ChangeKind, Deletes, ElementKind, Field, FieldKind, Key, Managed, Merge, Model, OnDelete, RelationKind,
-    Scalar, Schema, changes, continue_names, parse,
+    Scalar, Schema, Tokenizer, changes, continue_names, parse,
 };
 
 /// A schema of `tests/schemas`.
@@ -187,6 +187,22 @@ fn synclines_own_directives_reach_the_representation() {
     assert_eq!(field(task, "done").default, Some(false.into()));
     assert!(schema.model("Draft").unwrap().local);
     assert_eq!(schema.embedded_type("Place").unwrap().fields[0].document_key, "label");
+}
+
+#[test]
+fn the_fields_of_a_full_text_index_share_one_tokenizer() {
+    let tokenizer = |fields: &str| accepted(&format!("type T @model {{ {fields} }}")).models[0].tokenizer;
+    assert_eq!(tokenizer("a: String @fulltext"), Tokenizer::Words);
+    assert_eq!(tokenizer("a: String"), Tokenizer::Words);
+    assert_eq!(tokenizer("a: String @fulltext b: String @text @fulltext(tokenize: \"trigram\")"), Tokenizer::Trigram);
+    let plain = accepted("type T @model { a: String @fulltext }");
+    let trigram = accepted("type T @model { a: String @fulltext(tokenize: trigram) }");
+    let changes: Vec<String> = changes(&plain, &trigram).iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["T: how full texts are cut into words changed"]);
+    // Schemas that were stored before there was a choice.
+    let mut stored = serde_json::to_value(&plain).unwrap();
+    stored["models"][0].as_object_mut().unwrap().remove("tokenizer");
+    assert_eq!(serde_json::from_value::<Schema>(stored).unwrap(), plain);
 }
 
 #[test]

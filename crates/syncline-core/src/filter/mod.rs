@@ -14,6 +14,7 @@
 mod evaluate;
 mod include;
 mod json;
+mod measure;
 mod order;
 mod related;
 mod resolve;
@@ -21,7 +22,8 @@ mod resolve;
 use serde_json::Value;
 
 pub use include::Include;
-pub use order::{Order, compare_records, complete_order, resolve_order};
+pub use measure::{Function, Measure, result_fields};
+pub use order::{Nulls, Order, compare_records, compare_values, complete_order, resolve_order};
 pub use related::{RELATION_DEPTH_MAX, Related, Tables, leads_to};
 pub use resolve::{InvalidFilter, field_at};
 
@@ -172,6 +174,24 @@ impl Filter {
     /// `relation` leads to no record: there is no reference, or what it refers to is not here.
     pub fn unrelated(relation: impl Into<String>) -> Self {
         !Self::related(relation, Self::All)
+    }
+
+    /// The same filter of fields with other names; those of related records keep theirs.
+    pub fn rename(&self, name: &impl Fn(&str) -> String) -> Self {
+        let each = |filters: &[Self]| filters.iter().map(|filter| filter.rename(name)).collect();
+        let mut renamed = self.clone();
+        match &mut renamed {
+            Self::All | Self::Related { .. } => {}
+            Self::And(all) => *all = each(all),
+            Self::Or(any) => *any = each(any),
+            Self::Not(filter) => **filter = filter.rename(name),
+            Self::Compare { field, .. }
+            | Self::Between { field, .. }
+            | Self::In { field, .. }
+            | Self::Contains { field, .. }
+            | Self::BeginsWith { field, .. } => *field = name(field),
+        }
+        renamed
     }
 
     fn compare(field: impl Into<String>, op: Comparison, value: impl Into<Value>) -> Self {

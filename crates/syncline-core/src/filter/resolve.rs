@@ -142,6 +142,10 @@ impl Comparison {
 
 /// The field at a name or path; `Err` is a message with a suggestion.
 pub fn field_at<'a>(schema: &'a Schema, model: &'a Model, path: &str) -> Result<&'a Field, String> {
+    // A column of an aggregate's result may have a path for its name.
+    if let Some(field) = model.field(path) {
+        return Ok(field);
+    }
     let mut owner = model.name.as_str();
     let mut fields = &model.fields;
     let mut steps = path.split('.').peekable();

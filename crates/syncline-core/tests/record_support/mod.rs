@@ -13,7 +13,7 @@ use syncline_core::record::{NewRecord, RecordView, create_edits};
 use syncline_core::state::{RecordState, Writer};
 use syncline_schema::{
     Deletes, Element, ElementKind, EmbeddedType, EnumType, Field, FieldKind, Key, Managed, Merge, Model, OnDelete,
-    Relation, RelationKind, Scalar, Schema, Timestamps,
+    Relation, RelationKind, Scalar, Schema, Timestamps, Tokenizer,
 };
 
 pub fn object(value: Value) -> Map<String, Value> {
@@ -67,6 +67,7 @@ pub fn model(name: &str, key: Key, fields: Vec<Field>) -> Model {
         timestamps: Timestamps { created_at: Some("createdAt".into()), updated_at: Some("updatedAt".into()) },
         auth: Vec::new(),
         renamed_from: Vec::new(),
+        tokenizer: Tokenizer::default(),
     }
 }
 

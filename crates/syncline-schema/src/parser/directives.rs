@@ -66,7 +66,7 @@ const KNOWN: &[Known] = &[
     known("set", &[Place::Field], &[]),
     known("merge", &[Place::Field, Place::EmbeddedField], &["with"]),
     known("renamed", &[Place::Model, Place::Field, Place::EmbeddedField], &["from"]),
-    known("fulltext", &[Place::Field], &[]),
+    known("fulltext", &[Place::Field], &["tokenize"]),
     known("deprecated", EVERYWHERE, &["reason"]),
 ];
 

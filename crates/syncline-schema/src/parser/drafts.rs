@@ -12,7 +12,8 @@ use super::{
     renames,
 };
 use crate::{
-    Deletes, Field, FieldKind, Index, Key, Model, OnDelete, Relation, RelationKind, Scalar, Timestamps, did_you_mean,
+    Deletes, Field, FieldKind, Index, Key, Model, OnDelete, Relation, RelationKind, Scalar, Timestamps, Tokenizer,
+    did_you_mean,
 };
 
 /// A model whose relations may still add fields to it.
@@ -75,6 +76,7 @@ impl<'a> Draft<'a> {
                 key: Key::Id,
                 indexes: Vec::new(),
                 deletes: Deletes::DeleteWins,
+                tokenizer: Tokenizer::default(),
                 local: false,
                 timestamps: Timestamps {
                     created_at: Some("createdAt".to_owned()),

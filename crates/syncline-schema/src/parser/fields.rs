@@ -13,7 +13,8 @@ use super::{
     types::{self, Target, Written},
 };
 use crate::{
-    Element, ElementKind, EnumType, Field, FieldKind, Managed, Merge, Scalar, check_enum, check_scalar, did_you_mean,
+    Element, ElementKind, EnumType, Field, FieldKind, Managed, Merge, Scalar, Tokenizer, check_enum, check_scalar,
+    did_you_mean,
 };
 
 /// Builds a field from its definition. Directives were checked for name, place and arguments.
@@ -176,7 +177,7 @@ fn fulltext(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<bool> {
     let Some(directive) = directives::find(&field.directives, "fulltext") else {
         return Ok(false);
     };
-    if !matches!(kind, FieldKind::Text { .. } | FieldKind::Scalar(Scalar::String)) {
+    if !kind.takes_fulltext() {
         return Err(Finding::error(directives::name_span(directive), misfit(directive, field))
             .help("it belongs on a field of type `String`, with or without `@text`"));
     }
@@ -188,6 +189,33 @@ fn fulltext(field: &Node<FieldDefinition>, kind: &FieldKind) -> Checked<bool> {
         .help("choose another name for the field"));
     }
     Ok(true)
+}
+
+/// How the model's full-text index cuts texts. Its fields share one index; those that do not say follow those that do.
+pub(super) fn tokenizer(fields: &[Node<FieldDefinition>]) -> Checked<Tokenizer> {
+    let mut chosen = None;
+    for field in fields {
+        let Some(directive) = directives::find(&field.directives, "fulltext") else { continue };
+        let Some(written) = directives::word(directive, "tokenize")? else { continue };
+        let tokenizer = match written.text {
+            "words" => Tokenizer::Words,
+            "trigram" => Tokenizer::Trigram,
+            other => {
+                let cure = did_you_mean(other, ["words", "trigram"])
+                    .unwrap_or_else(|| "there are \"words\" and \"trigram\"".to_owned());
+                return Err(Finding::error(written.span, format!("there is no tokenizer `{other}`")).help(cure));
+            }
+        };
+        match chosen {
+            Some((before, name)) if before != tokenizer => {
+                let message = format!("`{name}` and `{}` want to be cut in different ways", field.name);
+                return Err(Finding::error(written.span, message)
+                    .help("the fields of a model share one full-text index; write the same on each"));
+            }
+            Some(_) | None => chosen = Some((tokenizer, &field.name)),
+        }
+    }
+    Ok(chosen.map(|(tokenizer, _)| tokenizer).unwrap_or_default())
 }
 
 /// The default, in the field's type. Amplify writes every default as a string.

@@ -68,6 +68,7 @@ fn fill<'a>(
         all_rules.extend(rules);
         draft.model.fields.push(built);
     }
+    draft.model.tokenizer = fields::tokenizer(&node.fields)?;
     keys::resolve(draft)?;
     manage_times(draft)?;
     auth::manage_owners(draft, &all_rules)?;
