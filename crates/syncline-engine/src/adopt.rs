@@ -13,6 +13,7 @@ use crate::error::{Doing, Result, StoreError};
 use crate::open::write_schema;
 use crate::projection::quoted;
 use crate::query::{create_table_sql, is_relation_index, relation_index_sql};
+use crate::storage::fulltext;
 use crate::storage::meta;
 use crate::storage::records;
 use crate::store::Store;
@@ -62,6 +63,7 @@ pub(crate) fn replace_schema(db: &Connection, old: &Schema, new: &Schema, sdl: &
     in_transaction(db, || {
         for model in &old.models {
             if stale.contains(&model.name.as_str()) || next.model(&model.name).is_none() {
+                fulltext::drop_index(db, model)?;
                 db.execute_batch(&format!("DROP TABLE IF EXISTS {}", quoted(&model.name)))
                     .doing("replacing a model's table")?;
             }

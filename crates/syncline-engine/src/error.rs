@@ -188,6 +188,21 @@ impl StoreError {
         matches!(self, Self::Sqlite { .. } | Self::DiskFull | Self::Busy | Self::File { .. })
     }
 
+    /// Whether a read was told to stop, or would have had to wait.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let (Self::Sqlite { source, .. } | Self::Query(QueryError::Sqlite(source))) = self else {
+            return matches!(self, Self::Busy);
+        };
+        matches!(
+            source.sqlite_error_code(),
+            Some(
+                rusqlite::ErrorCode::OperationInterrupted
+                    | rusqlite::ErrorCode::DatabaseBusy
+                    | rusqlite::ErrorCode::DatabaseLocked
+            )
+        )
+    }
+
     /// Wraps SQLite's error, telling apart the causes a user can do something about.
     pub(crate) fn sqlite(doing: &'static str, source: rusqlite::Error) -> Self {
         match source.sqlite_error_code() {

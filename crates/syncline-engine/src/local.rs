@@ -17,7 +17,7 @@ use crate::commit::Origin;
 use crate::documents::Live;
 use crate::error::{Result, StoreError};
 use crate::history;
-use crate::query::{Page, Query};
+use crate::query::{Aggregation, Page, Query};
 use crate::tx::{Tx, Working};
 
 /// A record as it stands after a write.
@@ -234,6 +234,12 @@ impl<'a> Tx<'a> {
     pub fn query(&mut self, query: &Query) -> Result<Page> {
         self.flush()?;
         Ok(query.run(self.db, self.schema()?)?)
+    }
+
+    /// Computes of the records that a query finds, this transaction's writes included.
+    pub fn aggregate(&mut self, aggregation: &Aggregation) -> Result<Vec<Map<String, Value>>> {
+        self.flush()?;
+        Ok(aggregation.run(self.db, self.schema()?)?)
     }
 
     /// Runs one operation; its changes stay one transaction on every peer if they are not too many. If it

@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::query::create_table_sql;
 use crate::seed::Seed;
 use crate::storage::ddl;
+use crate::storage::fulltext;
 use crate::storage::meta::{self, key};
 use crate::store::{Create, Durability, Ids, Options, Store};
 
@@ -36,6 +37,7 @@ pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> 
     // Else SQLite compiles a cached statement anew whenever a parameter gets another value.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).doing("opening the file")?;
     db.set_prepared_statement_cache_capacity(if options.cache_bytes < SMALL_CACHE { 48 } else { 256 });
+    crate::query::register_functions(&db).doing("opening the file")?;
     Ok(db)
 }
 
@@ -181,6 +183,9 @@ pub(crate) fn ids(db: &Connection) -> Result<Ids> {
 
 /// Finishes what adopting a schema began: records are projected anew, and relations indexed.
 pub(crate) fn settle(store: &mut Store) -> Result<()> {
+    if let Some(schema) = &store.schema {
+        fulltext::make_missing(&store.db, schema)?;
+    }
     adopt::project_again(store)?;
     adopt::index_relations(store)
 }

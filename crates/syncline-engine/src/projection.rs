@@ -5,6 +5,7 @@ use syncline_core::record::{self, RecordView, SqlValue};
 use syncline_schema::Model;
 
 use crate::error::{Doing, Result};
+use crate::storage::fulltext::FulltextIndex;
 
 /// The prepared statements' text for one model's table.
 #[derive(Clone, Debug)]
@@ -13,9 +14,11 @@ pub(crate) struct Projection {
     columns: Vec<String>,
     upsert: String,
     delete: String,
+    fulltext: Option<FulltextIndex>,
 }
 
-struct Bound<'v>(&'v SqlValue);
+/// A value on its way to a statement.
+pub(crate) struct Bound<'v>(pub(crate) &'v SqlValue);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -45,14 +48,32 @@ impl Projection {
             delete: format!("DELETE FROM {table} WHERE syncline_record = ?1"),
             table,
             columns,
+            fulltext: FulltextIndex::new(model),
         }
     }
 
     /// Writes a living record's row.
     pub(crate) fn write(&self, db: &Connection, row: i64, view: &RecordView<'_>) -> Result<()> {
         let Some(values) = view.column_values() else { return Ok(()) };
-        execute(db, &self.upsert, row, &values).doing("writing a model's table")?;
+        self.follow(db, row, self.fulltext.as_ref(), || {
+            execute(db, &self.upsert, row, &values).doing("writing a model's table")
+        })?;
         Ok(())
+    }
+
+    /// Writes a row, and what of it stands in the full-text index.
+    fn follow<T>(
+        &self,
+        db: &Connection,
+        row: i64,
+        index: Option<&FulltextIndex>,
+        write: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let Some(index) = index else { return write() };
+        let before = index.stored(db, row)?;
+        let written = write()?;
+        index.follow(db, row, before.as_deref())?;
+        Ok(written)
     }
 
     /// Writes some columns of a living record's row, if it stands in the table: what did not change is not read
@@ -69,7 +90,10 @@ impl Projection {
         let sets: Vec<String> = sets.collect();
         let sql = format!("UPDATE {} SET {} WHERE syncline_record = ?1", self.table, sets.join(", "));
         let values: Vec<SqlValue> = places.iter().map(|place| view.column_value(&view.model.fields[*place])).collect();
-        match execute(db, &sql, row, &values).doing("writing a model's table")? {
+        let index = self.fulltext.as_ref().filter(|index| index.holds_any(places));
+        let written =
+            self.follow(db, row, index, || execute(db, &sql, row, &values).doing("writing a model's table"))?;
+        match written {
             // A change of schema may not have come to this record yet.
             0 => self.write(db, row, view),
             _ => Ok(()),
@@ -78,8 +102,20 @@ impl Projection {
 
     /// Removes a deleted record's row.
     pub(crate) fn remove(&self, db: &Connection, row: i64) -> Result<()> {
-        db.prepare_cached(&self.delete).and_then(|mut s| s.execute([row])).doing("writing a model's table")?;
+        self.follow(db, row, self.fulltext.as_ref(), || {
+            db.prepare_cached(&self.delete).and_then(|mut s| s.execute([row])).doing("writing a model's table")
+        })?;
         Ok(())
+    }
+}
+
+/// A value that a statement gave.
+pub(crate) fn sql_value(value: ValueRef<'_>) -> SqlValue {
+    match value {
+        ValueRef::Null => SqlValue::Null,
+        ValueRef::Integer(number) => SqlValue::Integer(number),
+        ValueRef::Real(number) => SqlValue::Real(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => SqlValue::Text(String::from_utf8_lossy(bytes).into_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Queries on a connection of their own, beside the thread that writes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -10,7 +11,7 @@ use syncline_schema::Schema;
 
 use crate::error::{Doing, Result, StoreError};
 use crate::local::parse_key;
-use crate::query::{Page, Query};
+use crate::query::{Aggregation, Page, Query};
 use crate::related;
 use crate::store::Store;
 
@@ -27,15 +28,43 @@ impl Store {
     pub fn reader(&self) -> Result<Reader> {
         let schema = self.schema().cloned().ok_or(StoreError::NoSchema)?;
         let db = self.host.connect(false).doing("opening a reader")?;
-        db.busy_timeout(std::time::Duration::from_secs(10)).doing("opening a reader")?;
+        db.busy_timeout(BUSY).doing("opening a reader")?;
         db.set_prepared_statement_cache_capacity(128);
+        crate::query::register_functions(&db).doing("opening a reader")?;
         // Else SQLite may compile a cached statement anew whenever a parameter gets another value.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).doing("opening a reader")?;
         Ok(Reader { db, schema })
     }
 }
 
+/// Steps of SQLite's between two questions whether to go on: some ten microseconds.
+const STEPS: i32 = 500;
+
+/// How long a read waits for a file that another connection holds for itself, as it does for moments only.
+const BUSY: Duration = Duration::from_secs(10);
+
 impl Reader {
+    /// Runs `act` as long as `go_on` says so, and without waiting for anybody. `None` if it was stopped: nothing came
+    /// of it, and it can be run again.
+    pub fn briefly<T>(
+        &mut self,
+        go_on: impl Fn() -> bool + Send + 'static,
+        act: impl FnOnce(&Self) -> Result<T>,
+    ) -> Option<Result<T>> {
+        let hurry =
+            self.db.busy_timeout(Duration::ZERO).and_then(|()| self.db.progress_handler(STEPS, Some(move || !go_on())));
+        let outcome = match hurry {
+            Ok(()) => act(self),
+            Err(source) => Err(StoreError::sqlite("hurrying a reader", source)),
+        };
+        let calm = self.db.progress_handler(0, None::<fn() -> bool>).and_then(|()| self.db.busy_timeout(BUSY));
+        match (outcome, calm) {
+            (Err(error), Ok(())) if error.is_stopped() => None,
+            (outcome, Ok(())) => Some(outcome),
+            (_, Err(source)) => Some(Err(StoreError::sqlite("calming a reader", source))),
+        }
+    }
+
     /// The record of that id; `None` if there is none or it is deleted.
     pub fn get(&self, model: &str, id: &str) -> Result<Option<Map<String, Value>>> {
         Ok(by_key(&self.schema, model, id)?.run(&self.db, &self.schema)?.records.pop())
@@ -60,6 +89,16 @@ impl Reader {
     /// How many records the query finds.
     pub fn count(&self, query: &Query) -> Result<u64> {
         Ok(query.count(&self.db, &self.schema)?)
+    }
+
+    /// Computes of the records that a query finds.
+    pub fn aggregate(&self, aggregation: &Aggregation) -> Result<Vec<Map<String, Value>>> {
+        Ok(aggregation.run(&self.db, &self.schema)?)
+    }
+
+    /// How SQLite computes of the records that a query finds, for people.
+    pub fn explain_aggregate(&self, aggregation: &Aggregation) -> Result<String> {
+        Ok(aggregation.explain(&self.db, &self.schema)?)
     }
 
     /// How SQLite runs the query, for people.

@@ -11,10 +11,10 @@ use syncline_schema::Model;
 
 use crate::error::{Doing, Result, StoreError};
 use crate::history;
-use crate::projection::quoted;
+use crate::projection::{quoted, sql_value};
 use crate::storage::chains::{self, Chains};
 use crate::storage::log::{self, Entry};
-use crate::storage::records;
+use crate::storage::{fulltext, records};
 use crate::store::Store;
 
 /// What a verification found.
@@ -141,6 +141,14 @@ impl Store {
     fn verify_records(&self, report: &mut VerifyReport) -> Result<()> {
         let Some(schema) = self.schema.as_deref() else { return Ok(()) };
         for model in &schema.models {
+            if !fulltext::is_sound(&self.db, model)? {
+                report.faults.push(format!(
+                    "{}: its full-text index is not what its table says; the next open makes it anew once its table `{}` \
+                     is dropped",
+                    model.name,
+                    fulltext::table_name(model)
+                ));
+            }
             let Some(number) = self.names.known_model(&model.name) else { continue };
             let mut after = 0;
             loop {
@@ -202,15 +210,5 @@ impl Store {
             .collect::<rusqlite::Result<Vec<_>>>()
             .doing("reading a model's table")
             .map(Some)
-    }
-}
-
-fn sql_value(value: rusqlite::types::ValueRef<'_>) -> SqlValue {
-    use rusqlite::types::ValueRef;
-    match value {
-        ValueRef::Null => SqlValue::Null,
-        ValueRef::Integer(number) => SqlValue::Integer(number),
-        ValueRef::Real(number) => SqlValue::Real(number),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => SqlValue::Text(String::from_utf8_lossy(bytes).into_owned()),
     }
 }

@@ -4,6 +4,7 @@ use syncline_core::record::columns;
 use syncline_schema::{Key, Model, Schema};
 
 use super::sql::{key_columns, quoted};
+use crate::storage::fulltext;
 
 /// The statements that make a model's table and its indexes, one each.
 ///
@@ -32,5 +33,6 @@ pub fn create_table_sql(_schema: &Schema, model: &Model) -> Vec<String> {
         let fields: Vec<String> = index.fields.iter().map(|field| quoted(field)).collect();
         statements.push(format!("CREATE INDEX {name} ON {table}({})", fields.join(", ")));
     }
+    statements.extend(fulltext::create_sql(model));
     statements
 }

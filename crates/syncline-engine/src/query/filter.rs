@@ -5,7 +5,7 @@ use syncline_core::filter::{Comparison, Filter, field_at};
 use syncline_core::record::{SqlValue, column_value};
 use syncline_schema::{Element, ElementKind, FieldKind, Model, Schema};
 
-use super::relation::{Joined, alias, joined, relation_indexes};
+use super::relation::{Joined, alias, begins_index, joined};
 use super::sql::{self, Sql};
 
 /// The condition of a resolved filter.
@@ -13,26 +13,26 @@ pub(super) fn to_sql(schema: &Schema, model: &Model, filter: &Filter) -> Sql {
     Writer { schema, model, depth: 0 }.condition(filter, true)
 }
 
-/// Whether every match stands in a range of an index: a value or range is asked of a column that
-/// begins one.
+/// Whether every match stands in ranges of indexes: a value or range is asked of a column that begins one.
 pub(super) fn is_indexed(schema: &Schema, model: &Model, filter: &Filter) -> bool {
-    let begins_one = |field: &String| {
-        let mut made = relation_indexes(schema, model);
-        made.extend_from_slice(&model.indexes);
-        made.iter().any(|index| index.fields.first() == Some(field))
-    };
+    in_ranges(filter, true, &|field| begins_index(schema, model, field))
+}
+
+/// Whether the records that match (`wanted`) or do not match stand in ranges of columns that begin an index.
+fn in_ranges(filter: &Filter, wanted: bool, begins_one: &impl Fn(&str) -> bool) -> bool {
+    let each = |filter: &Filter| in_ranges(filter, wanted, begins_one);
     match filter {
-        Filter::And(all) => all.iter().any(|filter| is_indexed(schema, model, filter)),
-        Filter::Compare { op: Comparison::Ne, .. }
-        | Filter::All
-        | Filter::Or(_)
-        | Filter::Not(_)
-        | Filter::Contains { .. }
-        | Filter::Related { .. } => false,
-        Filter::Compare { field, .. }
-        | Filter::Between { field, .. }
-        | Filter::In { field, .. }
-        | Filter::BeginsWith { field, .. } => begins_one(field),
+        Filter::And(all) if wanted => all.iter().any(each),
+        Filter::Or(any) if !wanted => any.iter().any(each),
+        Filter::And(filters) | Filter::Or(filters) => !filters.is_empty() && filters.iter().all(each),
+        Filter::Not(filter) => in_ranges(filter, !wanted, begins_one),
+        Filter::Compare { field, op: Comparison::Eq, value } => (wanted || value.is_null()) && begins_one(field),
+        Filter::Compare { field, op: Comparison::Ne, value } => (!wanted || value.is_null()) && begins_one(field),
+        Filter::In { field, .. } => wanted && begins_one(field),
+        Filter::Compare { field, .. } | Filter::Between { field, .. } | Filter::BeginsWith { field, .. } => {
+            begins_one(field)
+        }
+        Filter::All | Filter::Contains { .. } | Filter::Related { .. } => false,
     }
 }
 
@@ -61,8 +61,11 @@ impl Writer<'_> {
             | Filter::In { .. }
             | Filter::Contains { .. }
             | Filter::BeginsWith { .. } => {
-                let leaf = self.leaf(filter);
-                if wanted { leaf } else { Sql::of([Sql::text("("), leaf, Sql::text(") IS NOT TRUE")]) }
+                if wanted {
+                    self.leaf(filter)
+                } else {
+                    self.not_leaf(filter)
+                }
             }
         }
     }
@@ -73,28 +76,77 @@ impl Writer<'_> {
             Filter::All | Filter::And(_) | Filter::Or(_) | Filter::Not(_) | Filter::Related { .. } => {
                 self.condition(filter, true)
             }
-            Filter::Compare { field, op, value } => {
-                let operator = match op {
-                    Comparison::Eq => " IS ",
-                    Comparison::Ne => " IS NOT ",
-                    Comparison::Lt => " < ",
-                    Comparison::Le => " <= ",
-                    Comparison::Gt => " > ",
-                    Comparison::Ge => " >= ",
-                };
-                Sql::of([self.column(field), Sql::text(operator), self.value(field, value)])
+            Filter::Compare { field, op: Comparison::Eq, value } if value.is_null() => self.column(field, " IS NULL"),
+            Filter::Compare { field, op: Comparison::Ne, value } if value.is_null() => {
+                self.column(field, self.kind(field).map_or(" IS NOT NULL", |kind| sql::not_null(field, kind)))
             }
+            Filter::Compare { field, op, value } => self.compare(field, *op, value),
             Filter::Between { field, low, high } => Sql::of([
-                self.column(field),
-                Sql::text(" BETWEEN "),
+                self.column(field, " BETWEEN "),
                 self.value(field, low),
                 Sql::text(" AND "),
                 self.value(field, high),
             ]),
             Filter::In { field, values } => self.one_of(field, values),
             Filter::Contains { field, value } => self.contains(field, value),
-            Filter::BeginsWith { field, prefix } => begins_with(&self.column(field), prefix),
+            Filter::BeginsWith { field, prefix } => self.begins_with(field, prefix),
         }
+    }
+
+    /// True for the records that do not match, where null matches no range: as ranges again, for the sake of indexes.
+    fn not_leaf(&self, filter: &Filter) -> Sql {
+        let outside = |field: &str, ranges: Vec<Sql>| {
+            let null = self.column(field, " IS NULL");
+            Sql::chain("OR", ranges.into_iter().chain([null]).collect())
+        };
+        match filter {
+            Filter::Compare { field, op: op @ (Comparison::Eq | Comparison::Ne), value } => {
+                let op = if *op == Comparison::Eq { Comparison::Ne } else { Comparison::Eq };
+                self.leaf(&Filter::Compare { field: field.clone(), op, value: value.clone() })
+            }
+            Filter::Compare { field, op, value } => outside(field, vec![self.compare(field, opposite(*op), value)]),
+            Filter::Between { field, low, high } => {
+                let (below, above) = (Comparison::Lt, Comparison::Gt);
+                outside(field, vec![self.compare(field, below, low), self.compare(field, above, high)])
+            }
+            Filter::BeginsWith { field, prefix } => {
+                let below = self.text(field, " < ", prefix);
+                let above = behind_prefix(prefix).map(|end| self.text(field, " >= ", &end));
+                outside(field, [Some(below), above].into_iter().flatten().collect())
+            }
+            Filter::All
+            | Filter::And(_)
+            | Filter::Or(_)
+            | Filter::Not(_)
+            | Filter::Related { .. }
+            | Filter::In { .. }
+            | Filter::Contains { .. } => Sql::of([Sql::text("("), self.leaf(filter), Sql::text(") IS NOT TRUE")]),
+        }
+    }
+
+    fn compare(&self, field: &str, op: Comparison, value: &Value) -> Sql {
+        let operator = match op {
+            Comparison::Eq => " IS ",
+            Comparison::Ne => " IS NOT ",
+            Comparison::Lt => " < ",
+            Comparison::Le => " <= ",
+            Comparison::Gt => " > ",
+            Comparison::Ge => " >= ",
+        };
+        Sql::of([self.column(field, operator), self.value(field, value)])
+    }
+
+    /// Strings with a beginning are a range in the order of code points, which an index can serve.
+    fn begins_with(&self, field: &str, prefix: &str) -> Sql {
+        let from = self.text(field, " >= ", prefix);
+        match behind_prefix(prefix) {
+            None => from,
+            Some(end) => Sql::chain("AND", vec![from, self.text(field, " < ", &end)]),
+        }
+    }
+
+    fn text(&self, field: &str, operator: &str, text: &str) -> Sql {
+        Sql::of([self.column(field, operator), Sql::value(SqlValue::Text(text.to_owned()))])
     }
 
     fn one_of(&self, field: &str, values: &[Value]) -> Sql {
@@ -102,10 +154,10 @@ impl Writer<'_> {
         let mut either = Vec::new();
         if !values.is_empty() {
             let list = Sql::list(values.into_iter().map(|value| self.value(field, value)).collect());
-            either.push(Sql::of([self.column(field), Sql::text(" IN ("), list, Sql::text(")")]));
+            either.push(Sql::of([self.column(field, " IN ("), list, Sql::text(")")]));
         }
         if !nulls.is_empty() {
-            either.push(Sql::of([self.column(field), Sql::text(" IS NULL")]));
+            either.push(self.column(field, " IS NULL"));
         }
         if either.is_empty() { truth(false) } else { Sql::chain("OR", either) }
     }
@@ -114,7 +166,7 @@ impl Writer<'_> {
         match self.kind(field) {
             Some(FieldKind::List(element) | FieldKind::Set(element)) => {
                 let value = Sql::value(column_value(&element_kind(element), value.clone()));
-                sql::has_element(self.column(field), value)
+                sql::has_element(self.column(field, ""), value)
             }
             Some(
                 FieldKind::Scalar(_)
@@ -123,13 +175,9 @@ impl Writer<'_> {
                 | FieldKind::Text { .. }
                 | FieldKind::Embedded(_),
             )
-            | None => Sql::of([
-                Sql::text("instr("),
-                self.column(field),
-                Sql::text(", "),
-                self.value(field, value),
-                Sql::text(") > 0"),
-            ]),
+            | None => {
+                Sql::of([Sql::text("instr("), self.column(field, ", "), self.value(field, value), Sql::text(") > 0")])
+            }
         }
     }
 
@@ -157,9 +205,10 @@ impl Writer<'_> {
         if self.depth == 0 { sql::quoted(&self.model.name) } else { alias(self.depth) }
     }
 
-    fn column(&self, field: &str) -> Sql {
+    /// A field, and what is written behind it.
+    fn column(&self, field: &str, operator: &str) -> Sql {
         let table = if self.depth == 0 { String::new() } else { format!("{}.", self.table()) };
-        Sql::text(&sql::expression_in(&table, field))
+        Sql::text(&format!("{}{operator}", sql::expression_in(&table, field)))
     }
 
     fn value(&self, field: &str, value: &Value) -> Sql {
@@ -172,25 +221,20 @@ impl Writer<'_> {
     }
 }
 
-fn truth(truth: bool) -> Sql {
-    Sql::text(if truth { "1" } else { "0" })
+/// What holds of two values exactly where `op` does not.
+fn opposite(op: Comparison) -> Comparison {
+    match op {
+        Comparison::Eq => Comparison::Ne,
+        Comparison::Ne => Comparison::Eq,
+        Comparison::Lt => Comparison::Ge,
+        Comparison::Le => Comparison::Gt,
+        Comparison::Gt => Comparison::Le,
+        Comparison::Ge => Comparison::Lt,
+    }
 }
 
-/// Strings with a beginning are a range in the order of code points, which an index can serve.
-fn begins_with(column: &Sql, prefix: &str) -> Sql {
-    let from = Sql::of([column.clone(), Sql::text(" >= "), Sql::value(SqlValue::Text(prefix.to_owned()))]);
-    match behind_prefix(prefix) {
-        None => from,
-        Some(end) => Sql::of([
-            Sql::text("("),
-            from,
-            Sql::text(" AND "),
-            column.clone(),
-            Sql::text(" < "),
-            Sql::value(SqlValue::Text(end)),
-            Sql::text(")"),
-        ]),
-    }
+fn truth(truth: bool) -> Sql {
+    Sql::text(if truth { "1" } else { "0" })
 }
 
 /// The smallest string behind all that begin with `prefix`; `None` if there is none.

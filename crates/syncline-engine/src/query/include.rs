@@ -12,7 +12,7 @@ use syncline_schema::{Model, Relation, Schema};
 use super::error::QueryError;
 use super::relation::{Joined, alias, joined};
 use super::sql::{Compiled, Sql, quoted};
-use super::{bound, columns, explained, order, record};
+use super::{blank, bound, columns, explained, fill, order};
 
 /// What a relation leads to from several records.
 struct Level {
@@ -97,6 +97,7 @@ fn read(
     let compiled = statement(schema, way, include, starts)?;
     let mut statement = bound(db, &compiled)?;
     let mut found = statement.raw_query();
+    let blank = blank(there);
     let mut places: BTreeMap<i64, usize> = BTreeMap::new();
     while let Some(row) = found.next()? {
         let (number, start): (i64, i64) = (row.get(there.fields.len())?, row.get(there.fields.len() + 1)?);
@@ -108,7 +109,7 @@ fn read(
         let place = match places.get(&number) {
             Some(place) => *place,
             None => {
-                level.records.push(record(there, row)?);
+                level.records.push(fill(blank.clone(), there, row)?);
                 level.rows.push(number);
                 places.insert(number, level.rows.len() - 1);
                 level.rows.len() - 1

@@ -6,6 +6,7 @@
 //! of it reaches SQLite unbound. Orders end with the key fields, so that every record has one place
 //! and a page can go on behind the last record of the page before.
 
+mod aggregate;
 mod ddl;
 mod depends;
 mod error;
@@ -14,26 +15,32 @@ mod include;
 mod order;
 mod relation;
 mod rows;
+mod search;
 mod sql;
+mod totals;
 mod where_text;
 
 #[cfg(test)]
 mod tests;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Statement};
 use serde_json::{Map, Value};
 use syncline_core::filter::{Filter, Include, Order, complete_order, resolve_order};
 use syncline_core::record::{SqlValue, json_value};
 use syncline_schema::{Model, Schema, did_you_mean};
 
+use crate::projection::sql_value;
+
+pub use aggregate::Aggregation;
 pub use ddl::create_table_sql;
 pub use depends::{Dependency, Use};
 pub use error::QueryError;
+pub use search::{SCORE, SNIPPET, Search, Snippet};
 pub use sql::Compiled;
 
 pub(crate) use include::edges;
 pub(crate) use relation::{is_relation_index, relation_index_sql};
+pub(crate) use totals::register as register_functions;
 
 use sql::Sql;
 
@@ -44,13 +51,18 @@ pub struct Query {
     pub model: String,
     /// Which records.
     pub condition: Condition,
-    /// In which order; the key fields follow as its last keys. Without any, in the order of the key.
+    /// Only records with these words in their fields marked `@fulltext`. Each record then has a score and a snippet
+    /// beside its fields, under [`SCORE`] and [`SNIPPET`].
+    pub search: Option<Search>,
+    /// In which order; the key fields follow as its last keys. Without any, in the order of the key; those of a search
+    /// the best first, equally good ones in the order of the key.
     pub order: Vec<Order>,
     /// At most so many records.
     pub limit: Option<u64>,
     /// Without so many of the first.
     pub offset: u64,
-    /// Only those behind the last record of the page that this token came with.
+    /// Only those behind the last record of the page that this token came with: records that were not written since
+    /// stand on exactly one of the pages.
     pub after: Option<String>,
     /// Which related records come with each, under the names of their relations, behind its fields.
     pub include: Vec<Include>,
@@ -70,7 +82,8 @@ pub enum Condition {
 pub struct Page {
     /// The records in JSON, every schema field in its order.
     pub records: Vec<Map<String, Value>>,
-    /// Token of the last record, for [`Query::after`]; `None` if there are no more.
+    /// Token of the last record, for [`Query::after`]; `None` if there are no more, or in the order of a search's
+    /// scores, which move with every write: there [`Query::offset`] goes on.
     pub next: Option<String>,
 }
 
@@ -110,15 +123,15 @@ impl Query {
         let mut rows = statement.raw_query();
         let (mut records, mut numbers) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
-            records.push(record(prepared.model, row)?);
+            records.push(prepared.record(row)?);
             if prepared.rows {
-                numbers.push(row.get(prepared.model.fields.len())?);
+                numbers.push(row.get(prepared.row_column())?);
             }
         }
         let wanted = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let more = records.len() > wanted;
         records.truncate(wanted);
-        let last = records.last().filter(|_| more);
+        let last = records.last().filter(|_| more && !prepared.ranked);
         let next = last.map(|last| order::token(schema, prepared.model, &prepared.order, last));
         numbers.truncate(wanted);
         include::attach(db, schema, prepared.model, &self.include, &numbers, &mut records)?;
@@ -188,18 +201,28 @@ fn explained(db: &Connection, compiled: Compiled) -> Result<Vec<String>, QueryEr
 
 /// The record whose row has this number; `None` if it has none, as deleted records do.
 pub(crate) fn record_at(db: &Connection, model: &Model, row: i64) -> Result<Option<Map<String, Value>>, QueryError> {
-    let mut sql = Sql::text(&format!("{} WHERE syncline_record = ", select_from(model, "")));
+    let table = sql::quoted(&model.name);
+    let mut sql = Sql::text(&format!("SELECT {} FROM {table} WHERE syncline_record = ", columns(model)));
     sql.bind(SqlValue::Integer(row));
     let mut statement = bound(db, &sql.compiled()?)?;
     let mut rows = statement.raw_query();
-    Ok(rows.next()?.map(|row| record(model, row)).transpose()?)
+    Ok(rows.next()?.map(|row| fill(blank(model), model, row)).transpose()?)
 }
+
+/// Most values of a condition that is said several times in one statement.
+const REPEATED_MAX: usize = 1000;
 
 /// A query that fits its model.
 struct Prepared<'a> {
     model: &'a Model,
+    blank: Map<String, Value>,
     order: Vec<Order>,
     condition: Sql,
+    search: Option<search::Prepared<'a>>,
+    /// The best of a search come first.
+    ranked: bool,
+    /// What stands behind a token, in parts: see [`order::behind`].
+    behind: Vec<Sql>,
     offset: u64,
     /// An index serves the condition and no page ends the walk early, so finding by that index and
     /// sorting beats walking every record in the order of the key.
@@ -209,33 +232,86 @@ struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(query: &Query, schema: &'a Schema) -> Result<Self, QueryError> {
+    fn new(query: &'a Query, schema: &'a Schema) -> Result<Self, QueryError> {
         let model = schema.model(&query.model).ok_or_else(|| no_model(schema, &query.model))?;
         resolve_order(schema, model, &query.order)?;
         let order = complete_order(model, &query.order);
-        let mut condition = match &query.condition {
-            Condition::Filter(Filter::All) => Sql::default(),
-            Condition::Filter(filter) => filter::to_sql(schema, model, &filter.resolve(schema, model)?),
+        let (condition, is_indexed) = match &query.condition {
+            Condition::Filter(Filter::All) => (Sql::default(), false),
+            Condition::Filter(filter) => {
+                let filter = filter.resolve(schema, model)?;
+                (filter::to_sql(schema, model, &filter), filter::is_indexed(schema, model, &filter))
+            }
             Condition::Where(text) => where_text::to_sql(schema, model, text)?,
         };
-        if let Some(token) = &query.after {
-            let behind = order::behind(model, &order, token)?;
-            condition = if condition.is_empty() { behind } else { Sql::chain("AND", vec![condition, behind]) };
-        }
+        let search = query.search.as_ref().map(|search| search::Prepared::new(model, search)).transpose()?;
+        let ranked = search.is_some() && query.order.is_empty();
+        let behind = match &query.after {
+            Some(_) if ranked => return Err(QueryError::RankedToken),
+            Some(token) => order::behind(schema, model, &order, token)?,
+            None => Vec::new(),
+        };
+        // Each part repeats the condition: a long one stands better only once.
+        let behind = if condition.values() > REPEATED_MAX { vec![Sql::chain("OR", behind)] } else { behind };
         let whole = query.order.is_empty() && query.limit.is_none() && query.after.is_none();
-        let sort =
-            whole && matches!(&query.condition, Condition::Filter(filter) if filter::is_indexed(schema, model, filter));
+        let sort = whole && is_indexed;
         Include::resolve(schema, model, &query.include)?;
-        Ok(Self { model, order, condition, offset: query.offset, sort, rows: !query.include.is_empty() })
+        let (blank, rows) = (blank(model), !query.include.is_empty());
+        Ok(Self { model, blank, order, condition, search, ranked, behind, offset: query.offset, sort, rows })
     }
 
     fn select(&self, limit: Option<u64>) -> Result<Compiled, QueryError> {
-        let mut sql = Sql::text(&select_from(self.model, if self.rows { ", syncline_record" } else { "" }));
-        self.push_where(&mut sql);
-        sql.push(" ORDER BY ");
-        sql.push(&order::order_by(&self.order, self.sort));
-        push_page(&mut sql, limit, self.offset);
+        let sql = match self.behind.as_slice() {
+            [] => self.select_part(None, limit, self.offset),
+            [part] => self.select_part(Some(part), limit, self.offset),
+            parts => {
+                // SQLite runs one part after the other, and stops when the page is full.
+                let most = limit.map(|limit| limit.saturating_add(self.offset));
+                let mut sql = Sql::default();
+                for (index, part) in parts.iter().enumerate() {
+                    sql.push(if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
+                    let mut select = self.select_part(Some(part), most, 0);
+                    if most.is_none() {
+                        // Without a limit the order of a part would not have to be kept.
+                        select.push(" LIMIT -1");
+                    }
+                    sql.append(select);
+                    sql.push(")");
+                }
+                push_page(&mut sql, limit, self.offset);
+                sql
+            }
+        };
         sql.compiled()
+    }
+
+    fn select_part(&self, part: Option<&Sql>, limit: Option<u64>, offset: u64) -> Sql {
+        let mut sql = Sql::text("SELECT ");
+        sql.push(&columns(self.model));
+        if let Some(search) = &self.search {
+            sql.push(&search.columns());
+        }
+        if self.rows {
+            sql.push(", syncline_record");
+        }
+        sql.push(" FROM ");
+        let mut conditions = vec![self.condition.clone()];
+        match &self.search {
+            Some(search) => {
+                sql.append(search.source());
+                conditions.push(search.condition());
+            }
+            None => sql.push(&sql::quoted(&self.model.name)),
+        }
+        conditions.extend(part.cloned());
+        push_where(&mut sql, conditions);
+        sql.push(" ORDER BY ");
+        if let Some(rank) = self.search.as_ref().filter(|_| self.ranked).and_then(search::Prepared::rank) {
+            sql.push(&format!("{rank}, "));
+        }
+        sql.push(&order::order_by(&self.order, self.sort));
+        push_page(&mut sql, limit, offset);
+        sql
     }
 
     fn count(&self, query: &Query) -> Result<Compiled, QueryError> {
@@ -247,7 +323,7 @@ impl<'a> Prepared<'a> {
         } else {
             sql.push(&format!("SELECT COUNT(*) FROM {table}"));
         }
-        self.push_where(&mut sql);
+        push_where(&mut sql, self.conditions());
         if paged {
             push_page(&mut sql, query.limit, self.offset);
             sql.push(")");
@@ -255,19 +331,40 @@ impl<'a> Prepared<'a> {
         sql.compiled()
     }
 
-    fn push_where(&self, sql: &mut Sql) {
-        if !self.condition.is_empty() {
-            sql.push(" WHERE ");
-            sql.append(self.condition.clone());
+    /// What must hold of each record of the model's table.
+    fn conditions(&self) -> Vec<Sql> {
+        let search = self.search.as_ref().map(search::Prepared::whole_condition);
+        let behind = Sql::chain("OR", self.behind.clone());
+        [Some(self.condition.clone()), search, Some(behind)].into_iter().flatten().collect()
+    }
+
+    /// Where the number of the record's row stands in a row of [`Prepared::select`].
+    fn row_column(&self) -> usize {
+        let found = self.search.as_ref().is_some_and(search::Prepared::is_ranked);
+        self.model.fields.len() + if found { search::COLUMNS } else { 0 }
+    }
+
+    /// The record in a row of [`Prepared::select`].
+    fn record(&self, row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
+        let mut record = fill(self.blank.clone(), self.model, row)?;
+        if let Some(search) = &self.search {
+            let columns = self.model.fields.len();
+            let found = if search.is_ranked() { Some((row.get(columns)?, row.get(columns + 1)?)) } else { None };
+            search.complete(&mut record, found);
         }
+        Ok(record)
     }
 }
 
-/// All columns, in the order of the fields, and more behind them.
-fn select_from(model: &Model, more: &str) -> String {
-    format!("SELECT {}{more} FROM {}", columns(model), sql::quoted(&model.name))
+fn push_where(sql: &mut Sql, mut conditions: Vec<Sql>) {
+    conditions.retain(|condition| !condition.is_empty());
+    if !conditions.is_empty() {
+        sql.push(" WHERE ");
+        sql.append(Sql::chain("AND", conditions));
+    }
 }
 
+/// All columns, in the order of the fields.
 fn columns(model: &Model) -> String {
     model.fields.iter().map(|field| sql::quoted(&field.name)).collect::<Vec<_>>().join(", ")
 }
@@ -304,19 +401,17 @@ fn bind(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Result<
     Ok(())
 }
 
-/// The record that a row of all columns shows.
-fn record(model: &Model, row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
-    let mut record = Map::with_capacity(model.fields.len());
-    for (index, field) in model.fields.iter().enumerate() {
-        let value = match row.get_ref(index)? {
-            ValueRef::Null => SqlValue::Null,
-            ValueRef::Integer(number) => SqlValue::Integer(number),
-            ValueRef::Real(number) => SqlValue::Real(number),
-            ValueRef::Text(text) | ValueRef::Blob(text) => SqlValue::Text(String::from_utf8_lossy(text).into_owned()),
-        };
-        record.insert(field.name.clone(), json_value(&field.kind, value));
+/// A record of the model with null in every field.
+fn blank(model: &Model) -> Map<String, Value> {
+    model.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect()
+}
+
+/// Puts what a row of all columns shows into a blank record: copying one costs less than naming each field again.
+fn fill(mut blank: Map<String, Value>, model: &Model, row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
+    for (index, (field, value)) in model.fields.iter().zip(blank.values_mut()).enumerate() {
+        *value = json_value(&field.kind, sql_value(row.get_ref(index)?));
     }
-    Ok(record)
+    Ok(blank)
 }
 
 fn no_model(schema: &Schema, name: &str) -> QueryError {

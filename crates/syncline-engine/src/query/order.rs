@@ -1,20 +1,27 @@
 //! Order in SQL, and pages that go on behind a record.
 
 use serde_json::{Map, Value};
-use syncline_core::filter::{Order, field_at};
+use syncline_core::filter::{Nulls, Order, field_at};
 use syncline_core::record::{SqlValue, column_value};
-use syncline_schema::{Model, Schema};
+use syncline_schema::{Key, Model, Schema};
 
 use super::error::QueryError;
+use super::relation::all_indexes;
 use super::sql::{self, Sql};
 
-/// The text behind ORDER BY. SQLite puts null first, as the order does. With `sort`, no index is to
-/// be chosen for its order: a `+` makes an expression of a column.
+/// The text behind ORDER BY. With `sort`, no index is to be chosen for its order: a `+` makes an expression of a
+/// column.
 pub(super) fn order_by(order: &[Order], sort: bool) -> String {
     let plus = if sort { "+" } else { "" };
     let keys = order.iter().map(|key| {
-        let direction = if key.descending { " DESC" } else { "" };
-        format!("{plus}{}{direction}", sql::expression(&key.field))
+        // SQLite takes null for the smallest value, and walks an index for that without being told.
+        let suffix = match (key.descending, key.nulls) {
+            (false, Nulls::First) => "",
+            (false, Nulls::Last) => " NULLS LAST",
+            (true, Nulls::First) => " DESC NULLS FIRST",
+            (true, Nulls::Last) => " DESC",
+        };
+        format!("{plus}{}{suffix}", sql::expression(&key.field))
     });
     keys.collect::<Vec<_>>().join(", ")
 }
@@ -32,50 +39,101 @@ pub(super) fn token(schema: &Schema, model: &Model, order: &[Order], record: &Ma
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The condition of what stands behind the record of a token.
-pub(super) fn behind(model: &Model, order: &[Order], token: &str) -> Result<Sql, QueryError> {
+/// What stands behind the record of a token: conditions that no record meets twice, each for records that stand before
+/// those of the next.
+///
+/// Where an index holds the first keys of the order, each condition is a range of it, so that a page costs what it
+/// shows, however far behind it stands; a single condition with OR would walk all equal records, or all from the start.
+/// Elsewhere it is one condition, for each would read the whole table.
+pub(super) fn behind(schema: &Schema, model: &Model, order: &[Order], token: &str) -> Result<Vec<Sql>, QueryError> {
     let values = read(model, order, token).ok_or(QueryError::WrongToken)?;
-    let keys: Vec<(&Order, SqlValue)> = order.iter().zip(values).collect();
-    let mut cases = Vec::new();
-    for (index, (key, value)) in keys.iter().enumerate() {
-        let mut case: Vec<Sql> = keys[..index].iter().map(|(key, value)| same(key, value)).collect();
-        case.push(after(key, value));
-        cases.push(Sql::chain("AND", case));
+    let place = |(key, value): (_, SqlValue)| Place::new(schema, model, key, value);
+    let places: Vec<Place<'_>> = order.iter().zip(values).map(place).collect();
+    let (ranged, rest) = places.split_at(indexed_keys(schema, model, order));
+    let mut parts = Vec::new();
+    let within = ranges(rest);
+    if !within.is_empty() {
+        let mut all = equal(ranged);
+        all.push(Sql::chain("OR", within));
+        parts.push(Sql::chain("AND", all));
     }
-    let behind = Sql::chain("OR", cases);
-    // Said once more as a range of the first key, so that an index can start there.
-    match keys.first() {
-        Some((first, value)) if keys.len() > 1 && !first.descending && *value != SqlValue::Null => {
-            let from = Sql::of([column(first), Sql::text(" >= "), Sql::value(value.clone())]);
-            Ok(Sql::chain("AND", vec![from, behind]))
+    parts.extend(ranges(ranged));
+    // The token's record is the last that there can be.
+    Ok(if parts.is_empty() { vec![Sql::text("0")] } else { parts })
+}
+
+/// How many of the order's first keys an index begins with.
+fn indexed_keys(schema: &Schema, model: &Model, order: &[Order]) -> usize {
+    let shared = |fields: &[&str]| fields.iter().zip(order).take_while(|(field, key)| **field == key.field).count();
+    let indexes = all_indexes(schema, model);
+    let indexes = indexes.iter().map(|index| index.fields.iter().map(String::as_str).collect());
+    indexes.chain([model.key_fields()]).map(|fields: Vec<&str>| shared(&fields)).max().unwrap_or(0)
+}
+
+/// Where the token's record stands in one key.
+struct Place<'a> {
+    key: &'a Order,
+    value: SqlValue,
+    never_null: bool,
+    /// What stands behind the key's column where it is not null.
+    not_null: &'static str,
+}
+
+/// What stands behind the record in the last of the keys and equal in those before it, then in the last but one, …
+fn ranges(places: &[Place<'_>]) -> Vec<Sql> {
+    let mut ranges = Vec::new();
+    for (index, place) in places.iter().enumerate().rev() {
+        for after in place.after() {
+            let mut all = equal(&places[..index]);
+            all.push(after);
+            ranges.push(Sql::chain("AND", all));
         }
-        Some(_) | None => Ok(behind),
     }
+    ranges
 }
 
-fn same(key: &Order, value: &SqlValue) -> Sql {
-    Sql::of([column(key), Sql::text(" IS "), Sql::value(value.clone())])
+fn equal(places: &[Place<'_>]) -> Vec<Sql> {
+    places.iter().map(Place::same).collect()
 }
 
-fn after(key: &Order, value: &SqlValue) -> Sql {
-    match (key.descending, value) {
-        (false, SqlValue::Null) => Sql::of([column(key), Sql::text(" IS NOT NULL")]),
-        (false, value) => Sql::of([column(key), Sql::text(" > "), Sql::value(value.clone())]),
-        (true, SqlValue::Null) => Sql::text("0"),
-        (true, value) => Sql::of([
-            Sql::text("("),
-            column(key),
-            Sql::text(" < "),
-            Sql::value(value.clone()),
-            Sql::text(" OR "),
-            column(key),
-            Sql::text(" IS NULL)"),
-        ]),
+impl<'a> Place<'a> {
+    fn new(schema: &Schema, model: &Model, key: &'a Order, value: SqlValue) -> Self {
+        let field = field_at(schema, model, &key.field);
+        Self {
+            key,
+            value,
+            never_null: model.key == Key::Id && key.field == "id",
+            not_null: field.map_or(" IS NOT NULL", |field| sql::not_null(&key.field, &field.kind)),
+        }
     }
-}
 
-fn column(key: &Order) -> Sql {
-    Sql::text(&sql::expression(&key.field))
+    fn same(&self) -> Sql {
+        if self.value == SqlValue::Null {
+            return self.column(" IS NULL");
+        }
+        Sql::of([self.column(" = "), Sql::value(self.value.clone())])
+    }
+
+    /// What stands behind in this key: values, then nulls, or only one of them.
+    fn after(&self) -> Vec<Sql> {
+        match (self.key.nulls, &self.value) {
+            (Nulls::First, SqlValue::Null) => vec![self.column(self.not_null)],
+            (Nulls::Last, SqlValue::Null) => Vec::new(),
+            (nulls, value) => {
+                let sign = if self.key.descending { " < " } else { " > " };
+                let values = Sql::of([self.column(sign), Sql::value(value.clone())]);
+                if nulls == Nulls::Last && !self.never_null {
+                    vec![values, self.column(" IS NULL")]
+                } else {
+                    vec![values]
+                }
+            }
+        }
+    }
+
+    fn column(&self, operator: &str) -> Sql {
+        Sql::text(&format!("{}{operator}", sql::expression(&self.key.field)))
+    }
 }
 
 /// Tells orders and models apart, so that a token is not taken for another's.
@@ -86,7 +144,8 @@ fn fingerprint(model: &Model, order: &[Order]) -> [u8; 8] {
         hasher.update(part.as_bytes());
     }
     order.iter().for_each(|key| {
-        hasher.update(&[u8::from(key.descending)]);
+        let placed = key.descending != (key.nulls == Nulls::Last);
+        hasher.update(&[u8::from(key.descending) | u8::from(placed) << 1]);
     });
     let mut first = [0; 8];
     first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);

@@ -62,7 +62,7 @@ fn found_by<'a>(schema: &'a Schema, model: &'a Model) -> impl Iterator<Item = &'
 }
 
 /// The indexes that the relations of a schema need on a model's table, besides its key and the declared ones.
-pub(super) fn relation_indexes(schema: &Schema, model: &Model) -> Vec<Index> {
+fn relation_indexes(schema: &Schema, model: &Model) -> Vec<Index> {
     let mut made: Vec<Index> = Vec::new();
     for columns in found_by(schema, model) {
         let key: Vec<String> = model.key_fields().into_iter().map(str::to_owned).collect();
@@ -72,6 +72,18 @@ pub(super) fn relation_indexes(schema: &Schema, model: &Model) -> Vec<Index> {
         }
     }
     made
+}
+
+/// The indexes on a model's table, besides that of its key.
+pub(super) fn all_indexes(schema: &Schema, model: &Model) -> Vec<Index> {
+    let mut all = relation_indexes(schema, model);
+    all.extend_from_slice(&model.indexes);
+    all
+}
+
+/// Whether an index besides that of the key begins with this field.
+pub(super) fn begins_index(schema: &Schema, model: &Model, field: &str) -> bool {
+    all_indexes(schema, model).iter().any(|index| index.fields.first().is_some_and(|first| first == field))
 }
 
 /// Begins the names of indexes for relations; a schema's own cannot begin so.

@@ -1,6 +1,6 @@
 //! Pieces of SQL with their bound values, and the expressions that stand for fields.
 
-use syncline_core::record::SqlValue;
+use syncline_core::record::{SqlType, SqlValue};
 use syncline_schema::{FieldKind, Model};
 
 use super::error::QueryError;
@@ -35,6 +35,11 @@ impl Sql {
 
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+
+    /// How many values it has.
+    pub(super) fn values(&self) -> usize {
+        self.params.len()
     }
 
     pub(super) fn push(&mut self, text: &str) {
@@ -113,6 +118,15 @@ pub(super) fn expression_in(table: &str, path: &str) -> String {
             let json_path = format!("$.{}", steps.join(".")).replace('\'', "''");
             format!("json_extract({table}{}, '{json_path}')", quoted(column))
         }
+    }
+}
+
+/// What stands behind a field that is not null: a range, for SQLite finds nothing in an index by IS NOT NULL.
+pub(super) fn not_null(path: &str, kind: &FieldKind) -> &'static str {
+    match SqlType::of(kind) {
+        _ if path.contains('.') => " IS NOT NULL",
+        SqlType::Integer | SqlType::Real => " >= -9e999",
+        SqlType::Text => " >= ''",
     }
 }
 

@@ -16,6 +16,7 @@ use syncline_core::record::SqlValue;
 use syncline_schema::{Field, Model, Schema, did_you_mean};
 
 use super::error::QueryError;
+use super::relation::begins_index;
 use super::sql::{self, Sql};
 
 /// Most tokens of a text: a chain of operators is a tree as deep as it is long.
@@ -40,10 +41,11 @@ const FUNCTIONS: [(&str, usize, usize); 9] = [
 /// Looks for an element of a list or set.
 const CONTAINS: &str = "contains";
 
-/// The condition that a text stands for.
-pub(super) fn to_sql(schema: &Schema, model: &Model, text: &str) -> Result<Sql, QueryError> {
+/// The condition that a text stands for, and whether every record that meets it stands in a range of an index.
+pub(super) fn to_sql(schema: &Schema, model: &Model, text: &str) -> Result<(Sql, bool), QueryError> {
     let expression = parse(text)?;
-    Writer { schema, model }.expression(&expression, 0)
+    let writer = Writer { schema, model };
+    Ok((writer.expression(&expression, 0)?, writer.is_indexed(&expression)))
 }
 
 fn parse(text: &str) -> Result<Expr, QueryError> {
@@ -123,7 +125,7 @@ impl Writer<'_> {
             Expr::Value(value) => literal(value, false),
             Expr::Nested(nested) => inner(nested),
             Expr::IsNull(of) => suffixed(of, " IS NULL"),
-            Expr::IsNotNull(of) => suffixed(of, " IS NOT NULL"),
+            Expr::IsNotNull(of) => suffixed(of, self.not_null(of)),
             Expr::IsTrue(of) => suffixed(of, " IS TRUE"),
             Expr::IsNotTrue(of) => suffixed(of, " IS NOT TRUE"),
             Expr::IsFalse(of) => suffixed(of, " IS FALSE"),
@@ -155,6 +157,30 @@ impl Writer<'_> {
                 Err(at(place, "a condition cannot have a query inside"))
             }
             other => Err(at(place, &format!("`{}` is not allowed in a condition", shown(other)))),
+        }
+    }
+
+    /// What stands behind an expression that is not null.
+    fn not_null(&self, expression: &Expr) -> &'static str {
+        match (expression, self.field(expression)) {
+            (Expr::Identifier(_), Some(field)) => sql::not_null(&field.name, &field.kind),
+            _ => " IS NOT NULL",
+        }
+    }
+
+    /// Whether a value or range is asked of a column that begins an index.
+    fn is_indexed(&self, expression: &Expr) -> bool {
+        let begins_one = |expression: &Expr| {
+            self.field(expression).is_some_and(|field| begins_index(self.schema, self.model, &field.name))
+        };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is, no index serves it")]
+        match expression {
+            Expr::Nested(inner) => self.is_indexed(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => self.is_indexed(left) || self.is_indexed(right),
+            Expr::BinaryOp { left, op, right } if is_comparison(op) => begins_one(left) || begins_one(right),
+            Expr::InList { expr, negated: false, .. } | Expr::Between { expr, negated: false, .. } => begins_one(expr),
+            Expr::IsNull(of) | Expr::IsNotNull(of) => begins_one(of),
+            _ => false,
         }
     }
 
@@ -303,6 +329,13 @@ impl Writer<'_> {
         };
         field_at(self.schema, self.model, &self.found(&path)?).ok()
     }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    matches!(
+        op,
+        BinaryOperator::Eq | BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq
+    )
 }
 
 fn group<const N: usize>(pieces: [Sql; N]) -> Sql {

@@ -2,6 +2,7 @@
 
 pub(crate) mod chains;
 pub(crate) mod ddl;
+pub(crate) mod fulltext;
 pub(crate) mod log;
 pub(crate) mod meta;
 pub(crate) mod names;

@@ -4,10 +4,14 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use syncline_core::filter::{Comparison, Filter, Order, compare_records, complete_order};
+use syncline_core::filter::{
+    Comparison, Filter, Function, Measure, Nulls, Order, compare_records, compare_values, complete_order,
+};
+use syncline_core::record::column_values;
+use syncline_schema::Schema;
 
 use super::{database, found, ids, schema, todo};
-use crate::query::{Condition, Query};
+use crate::query::{Aggregation, Condition, Query, QueryError};
 
 fn word() -> BoxedStrategy<Value> {
     let words = [
@@ -34,7 +38,8 @@ fn integer() -> BoxedStrategy<Value> {
 }
 
 fn float() -> BoxedStrategy<Value> {
-    prop_oneof![(-3..4_i32).prop_map(|n| f64::from(n) / 2.0), Just(1e300), Just(-0.0), Just(0.1)]
+    let any = prop::num::f64::NORMAL.prop_filter("sums stay finite", |number| number.abs() < 1e300);
+    prop_oneof![3 => (-3..4_i32).prop_map(|n| f64::from(n) / 2.0), 1 => Just(1e300), 1 => Just(-0.0), 1 => Just(0.1), 1 => any]
         .prop_map(Value::from)
         .boxed()
 }
@@ -182,9 +187,124 @@ fn records() -> BoxedStrategy<Vec<Map<String, Value>>> {
 
 fn order() -> BoxedStrategy<Vec<Order>> {
     let fields: Vec<&str> = scalars().into_iter().map(|(name, _)| name).chain(["id"]).collect();
-    let key = (prop::sample::select(fields), any::<bool>());
-    let key = key.prop_map(|(field, descending)| Order { field: field.to_owned(), descending });
+    let nulls = prop::sample::select(vec![Nulls::First, Nulls::Last]);
+    let key = (prop::sample::select(fields), any::<bool>(), nulls);
+    let key = key.prop_map(|(field, descending, nulls)| Order { field: field.to_owned(), descending, nulls });
     prop::collection::vec(key, 0..3).boxed()
+}
+
+fn measure() -> BoxedStrategy<Measure> {
+    let fields: Vec<&str> = scalars().into_iter().map(|(name, _)| name).collect();
+    let numbers = vec!["priority", "at", "votes", "weight", "address.zip", "address.geo.lat"];
+    let any = prop::sample::select(vec![Function::Count, Function::CountDistinct, Function::Min, Function::Max]);
+    let numeric = prop::sample::select(vec![Function::Sum, Function::Avg]);
+    prop_oneof![
+        (any, prop::sample::select(fields)).prop_map(|(function, field)| Measure::of(function, field)),
+        (numeric, prop::sample::select(numbers)).prop_map(|(function, field)| Measure::of(function, field)),
+    ]
+    .boxed()
+}
+
+/// Ids of the records that match, in order.
+fn plainly(schema: &Schema, records: Vec<Map<String, Value>>, order: &[Order], filter: &Filter) -> Vec<String> {
+    let model = schema.model("Todo").unwrap();
+    let resolved = filter.resolve(schema, model).unwrap();
+    let complete = complete_order(model, order);
+    let mut sorted: Vec<Map<String, Value>> = records.into_iter().filter(|record| resolved.matches(record)).collect();
+    sorted.sort_by(|a, b| compare_records(&complete, a, b));
+    ids(&sorted)
+}
+
+fn write(db: &rusqlite::Connection, schema: &Schema, row: usize, record: &Map<String, Value>) {
+    let model = schema.model("Todo").unwrap();
+    let places = vec!["?"; model.fields.len()].join(", ");
+    let mut statement = db.prepare(&format!("INSERT OR REPLACE INTO \"Todo\" VALUES({row}, {places})")).unwrap();
+    super::super::bind(&mut statement, &column_values(model, record)).unwrap();
+    statement.raw_execute().unwrap();
+}
+
+fn at<'a>(record: &'a Map<String, Value>, path: &str) -> &'a Value {
+    let mut steps = path.split('.');
+    let first = steps.next().and_then(|name| record.get(name));
+    steps.fold(first, |value, name| value?.get(name)).unwrap_or(&Value::Null)
+}
+
+/// What makes a group, and its records.
+type Group<'a> = (Vec<Value>, Vec<&'a Map<String, Value>>);
+
+/// The result computed by hand; `None` if a sum leaves 64 bits.
+fn plain_aggregates(aggregation: &Aggregation, records: Vec<&Map<String, Value>>) -> Option<Vec<Map<String, Value>>> {
+    let order: Vec<Order> = aggregation.group_by.iter().map(Order::ascending).collect();
+    let key = |record: &Map<String, Value>| -> Vec<Value> {
+        aggregation.group_by.iter().map(|path| at(record, path).clone()).collect()
+    };
+    let compare = |a: &[Value], b: &[Value]| {
+        let keys = order.iter().zip(a.iter().zip(b)).map(|(order, (a, b))| compare_values(order, a, b));
+        keys.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+    };
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for record in records {
+        match groups.iter_mut().find(|(other, _)| compare(other, &key(record)).is_eq()) {
+            Some((_, members)) => members.push(record),
+            None => groups.push((key(record), vec![record])),
+        }
+    }
+    if aggregation.group_by.is_empty() && groups.is_empty() {
+        groups.push((Vec::new(), Vec::new()));
+    }
+    groups.sort_by(|(a, _), (b, _)| compare(a, b));
+    let mut rows = Vec::new();
+    for (key, members) in groups {
+        let mut row: Map<String, Value> = aggregation.group_by.iter().cloned().zip(key).collect();
+        for measure in &aggregation.measures {
+            row.insert(measure.name.clone(), plain_measure(measure, &members)?);
+        }
+        let wanted = aggregation.having == Filter::All || aggregation.having.matches(&row);
+        rows.extend(wanted.then_some(row));
+    }
+    Some(rows)
+}
+
+fn plain_measure(measure: &Measure, members: &[&Map<String, Value>]) -> Option<Value> {
+    let Some(field) = &measure.field else { return Some(json!(members.len())) };
+    let values: Vec<&Value> = members.iter().map(|record| at(record, field)).filter(|value| !value.is_null()).collect();
+    let ascending = Order::ascending("");
+    let compare = |a: &&&Value, b: &&&Value| compare_values(&ascending, a, b);
+    let integers = || values.iter().filter_map(|value| value.as_i64()).map(i128::from).sum::<i128>();
+    let floats = || values.iter().filter_map(|value| value.as_f64()).sum::<f64>();
+    Some(match measure.function {
+        Function::Count => json!(values.len()),
+        Function::CountDistinct => {
+            let mut distinct: Vec<&Value> = Vec::new();
+            for value in values {
+                if distinct.iter().all(|other| compare(&other, &&value).is_ne()) {
+                    distinct.push(value);
+                }
+            }
+            json!(distinct.len())
+        }
+        Function::Min => values.iter().min_by(compare).map_or(Value::Null, |value| (*value).clone()),
+        Function::Max => values.iter().max_by(compare).map_or(Value::Null, |value| (*value).clone()),
+        Function::Sum | Function::Avg if values.is_empty() => Value::Null,
+        Function::Sum if values.iter().all(|value| value.is_i64()) => json!(i64::try_from(integers()).ok()?),
+        Function::Sum => json!(floats()),
+        Function::Avg if values.iter().all(|value| value.is_i64()) => json!(integers() as f64 / values.len() as f64),
+        Function::Avg => json!(floats() / values.len() as f64),
+    })
+}
+
+/// Whether results are equal but for what rounding takes from sums in another order.
+fn same_rows(a: &[Map<String, Value>], b: &[Map<String, Value>]) -> bool {
+    let close = |a: &Value, b: &Value| match (a.as_f64(), b.as_f64()) {
+        (Some(x), Some(y)) if a.is_f64() && b.is_f64() => {
+            x == y || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1.0)
+        }
+        _ => a == b,
+    };
+    let same_row = |a: &Map<String, Value>, b: &Map<String, Value>| {
+        a.len() == b.len() && a.iter().zip(b).all(|((name, a), (other, b))| name == other && close(a, b))
+    };
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_row(a, b))
 }
 
 proptest! {
@@ -232,7 +352,96 @@ proptest! {
                 Some(next) => query.after = Some(next),
                 None => break,
             }
+            // What is left, all of it and behind some more of it.
+            let rest: Vec<String> = ids(&sorted).split_off(paged.len());
+            let left = Query { limit: None, ..query.clone() };
+            prop_assert_eq!(&found(&db, &schema, &left), &rest);
+            prop_assert_eq!(left.count(&db, &schema).unwrap(), rest.len() as u64);
+            let skipped = Query { offset: 1, ..query.clone() };
+            let expected: Vec<String> = rest.iter().skip(1).take(limit as usize).cloned().collect();
+            prop_assert_eq!(found(&db, &schema, &skipped), expected);
         }
         prop_assert_eq!(paged, ids(&sorted));
+    }
+
+    #[test]
+    fn limits_and_offsets_cut_the_plain_result(
+        records in records(),
+        order in order(),
+        filter in leaf(),
+        limit in 0..30_u64,
+        offset in 0..30_u64,
+    ) {
+        let schema = schema();
+        let db = database(&schema, "Todo", &records);
+        let sorted = plainly(&schema, records, &order, &filter);
+        let query = Query { condition: filter.into(), order, limit: Some(limit), offset, ..Query::new("Todo") };
+        let expected: Vec<String> = sorted.into_iter().skip(offset as usize).take(limit as usize).collect();
+        prop_assert_eq!(found(&db, &schema, &query), expected);
+    }
+
+    #[test]
+    fn a_record_that_nobody_writes_stands_on_exactly_one_page_while_others_are_written(
+        records in records(),
+        order in order(),
+        writes in prop::collection::vec((0..24_usize, record()), 0..24),
+        limit in 1..4_u64,
+    ) {
+        let schema = schema();
+        let db = database(&schema, "Todo", &records);
+        let untouched: BTreeSet<String> = ids(&records)
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| writes.iter().all(|(written, _)| written % records.len() != *index))
+            .map(|(_, id)| id)
+            .collect();
+        let mut writes = writes.into_iter();
+        let mut query = Query { order, limit: Some(limit), ..Query::new("Todo") };
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let page = query.run(&db, &schema).unwrap();
+            seen.extend(ids(&page.records));
+            let Some(next) = page.next else { break };
+            query.after = Some(next);
+            if let Some((index, fields)) = writes.next() {
+                let index = index % records.len();
+                let written = todo(&schema, records[index]["id"].as_str().unwrap(), Value::Object(fields));
+                write(&db, &schema, index + 1, &written);
+            }
+        }
+        for id in untouched {
+            prop_assert_eq!(seen.iter().filter(|other| **other == id).count(), 1, "{}", id);
+        }
+    }
+
+    #[test]
+    fn aggregates_are_those_of_the_plain_records(
+        records in records(),
+        filter in leaf(),
+        measures in prop::collection::vec(measure(), 1..5),
+        group_by in prop::collection::btree_set(prop::sample::select(scalars().into_iter().map(|(name, _)| name).collect::<Vec<_>>()), 0..3),
+        least in prop::option::of(0..4_i64),
+    ) {
+        let schema = schema();
+        let db = database(&schema, "Todo", &records);
+        let named = measures.into_iter().enumerate().map(|(index, measure)| measure.named(format!("m{index}")));
+        let mut aggregation = Aggregation::new(Query { condition: filter.clone().into(), ..Query::new("Todo") }, named.collect());
+        aggregation.measures.push(Measure::count());
+        aggregation.group_by = group_by.into_iter().map(str::to_owned).collect();
+        if let Some(least) = least {
+            aggregation.having = Filter::ge("count", least);
+        }
+        let resolved = filter.resolve(&schema, schema.model("Todo").unwrap()).unwrap();
+        let matching = records.iter().filter(|record| resolved.matches(record)).collect();
+        match plain_aggregates(&aggregation, matching) {
+            Some(expected) => {
+                let result = aggregation.run(&db, &schema).unwrap();
+                prop_assert!(same_rows(&result, &expected), "{:?}\n{:?}\n{:?}", result, expected, aggregation.compile(&schema));
+            }
+            None => {
+                let refused = aggregation.run(&db, &schema);
+                prop_assert!(matches!(refused, Err(QueryError::TooGreat { .. })), "{:?}", refused);
+            }
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Queries against real SQLite tables, beside the plain evaluation.
 
+mod aggregates;
+mod datastore;
 mod includes;
 mod laws;
 mod pages;
 mod plans;
 mod related_laws;
 mod relations;
+mod searches;
 mod where_texts;
 
 use rusqlite::Connection;
@@ -24,12 +27,12 @@ pub(super) fn schema() -> Schema {
             id: ID!
             title: String
             priority: Int @index(name: "byPriority", sortKeyFields: ["title"])
-            weight: Float
+            weight: Float @index(name: "byWeight")
             done: Boolean
             due: AWSDate
             at: AWSTimestamp
             meta: AWSJSON
-            status: Status
+            status: Status @index(name: "byStatus", sortKeyFields: ["at", "weight"])
             votes: Int @counter
             body: String @text
             address: Address
@@ -44,6 +47,15 @@ pub(super) fn schema() -> Schema {
             number: Int!
             title: String
         }
+        type Note @model {
+            title: String @fulltext
+            body: String @text @fulltext
+            stars: Int @index(name: "byStars")
+        }
+        type Haiku @model {
+            text: String @fulltext(tokenize: "trigram")
+            note: String @fulltext
+        }
     "#;
     syncline_schema::parse("test.graphql", sdl).unwrap().schema
 }
@@ -51,6 +63,7 @@ pub(super) fn schema() -> Schema {
 /// A database with the tables of the schema and these records of a model.
 pub(super) fn database(schema: &Schema, model: &str, records: &[Map<String, Value>]) -> Connection {
     let db = Connection::open_in_memory().unwrap();
+    super::register_functions(&db).unwrap();
     for model in &schema.models {
         create_table_sql(schema, model).iter().for_each(|sql| db.execute_batch(sql).unwrap());
         super::relation_index_sql(schema, model).iter().for_each(|(_, sql)| db.execute_batch(sql).unwrap());
@@ -68,14 +81,24 @@ pub(super) fn fill(db: &Connection, schema: &Schema, model: &str, records: &[Map
         super::bind(&mut insert, &column_values(model, record)).unwrap();
         insert.raw_execute().unwrap();
     }
+    if model.fields.iter().any(|field| field.fulltext) {
+        let index = super::sql::quoted(&format!("syncline_{}_fulltext", model.name));
+        db.execute_batch(&format!("INSERT INTO {index}({index}) VALUES('rebuild')")).unwrap();
+    }
+}
+
+/// A record with these fields and null in the others.
+pub(super) fn record_of(schema: &Schema, model: &str, fields: Value) -> Map<String, Value> {
+    let model = schema.model(model).unwrap();
+    let mut record: Map<String, Value> = model.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect();
+    record.extend(fields.as_object().unwrap().clone());
+    record
 }
 
 /// A record of `Todo` with these fields and null in the others.
 pub(super) fn todo(schema: &Schema, id: &str, fields: Value) -> Map<String, Value> {
-    let model = schema.model("Todo").unwrap();
-    let mut record: Map<String, Value> = model.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect();
+    let mut record = record_of(schema, "Todo", fields);
     record.insert("id".to_owned(), json!(id));
-    record.extend(fields.as_object().unwrap().clone());
     record
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use syncline_core::filter::{Filter, Include, compare_records, complete_order};
+use syncline_core::filter::{Filter, Include, Order, compare_records, complete_order};
 use syncline_schema::{Model, Schema};
 
 use super::relations::{Tables, filled, record, schema};
@@ -195,6 +195,11 @@ fn sorted(model: &Model, mut records: Vec<Map<String, Value>>) -> Vec<Map<String
     records
 }
 
+fn ordered((field, descending, is_null_first): (String, bool, bool)) -> Order {
+    let key = if descending { Order::descending(field) } else { Order::ascending(field) };
+    if is_null_first { key.nulls_first() } else { key.nulls_last() }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
@@ -237,6 +242,38 @@ proptest! {
             let expected = sorted(model, all.collect());
             let query = Query { include, ..Query::new(model.name.clone()) };
             prop_assert_eq!(query.run(&db, &schema).unwrap().records, expected, "{:?}", query.include);
+        }
+    }
+    #[test]
+    fn pages_show_together_what_the_whole_shows(
+        tables in tables(),
+        queries in prop::collection::vec(
+            filter_of_any().prop_flat_map(|(name, filter)| {
+                let schema = schema();
+                let model = schema.model(&name).unwrap();
+                let fields: Vec<String> = model.fields.iter().map(|field| field.name.clone()).collect();
+                let keys = (prop::sample::select(fields), any::<bool>(), any::<bool>()).prop_map(ordered);
+                let order = prop::collection::vec(keys, 0..3);
+                (Just(name.clone()), Just(filter), includes(&schema, model, 1), order)
+            }),
+            6,
+        ),
+        limit in 1..4_u64,
+    ) {
+        let schema = schema();
+        let db = filled(&schema, &tables);
+        for (model, filter, include, order) in queries {
+            let whole = Query { condition: filter.into(), include, order, ..Query::new(model) };
+            let expected = whole.run(&db, &schema).unwrap().records;
+            let mut query = Query { limit: Some(limit), ..whole };
+            let mut paged = Vec::new();
+            loop {
+                let page = query.run(&db, &schema).unwrap();
+                paged.extend(page.records);
+                let Some(next) = page.next else { break };
+                query.after = Some(next);
+            }
+            prop_assert_eq!(paged, expected, "{:?}", query.compile(&schema));
         }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
-use syncline_core::filter::{Filter, Include};
+use syncline_core::filter::{Filter, Include, Measure, Order};
 use syncline_schema::Schema;
 
 use super::{database, fill, found};
-use crate::query::{Dependency, Query, Use, relation_index_sql};
+use crate::query::{Aggregation, Dependency, Query, Use, relation_index_sql};
 
 const SDL: &str = r#"
     type Blog @model { name: String posts: [Post] @hasMany }
@@ -230,4 +230,77 @@ fn the_deepest_filter_that_is_allowed_runs() {
     });
     let query = Query { condition: deep.into(), ..Query::new("Comment") };
     assert_eq!(found(&db, &schema, &query), ["c1"]);
+}
+
+#[test]
+fn a_search_goes_with_filters_of_related_records_includes_and_pages() {
+    let sdl = r#"
+        type Blog @model { name: String @fulltext posts: [Post] @hasMany }
+        type Post @model { title: String @fulltext stars: Int blog: Blog @belongsTo }
+    "#;
+    let schema = syncline_schema::parse("blog.graphql", sdl).unwrap().schema;
+    let db = database(&schema, "Blog", &[]);
+    let blogs = [json!({"id": "b1", "name": "Oat News"}), json!({"id": "b2", "name": "Tea Times"})];
+    let posts = [
+        json!({"id": "p1", "title": "oat milk", "stars": 2, "blogPostsId": "b1"}),
+        json!({"id": "p2", "title": "oat bran", "stars": 1, "blogPostsId": "b1"}),
+        json!({"id": "p3", "title": "oat tea", "stars": 3, "blogPostsId": "b2"}),
+        json!({"id": "p4", "title": "oat", "stars": 4}),
+    ];
+    let blogs: Vec<_> = blogs.into_iter().map(|fields| record(&schema, "Blog", fields)).collect();
+    let posts: Vec<_> = posts.into_iter().map(|fields| record(&schema, "Post", fields)).collect();
+    fill(&db, &schema, "Blog", &blogs);
+    fill(&db, &schema, "Post", &posts);
+    let of_news = Filter::related("blog", Filter::eq("name", "Oat News"));
+    let query = Query {
+        search: Some("oat".into()),
+        condition: of_news.into(),
+        include: vec!["blog".into()],
+        ..Query::new("Post")
+    };
+    // Ranked, with what the relation leads to behind score and snippet.
+    let page = query.run(&db, &schema).unwrap();
+    let shown: Vec<_> = page.records.iter().map(|post| (post["id"].clone(), post["blog"]["name"].clone())).collect();
+    assert_eq!(shown, [(json!("p1"), json!("Oat News")), (json!("p2"), json!("Oat News"))]);
+    assert!(page.records.iter().all(|post| post["~snippet"].as_str().unwrap().starts_with("[oat]")), "{page:?}");
+    assert_eq!(query.count(&db, &schema).unwrap(), 2);
+    let total = Aggregation::new(query.clone(), Measure::parse("count,sum:stars").unwrap());
+    let total = Value::Object(total.run(&db, &schema).unwrap().remove(0));
+    assert_eq!(total, json!({"count": 2, "sum:stars": 3}));
+    // In an order of its own it has pages, and each page its includes.
+    let ordered = Query { order: Order::parse("stars").unwrap(), limit: Some(1), ..query };
+    let first = ordered.run(&db, &schema).unwrap();
+    let second = Query { after: first.next.clone(), ..ordered.clone() }.run(&db, &schema).unwrap();
+    assert_eq!((&first.records[0]["id"], &second.records[0]["id"]), (&json!("p2"), &json!("p1")));
+    assert_eq!(second.records[0]["blog"]["id"], "b1");
+    assert_eq!(second.next, None);
+    let plan = ordered.explain(&db, &schema).unwrap();
+    assert!(plan.contains("VIRTUAL TABLE") && plan.contains("include blog"), "{plan}");
+}
+
+#[test]
+fn what_a_related_filter_denies_may_be_null_there() {
+    let schema = schema();
+    let db = filled(&schema, &BTreeMap::new());
+    let posts = [json!({"id": "p1"}), json!({"id": "p2"})];
+    let posts: Vec<_> = posts.into_iter().map(|fields| record(&schema, "Post", fields)).collect();
+    fill(&db, &schema, "Post", &posts);
+    let comments = [
+        json!({"id": "c1", "postID": "p1", "stars": null, "text": "x"}),
+        json!({"id": "c2", "postID": "p2", "stars": 5, "text": "abc"}),
+    ];
+    let comments: Vec<_> = comments.into_iter().map(|fields| record(&schema, "Comment", fields)).collect();
+    fill(&db, &schema, "Comment", &comments);
+    // `id` stands in both tables: a column of the wrong one would find the wrong posts.
+    for (denied, expected) in [
+        (Filter::lt("stars", 9), vec!["p1"]),
+        (Filter::between("stars", 1, 9), vec!["p1"]),
+        (Filter::begins_with("text", "a"), vec!["p1"]),
+        (Filter::ge("id", "c2"), vec!["p1"]),
+        (Filter::between("id", "c1", "c1"), vec!["p2"]),
+        (Filter::eq("stars", Value::Null), vec!["p2"]),
+    ] {
+        let query = Query { condition: Filter::related("comments", !denied.clone()).into(), ..Query::new("Post") };
+        assert_eq!(found(&db, &schema, &query), expected, "{denied:?}");
+    }
 }
