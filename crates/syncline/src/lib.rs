@@ -25,6 +25,7 @@ mod event;
 mod link;
 mod observe;
 mod options;
+mod readers;
 mod related;
 mod rich;
 mod status;
@@ -32,7 +33,9 @@ mod store;
 mod text;
 mod transaction;
 pub mod typed;
+mod typed_aggregate;
 mod typed_related;
+mod typed_search;
 mod typed_store;
 
 pub use error::{Error, Result};
@@ -46,14 +49,18 @@ pub use status::{Carried, LinkStatus, Status};
 pub use store::{AckState, Audience, Record, Saved, Store};
 pub use text::Text;
 pub use transaction::Transaction;
+pub use typed_aggregate::GroupedQuery;
 pub use typed_related::Including;
-pub use typed_store::{Live, LiveSnapshot, TypedQuery};
+pub use typed_search::Hit;
+pub use typed_store::{Live, LiveSnapshot, TypedPage, TypedQuery};
 
-pub use syncline_core::filter::{Filter, Include, Order};
+pub use syncline_core::filter::{Filter, Function, Include, Measure, Nulls, Order};
 pub use syncline_core::rich::{BadMark, BadSpans, Expand, ExpandRules, Mark, Marks, Span};
 pub use syncline_core::text_cursor::{CursorError, Side};
 pub use syncline_core::vector::{Causal, Token, TokenError, VersionVector};
-pub use syncline_engine::query::{Condition as QueryCondition, Page, Query, QueryError};
+pub use syncline_engine::query::{
+    Aggregation, Condition as QueryCondition, Page, Query, QueryError, SCORE, SNIPPET, Search, Snippet,
+};
 pub use syncline_engine::{
     ChangeKind, Commit, Create, Durability, HistoryEntry, Origin, RecordChange, StoreError, VerifyReport, rusqlite,
 };

@@ -159,7 +159,7 @@ impl Observer {
 
     async fn look(&self, change: &RecordChange) -> Result<Observed> {
         let (model, row) = (change.model.clone(), change.row);
-        let record = self.store.read(move |reader| Ok(reader.at(&model, row)?)).await?;
+        let record = self.store.read(move |reader| reader.at(&model, row)).await?;
         Ok(Observed {
             model: change.model.clone(),
             kind: change.kind,

@@ -42,7 +42,7 @@ impl Store {
     /// order, a limit and what comes with the related records.
     pub async fn related_json(&self, model: &str, id: &str, relation: impl Into<Include>) -> Result<Vec<Record>> {
         let (model, id, relation) = (model.to_owned(), id.to_owned(), relation.into());
-        self.read(move |reader| Ok(reader.related(&model, &id, relation)?)).await
+        self.read(move |reader| reader.related(&model, &id, relation.clone())).await
     }
 
     /// Links two records by a `manyToMany` of the first; linking linked ones does nothing. Neither need be here.

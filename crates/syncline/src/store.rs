@@ -1,29 +1,27 @@
 //! The store as an app holds it, with its JSON face: JSON in, JSON out, no generics.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use syncline_core::ids::{Chain, Dot};
 use syncline_core::vector::{Token, TokenEntry};
-use syncline_engine::query::{Page, Query};
+use syncline_engine::query::{Aggregation, Page, Query};
 use syncline_engine::{HistoryEntry, Reader, Source, StoreError, Tx, VerifyReport};
 use syncline_schema::Schema;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::driver::{Driver, Message, Wait};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::options::Options;
+use crate::readers::Readers;
 use crate::status::Status;
 use crate::transaction::Transaction;
 
 /// A record in JSON.
 pub type Record = Map<String, Value>;
-
-/// Connections that read at the same time, at most.
-const READERS_MAX: usize = 4;
 
 /// An open store. Cloning shares it. Made and used inside a tokio runtime.
 ///
@@ -37,8 +35,7 @@ pub struct Store {
 
 pub(crate) struct Inner {
     pub(crate) driver: Driver,
-    readers: Mutex<Vec<Reader>>,
-    permits: Semaphore,
+    readers: Readers,
     schema: Option<Arc<Schema>>,
     pub(crate) namespace: String,
     pub(crate) path: PathBuf,
@@ -76,8 +73,7 @@ impl Store {
             schema: store.schema().cloned(),
             namespace: store.namespace().to_owned(),
             driver: Driver::start(store),
-            readers: Mutex::default(),
-            permits: Semaphore::new(READERS_MAX),
+            readers: Readers::new(),
             path,
             warnings,
             #[cfg(feature = "net")]
@@ -121,7 +117,7 @@ impl Store {
     /// The record of that id; `None` if there is none or it is deleted.
     pub async fn get_json(&self, model: &str, id: &str) -> Result<Option<Record>> {
         let (model, id) = (model.to_owned(), id.to_owned());
-        self.read(move |reader| Ok(reader.get(&model, &id)?)).await
+        self.read(move |reader| reader.get(&model, &id)).await
     }
 
     /// Deletes a record, with what the schema's `onDelete` takes along and with its links; returns what it held.
@@ -188,17 +184,27 @@ impl Store {
 
     /// The records that the query finds, and where to go on.
     pub async fn query_json(&self, query: Query) -> Result<Page> {
-        self.read(move |reader| Ok(reader.query(&query)?)).await
+        self.read(move |reader| reader.query(&query)).await
     }
 
     /// How many records the query finds.
     pub async fn count_json(&self, query: Query) -> Result<u64> {
-        self.read(move |reader| Ok(reader.count(&query)?)).await
+        self.read(move |reader| reader.count(&query)).await
+    }
+
+    /// Counts, sums, extremes and averages of the records that a query finds, a row for each of their groups.
+    pub async fn aggregate_json(&self, aggregation: Aggregation) -> Result<Vec<Record>> {
+        self.read(move |reader| reader.aggregate(&aggregation)).await
+    }
+
+    /// How SQLite computes the result, for people.
+    pub async fn explain_aggregate(&self, aggregation: Aggregation) -> Result<String> {
+        self.read(move |reader| reader.explain_aggregate(&aggregation)).await
     }
 
     /// How SQLite runs the query, for people.
     pub async fn explain(&self, query: Query) -> Result<String> {
-        self.read(move |reader| Ok(reader.explain(&query)?)).await
+        self.read(move |reader| reader.explain(&query)).await
     }
 
     /// One page of a model's records in the order of the key, for an export: everything it shows is safe
@@ -321,7 +327,7 @@ impl Store {
     pub async fn close(&self) -> Result<()> {
         #[cfg(feature = "net")]
         self.inner.net.close().await;
-        self.inner.readers.lock().expect("nobody panics while holding it").clear();
+        self.inner.readers.close().await;
         self.inner.driver.close().await
     }
 
@@ -333,21 +339,12 @@ impl Store {
         Ok(with_token(&self.inner.namespace, saved))
     }
 
-    /// Runs `act` on a reader, on a thread for blocking work.
+    /// Runs `act` on a reader, maybe twice: see [`Readers`].
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Reader) -> Result<T> + Send + 'static,
+        act: impl Fn(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T> {
-        let _permit = self.inner.permits.acquire().await.map_err(|_| Error::Closed)?;
-        let reader = self.inner.readers.lock().expect("nobody panics while holding it").pop();
-        let reader = match reader {
-            Some(reader) => reader,
-            None => self.inner.driver.exclusive(|engine, _| Ok(engine.store().reader()?)).await?,
-        };
-        let (value, reader) =
-            tokio::task::spawn_blocking(move || (act(&reader), reader)).await.map_err(|_| Error::Closed)?;
-        self.inner.readers.lock().expect("nobody panics while holding it").push(reader);
-        value
+        self.inner.readers.read(&self.inner.driver, act).await
     }
 }
 

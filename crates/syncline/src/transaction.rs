@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use syncline_core::rich::{Expand, ExpandRules, Mark, Span};
-use syncline_engine::query::{Page, Query};
+use syncline_engine::query::{Aggregation, Page, Query};
 use syncline_engine::{Source, Tx};
 
 use crate::error::Result;
@@ -108,6 +108,11 @@ impl<'t, 's> Transaction<'t, 's> {
     /// The records that the query finds.
     pub fn query_json(&mut self, query: &Query) -> Result<Page> {
         Ok(self.tx.query(query)?)
+    }
+
+    /// As [`Store::aggregate_json`](crate::Store::aggregate_json).
+    pub fn aggregate_json(&mut self, aggregation: &Aggregation) -> Result<Vec<Record>> {
+        Ok(self.tx.aggregate(aggregation)?)
     }
 }
 

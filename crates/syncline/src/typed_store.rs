@@ -179,10 +179,24 @@ impl<M: Model> TypedQuery<M> {
         self
     }
 
+    /// Only those behind the last record of the page that this token came with, in the same order.
+    pub fn after(mut self, token: impl Into<String>) -> Self {
+        self.query.after = Some(token.into());
+        self
+    }
+
+    /// The records, with a token to go on behind the last of them: give it to [`TypedQuery::after`]. However many are
+    /// written in between, a record that was not stands on exactly one page.
+    pub async fn page(self) -> Result<TypedPage<M>> {
+        let page = self.store.query_json(self.query).await?;
+        let records = page.records.into_iter().map(|record| Ok(from_json(record)?)).collect::<Result<_>>()?;
+        Ok(TypedPage { records, next: page.next })
+    }
+
     /// The records.
     pub async fn all(self) -> Result<Vec<M>> {
         let query = self.query.clone();
-        if let Some(records) = self.store.read(move |reader| Ok(reader.query_as(&query)?)).await? {
+        if let Some(records) = self.store.read(move |reader| reader.query_as(&query)).await? {
             return Ok(records);
         }
         // A record of the store is no `M`: reading it by way of JSON says which field is at fault.
@@ -210,6 +224,16 @@ impl<M> std::fmt::Debug for TypedQuery<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.query.fmt(f)
     }
+}
+
+/// Some records of a typed query, and where to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypedPage<M> {
+    /// The records in the query's order, within its limit.
+    pub records: Vec<M>,
+    /// Token of the last record; `None` if there are no more, or in the order of a search's scores: there
+    /// [`TypedQuery::offset`] goes on.
+    pub next: Option<String>,
 }
 
 /// A typed query that stays up to date; of records alone, or of records with related ones.

@@ -102,6 +102,16 @@ impl<M> OrderBy<M> {
         Self { order, model: PhantomData }
     }
 
+    /// The same key with null before every value.
+    pub fn nulls_first(self) -> Self {
+        Self::new(self.order.nulls_first())
+    }
+
+    /// The same key with null behind every value.
+    pub fn nulls_last(self) -> Self {
+        Self::new(self.order.nulls_last())
+    }
+
     /// The same key in the form that the JSON face takes.
     pub fn order(&self) -> &Order {
         &self.order

@@ -14,6 +14,9 @@ pub trait Comparable {
     fn into_value(self) -> Value;
 }
 
+/// A value that can be added up: integers and floats.
+pub trait Numeric: Ordered {}
+
 /// A value with an order: strings (by code point), enum values (by name) and numbers.
 pub trait Ordered: Comparable {}
 
@@ -47,6 +50,8 @@ impl Comparable for bool {
 impl Ordered for String {}
 impl Ordered for i64 {}
 impl Ordered for f64 {}
+impl Numeric for i64 {}
+impl Numeric for f64 {}
 impl Textual for String {}
 
 /// A field of model `M` that holds values of type `T`, or null.
@@ -102,12 +107,12 @@ impl<M, T: Comparable> Field<M, T> {
         Condition::new(Filter::none_of(self.name, each(values)))
     }
 
-    /// Smallest first; null before everything.
+    /// Smallest first; null before everything, unless placed otherwise.
     pub fn asc(self) -> OrderBy<M> {
         OrderBy::new(Order::ascending(self.name))
     }
 
-    /// Greatest first; null last.
+    /// Greatest first; null last, unless placed otherwise.
     pub fn desc(self) -> OrderBy<M> {
         OrderBy::new(Order::descending(self.name))
     }

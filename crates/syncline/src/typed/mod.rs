@@ -5,6 +5,7 @@
 //! [`changed`] is the patch between two states of one, so that an update by closure writes only
 //! what the closure touched.
 
+mod aggregate;
 mod condition;
 mod field;
 mod include;
@@ -15,8 +16,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
+pub use aggregate::{Aggregate, Aggregates, GroupBy, Measured, count};
 pub use condition::{Condition, OrderBy};
-pub use field::{Comparable, CounterField, Field, Ordered, SetField, TextField, Textual};
+pub use field::{Comparable, CounterField, Field, Numeric, Ordered, SetField, TextField, Textual};
 pub use include::{IncludeMany, IncludeOne, Includes};
 pub use relation::{ManyToMany, ToMany, ToOne};
 
