@@ -18,6 +18,7 @@ mod parity;
 mod program;
 mod program_refusals;
 mod program_texts;
+mod queries;
 mod real_input;
 mod relations;
 mod sim_program;

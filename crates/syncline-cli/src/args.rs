@@ -363,9 +363,24 @@ pub(crate) struct Selection {
     /// Which records, as AppSync filter JSON: '{"done":{"eq":false}}'
     #[arg(long, value_name = "JSON")]
     pub(crate) filter: Option<String>,
-    /// In which order: priority:desc,title
-    #[arg(long, value_name = "FIELD[:desc],…")]
+    /// In which order: priority:desc,due:nulls-last,title
+    ///
+    /// Null counts as smaller than every value, unless `nulls-first` or `nulls-last` says where it stands. The key
+    /// decides among equals.
+    #[arg(long, value_name = "FIELD[:desc][:nulls-first|:nulls-last],…")]
     pub(crate) order: Option<String>,
+    /// Only records with these words in their fields marked `@fulltext`, the best first unless ordered otherwise
+    ///
+    /// All words must be there, in any field; "in double quotes" they must stand in a row. Each record gets two more
+    /// keys, "~score" (the greater the better) and "~snippet".
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) search: Option<String>,
+    /// The last word of --search may go on: `mil` finds "milk"
+    #[arg(long, requires = "search")]
+    pub(crate) prefix: bool,
+    /// What stands before and behind the found words of a snippet
+    #[arg(long, num_args = 2, value_names = ["OPEN", "CLOSE"], requires = "search", allow_hyphen_values = true)]
+    pub(crate) marks: Option<Vec<String>>,
     /// At most so many records
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
@@ -387,6 +402,19 @@ pub(crate) struct QueryArgs {
     /// Print the number of records instead
     #[arg(long, conflicts_with_all = ["order", "explain", "after", "include"])]
     pub(crate) count: bool,
+    /// Print what is computed of the records instead: count,sum:votes,average=avg:priority
+    ///
+    /// There are count, count:FIELD (records with a value there), countDistinct, sum, min, max and avg; a name before
+    /// `=` is the key in the output. A sum of integers is exact, or an error. --order, --limit and --offset are those
+    /// of the printed lines.
+    #[arg(long, value_name = "FUNCTION[:FIELD],…", conflicts_with_all = ["count", "after"])]
+    pub(crate) aggregate: Option<String>,
+    /// Compute for each group of records that are equal in these fields; null makes a group
+    #[arg(long, value_name = "FIELD,…", conflicts_with_all = ["count", "after"])]
+    pub(crate) group_by: Option<String>,
+    /// Only groups that match, as filter JSON over the printed keys: '{"count":{"gt":1}}'
+    #[arg(long, value_name = "JSON", requires = "aggregate")]
+    pub(crate) having: Option<String>,
     /// Print the SQL and SQLite's plan instead
     #[arg(long)]
     pub(crate) explain: bool,
