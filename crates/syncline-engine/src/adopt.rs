@@ -162,10 +162,8 @@ pub(crate) fn project_again(store: &mut Store) -> Result<()> {
         let Some((name, after)) = stale.first_key_value().map(|(name, after)| (name.clone(), *after)) else {
             break;
         };
-        let batch = match store.names.known_model(&name) {
-            Some(model) => records::of_model(&store.db, model, after, BATCH)?,
-            None => Vec::new(),
-        };
+        let numbers = store.schema().and_then(|schema| schema.model(&name)).map(|model| store.names.numbers_of(model));
+        let batch = records::of_model(&store.db, &numbers.unwrap_or_default(), after, BATCH)?;
         match batch.last() {
             Some(last) => stale.insert(name, *last),
             None => stale.remove(&name),

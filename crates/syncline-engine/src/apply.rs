@@ -20,7 +20,7 @@ use syncline_core::lineage::Lineage;
 use syncline_core::mutant::{self, Mutant};
 use syncline_core::record;
 use syncline_core::session::{Applied, IncomingRow};
-use syncline_schema::{FieldKind, Model, Schema};
+use syncline_schema::{Field, FieldKind, Model, Schema};
 
 use crate::commit::Origin;
 use crate::documents;
@@ -265,7 +265,7 @@ impl<'a> Tx<'a> {
             desk.working.judged = false;
             return Ok(Verdict::Accepted);
         };
-        let Some(model) = schema.model(&row.model) else {
+        let Some(model) = schema.model_known_as(&row.model) else {
             // A model of a newer schema: kept, passed on, judged once the schema is known.
             desk.working.judged = false;
             return Ok(Verdict::Accepted);
@@ -378,7 +378,7 @@ impl<'a> Tx<'a> {
                 continue;
             }
             let Some(row) = records::genesis(self.db, dep)? else { continue };
-            if row.0 != model.name {
+            if Some(row.0.as_str()) != self.names.model_name(desk.working.model) {
                 // Another model's: for this record there is no such change.
                 continue;
             }
@@ -840,9 +840,10 @@ pub(crate) fn geneses_of(schema: &Schema) -> impl Iterator<Item = Genesis> {
     schema.models.iter().flat_map(geneses)
 }
 
-/// The geneses that a model's records may have.
+/// The geneses that a model's records may have, under each name that a peer may take for the first.
 fn geneses(model: &Model) -> impl Iterator<Item = Genesis> {
-    model.fields.iter().filter_map(|field| {
+    let named = |field| model.names().map(move |name| (name, field));
+    model.fields.iter().flat_map(named).filter_map(|(name, field): (&str, &Field)| {
         let kind = match field.kind {
             FieldKind::Text { .. } => ObjectKind::Text,
             FieldKind::List(_) => ObjectKind::List,
@@ -852,7 +853,7 @@ fn geneses(model: &Model) -> impl Iterator<Item = Genesis> {
             | FieldKind::Set(_)
             | FieldKind::Embedded(_) => return None,
         };
-        Some(Genesis { model: model.name.clone(), key: field.document_key.clone(), kind })
+        Some(Genesis { model: name.to_owned(), key: field.document_key.clone(), kind })
     })
 }
 

@@ -201,7 +201,7 @@ impl<'a> Tx<'a> {
         id: RecordId,
         edits: impl FnOnce(&RecordView<'_>) -> Result<Edits>,
     ) -> Result<Option<Saved>> {
-        let mut working = self.take(id, &model.name, Origin::Local)?;
+        let mut working = self.take(id, model.first_name(), Origin::Local)?;
         let outcome = if working.is_alive() {
             self.view(model, &mut working).and_then(|view| edits(&view)).and_then(|edits| {
                 let now = self.now_ms;

@@ -175,10 +175,9 @@ pub(crate) fn changed_since(store: &Store, after: u64, origin: Origin) -> Result
     let mut changed = Vec::new();
     for (row, new) in touched {
         let Some(record) = records::at(&store.db, row)? else { continue };
-        let Some(model) = store.names.model_name(record.model) else { continue };
-        if !store.projections.contains_key(model) {
-            continue;
-        }
+        let named = store.names.model_name(record.model);
+        let Some(model) = named.and_then(|name| store.schema()?.model_known_as(name)) else { continue };
+        let model = &*model.name;
         let sql =
             format!("SELECT EXISTS(SELECT 1 FROM {} WHERE syncline_record = ?1)", crate::projection::quoted(model));
         let alive: bool = store

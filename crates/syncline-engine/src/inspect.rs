@@ -144,7 +144,9 @@ impl Store {
 
     fn quarantined(&self, (seq, row, reason): (u64, i64, String)) -> Result<Quarantined> {
         let name = records::name_of(&self.db, row)?;
-        let model = name.and_then(|(_, model)| self.names.model_name(model)).unwrap_or_default().to_owned();
+        let first = name.and_then(|(_, model)| self.names.model_name(model)).unwrap_or_default();
+        let known = self.schema().and_then(|schema| schema.model_known_as(first));
+        let model = known.map_or(first, |model| &model.name).to_owned();
         let record = name.map(|(id, _)| id.to_string()).unwrap_or_default();
         Ok(Quarantined { seq, record, model, reason })
     }

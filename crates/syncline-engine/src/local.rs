@@ -53,7 +53,7 @@ impl<'a> Tx<'a> {
         if !self.is_known(id)? {
             return self.create(schema, model, record, source);
         }
-        let mut working = self.take(id, &model.name, Origin::Local)?;
+        let mut working = self.take(id, model.first_name(), Origin::Local)?;
         if working.state.heads.is_empty() {
             // Nothing that arrived of it was accepted.
             self.give_back(working);
@@ -94,7 +94,7 @@ impl<'a> Tx<'a> {
             Source::App => self.now_ms,
             Source::Import => new.updated_at_ms.unwrap_or(self.now_ms),
         };
-        let mut working = self.take(id, &model.name, Origin::Local)?;
+        let mut working = self.take(id, model.first_name(), Origin::Local)?;
         let edits = record::create_edits(schema, model, &new);
         let outcome = if new.key.is_some() {
             self.commit_keyed_create(schema, model, &mut working, edits, time)
@@ -127,7 +127,7 @@ impl<'a> Tx<'a> {
                 | ObjectEdit::Unmark { .. }
                 | ObjectEdit::SetSpans(..) => continue,
             };
-            let genesis = Genesis { model: model.name.clone(), key, kind };
+            let genesis = Genesis { model: self.known_as(model, working), key, kind };
             let changes =
                 genesis::content_changes(working.id, &genesis, &content).map_err(|error| bad_edit(model, &error))?;
             self.take_genesis(working, &genesis, &genesis.change())?;
@@ -224,7 +224,7 @@ impl<'a> Tx<'a> {
         if !self.is_known(record)? {
             return Ok(None);
         }
-        let mut working = self.take(record, &model.name, Origin::Local)?;
+        let mut working = self.take(record, model.first_name(), Origin::Local)?;
         let found = self.view(model, &mut working)?.project();
         self.give_back(working);
         Ok(found)
@@ -299,7 +299,7 @@ impl<'a> Tx<'a> {
         if !self.is_known(record)? {
             return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false });
         }
-        self.take(record, &model.name, Origin::Local)
+        self.take(record, model.first_name(), Origin::Local)
     }
 
     pub(crate) fn commit_edits(
@@ -343,8 +343,9 @@ impl<'a> Tx<'a> {
     fn edit_document(&mut self, model: &Model, working: &mut Working, edits: &Edits, time: i64) -> Result<Vec<Change>> {
         let actor = self.actor()?;
         let kinds: BTreeMap<&str, ObjectKind> = edits.objects.iter().map(ObjectEdit::object).collect();
+        let name = self.known_as(model, working);
         let genesis = |key: &str| Genesis {
-            model: model.name.clone(),
+            model: name.clone(),
             key: key.to_owned(),
             kind: kinds.get(key).copied().unwrap_or(ObjectKind::Text),
         };

@@ -144,7 +144,12 @@ impl<'a> Tx<'a> {
     /// The model of a number, if the schema has it.
     pub(crate) fn model_of(&self, number: i64) -> Option<&'a Model> {
         let schema = self.schema.map(AsRef::as_ref)?;
-        schema.model(self.names.model_name(number)?)
+        schema.model_known_as(self.names.model_name(number)?)
+    }
+
+    /// The name under which the record's log has its model.
+    pub(crate) fn known_as(&self, model: &Model, working: &Working) -> String {
+        self.names.model_name(working.model).unwrap_or_else(|| model.first_name()).to_owned()
     }
 
     /// Whether the record is in the file or in work.
@@ -152,7 +157,7 @@ impl<'a> Tx<'a> {
         Ok(self.working.contains_key(&id) || records::find(self.db, id)?.is_some())
     }
 
-    /// Takes a record to work on; a record not known yet begins empty, as one of `model`.
+    /// Takes a record to work on; a record not known yet begins empty, as one of `model`, by its first name.
     pub(crate) fn take(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Box<Working>> {
         if let Some(undo) = self.undo.last_mut() {
             undo.touched

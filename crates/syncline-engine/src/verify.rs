@@ -149,10 +149,10 @@ impl Store {
                     fulltext::table_name(model)
                 ));
             }
-            let Some(number) = self.names.known_model(&model.name) else { continue };
+            let numbers = self.names.numbers_of(model);
             let mut after = 0;
             loop {
-                let batch = records::of_model(&self.db, number, after, 500)?;
+                let batch = records::of_model(&self.db, &numbers, after, 500)?;
                 let Some(last) = batch.last() else { break };
                 after = *last;
                 for row in batch {

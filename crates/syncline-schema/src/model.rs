@@ -16,7 +16,7 @@ pub struct Schema {
 /// One model: a table of records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
-    /// Name of the type, of the SQL table, and of the model on the wire.
+    /// Name of the type and of the SQL table. Logs and peers know the model by its [first name](Self::first_name).
     pub name: String,
     /// Every field that a record prints, managed ones included (`id`, `createdAt`, …), relations excluded.
     /// Key fields come first.
@@ -350,6 +350,11 @@ impl Schema {
         self.models.iter().find(|model| model.name == name)
     }
 
+    /// The model that has or had that name.
+    pub fn model_known_as(&self, name: &str) -> Option<&Model> {
+        self.model(name).or_else(|| self.models.iter().find(|model| model.names().any(|known| known == name)))
+    }
+
     /// The enum of that name.
     pub fn enum_type(&self, name: &str) -> Option<&EnumType> {
         self.enums.iter().find(|e| e.name == name)
@@ -373,6 +378,17 @@ impl Model {
             Key::Id => vec!["id"],
             Key::Custom(fields) => fields.iter().map(String::as_str).collect(),
         }
+    }
+
+    /// The first name ever: what the model is called in logs and between peers, so that apps before and after a rename
+    /// write the same records. Never changes.
+    pub fn first_name(&self) -> &str {
+        self.renamed_from.last().unwrap_or(&self.name)
+    }
+
+    /// The present name and all former ones, newest first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.renamed_from).map(String::as_str)
     }
 
     /// Whether `name` is one of the key fields.

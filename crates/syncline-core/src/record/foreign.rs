@@ -83,7 +83,8 @@ fn names_record(model: &Model, record: RecordId, key_fields: &Map<String, Value>
         },
         (Key::Custom(_), Some(values)) => RecordKey::Fields(values),
     };
-    key.record_id(model) == record
+    // A peer that knows fewer of the model's former names takes another for the first.
+    model.names().any(|name| key.record_id_under(name) == record)
 }
 
 /// What the schema has at a root key.

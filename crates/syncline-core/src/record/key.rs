@@ -72,10 +72,15 @@ impl RecordKey {
 
     /// The record that the key names.
     pub fn record_id(&self, model: &Model) -> RecordId {
+        self.record_id_under(model.first_name())
+    }
+
+    /// The record that the key names in a model of that first name.
+    pub(super) fn record_id_under(&self, model: &str) -> RecordId {
         match self {
             Self::Uuid(id) => *id,
-            Self::Text(id) => RecordId::from_key(&model.name, &Value::Array(vec![Value::String(id.clone())])),
-            Self::Fields(values) => RecordId::from_key(&model.name, &Value::Array(values.clone())),
+            Self::Text(id) => RecordId::from_key(model, &Value::Array(vec![Value::String(id.clone())])),
+            Self::Fields(values) => RecordId::from_key(model, &Value::Array(values.clone())),
         }
     }
 

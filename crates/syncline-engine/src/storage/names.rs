@@ -6,6 +6,7 @@ use automerge::ActorId;
 use rusqlite::{Connection, params};
 use syncline_core::ids::{Chain, ReplicaId};
 use syncline_core::state::ActorTable;
+use syncline_schema::Model;
 
 use crate::error::{Doing, Result};
 
@@ -180,9 +181,9 @@ impl Names {
         Ok(model)
     }
 
-    /// Number of a model, if it has one.
-    pub(crate) fn known_model(&self, name: &str) -> Option<i64> {
-        self.models.get(name).copied()
+    /// Numbers of a model, under each of its names that is in use.
+    pub(crate) fn numbers_of(&self, model: &Model) -> Vec<i64> {
+        model.names().filter_map(|name| self.models.get(name).copied()).collect()
     }
 
     /// Name of a model's number.

@@ -57,10 +57,13 @@ pub(crate) fn at(db: &Connection, record: i64) -> Result<Option<Row>> {
         .doing("finding a record")
 }
 
-/// Rows of all records of a model, ascending.
-pub(crate) fn of_model(db: &Connection, model: i64, after: i64, limit: usize) -> Result<Vec<i64>> {
-    db.prepare_cached("SELECT record FROM syncline_records WHERE record > ?1 AND model = ?2 ORDER BY record LIMIT ?3")
-        .and_then(|mut s| s.query_map(params![after, model, limit as i64], |row| row.get(0))?.collect())
+/// Rows of records of a model, given by its numbers: ascending, after one.
+pub(crate) fn of_model(db: &Connection, numbers: &[i64], after: i64, limit: usize) -> Result<Vec<i64>> {
+    let list = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let sql =
+        format!("SELECT record FROM syncline_records WHERE record > ?1 AND model IN ({list}) ORDER BY record LIMIT ?2");
+    db.prepare_cached(&sql)
+        .and_then(|mut s| s.query_map(params![after, limit as i64], |row| row.get(0))?.collect())
         .doing("listing records")
 }
 
