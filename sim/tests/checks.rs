@@ -32,6 +32,7 @@ fn schedule(actions: Vec<(u64, Action)>) -> Schedule {
         scenario: "by hand".to_owned(),
         seed: 11,
         duration_ms: 400_000,
+        newer_schema: None,
         schema: SDL.to_owned(),
         expect: Expect::default(),
         fleet: Fleet { nodes, links: vec![link("d1"), link("d2")] },

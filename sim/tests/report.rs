@@ -333,6 +333,7 @@ fn object(value: Value) -> Map<String, Value> {
 fn schedule(scenario: &str, seed: u64, nodes: &[&str], events: Vec<(u32, u64, Action)>) -> Schedule {
     let role = |name: &str| if name.starts_with("relay") { Role::Relay } else { Role::Device };
     Schedule {
+        newer_schema: None,
         scenario: scenario.into(),
         seed,
         duration_ms: 600_000,

@@ -19,6 +19,7 @@ fn large() -> Schedule {
     }
     let events = (0..1000).map(|n| Event { id: n + 10, at_ms: u64::from(n) * 1_000, action: nth(n) });
     Schedule {
+        newer_schema: None,
         scenario: "made for a test".to_owned(),
         seed: 7,
         duration_ms: 2_000_000,

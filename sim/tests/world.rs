@@ -21,9 +21,15 @@ fn fleet(devices: usize) -> Fleet {
     Fleet { nodes, links }
 }
 
+const NEWER: &str = "type Task @model @renamed(from: \"Todo\") {
+    headline: String! @renamed(from: \"title\") done: Boolean notes: String @text likes: Int @counter tags: [String!] @set
+    weight: Int
+}";
+
 fn schedule(devices: usize, duration_ms: u64, actions: Vec<(u64, Action)>) -> Schedule {
     let events = actions.into_iter().enumerate();
     Schedule {
+        newer_schema: None,
         scenario: "by hand".to_owned(),
         seed: 7,
         duration_ms,
@@ -106,4 +112,27 @@ fn a_fleet_with_a_hostile_peer_of_any_kind_still_agrees() {
         let outcome = world::run(&schedule, None);
         assert_eq!(outcome.violation, None, "{kind:?}");
     }
+}
+
+#[test]
+fn devices_go_on_with_the_next_version_of_their_app() {
+    let mut mixed = busy(3, 4);
+    mixed.newer_schema = Some(NEWER.to_owned());
+    let before = world::run(&mixed, None);
+    let upgrade = |at_ms, node: &str| {
+        let id = mixed.events.len() as u32 + at_ms as u32;
+        Event { id, at_ms, action: Action::Upgrade { node: node.to_owned(), down_ms: 2_000 } }
+    };
+    let upgrades = [upgrade(60_000, "d1"), upgrade(120_000, "d3"), upgrade(130_000, "d3"), upgrade(140_000, "relay")];
+    let mut trace: Vec<Entry> = Vec::new();
+    let mut upgraded = mixed.clone();
+    upgraded.events.extend(upgrades);
+    upgraded.events.sort_by_key(|event| event.at_ms);
+    let outcome = world::run(&upgraded, Some(&mut trace));
+    assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
+    assert!(outcome.stats.changes >= before.stats.changes, "they write under the new names, and new fields besides");
+    let lines = trace.iter().map(|entry| serde_json::to_string(entry).unwrap());
+    let said: Vec<String> = lines.filter(|entry| entry.contains("\"name\":\"upgrade\"")).collect();
+    let done = said.iter().filter(|entry| entry.contains("\"done\":true")).count();
+    assert_eq!((said.len(), done), (4, 2), "once a device, and never a relay: {said:#?}");
 }

@@ -36,7 +36,7 @@ impl Check for CausalOrder {
         let view = self.view.borrow();
         let node = view.news.node;
         let state = &world.nodes()[node];
-        let unread = state.role() == Role::Relay || state.spec().schema.is_some();
+        let unread = state.role() == Role::Relay || state.has_own_schema();
         let excused = is_torn(world, node) || (unread && view.has_hostile);
         if view.news.rows.is_empty() || excused {
             return Ok(());

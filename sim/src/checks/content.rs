@@ -164,7 +164,7 @@ fn same_rows(world: &World, nodes: &[NodeIndex], retired: &BTreeSet<ReplicaId>) 
 fn same_records(world: &World, nodes: &[NodeIndex], most: usize) -> Result<(), Broken> {
     let mut by_schema: BTreeMap<Option<&str>, Vec<NodeIndex>> = BTreeMap::new();
     for node in nodes.iter().filter(|node| world.nodes()[**node].schema().is_some()) {
-        by_schema.entry(world.nodes()[*node].spec().schema.as_deref()).or_default().push(*node);
+        by_schema.entry(world.nodes()[*node].sdl()).or_default().push(*node);
     }
     for group in by_schema.values().filter(|group| group.len() > 1) {
         let mut shown = group.iter().take(most).filter_map(|node| Some((*node, digest(world, *node)?)));

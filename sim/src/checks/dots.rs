@@ -152,9 +152,9 @@ impl Check for AppliedOnce {
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
         let view = self.view.borrow();
         let node = view.news.node;
-        let spec = world.nodes()[node].spec();
+        let state = &world.nodes()[node];
         // Records of models that an older schema lacks are kept unread.
-        if view.news.rows.is_empty() || spec.role != Role::Device || spec.schema.is_some() || is_torn(world, node) {
+        if view.news.rows.is_empty() || state.role() != Role::Device || state.has_own_schema() || is_torn(world, node) {
             return Ok(());
         }
         self.decided += view.news.rows.len() as u64;

@@ -26,7 +26,7 @@ impl Check for DoesWhatItSays {
 
     fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
         let Happened::Wrote { write: Some(write), node, .. } = happened else { return Ok(()) };
-        let schema = world.nodes()[*node].schema();
+        let schema = world.nodes()[*node].told_schema();
         let Some(model) = schema.and_then(|schema| schema.model(&write.model)) else { return Ok(()) };
         self.decided += 1;
         makes_a_change(model, write)

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use syncline_core::ids::RecordId;
-use syncline_engine::Store;
 
 use super::content::is_torn;
 use super::view::Shared;
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
 use crate::schedule::Action;
-use crate::world::{Happened, NodeIndex, World, Written};
+use crate::world::{Happened, Node, NodeIndex, World, Written};
 
 /// One write in so many is read back: opening a reader costs more than most writes.
 const SAMPLE: u64 = 8;
@@ -42,11 +41,13 @@ impl Check for ReadYourWrites {
             return Ok(());
         }
         let state = &world.nodes()[*node];
-        let Some(store) = state.store().filter(|store| store.committed() == write.seq) else { return Ok(()) };
+        if state.store().is_none_or(|store| store.committed() != write.seq) {
+            return Ok(());
+        }
         if is_overwritten(world.written(), write) || is_torn(world, *node) {
             return Ok(());
         }
-        let Some(shown) = read(store, &write.model, &write.id) else { return Ok(()) };
+        let Some(shown) = read(state, &write.model, &write.id) else { return Ok(()) };
         self.decided += 1;
         equal(write, shown.as_ref()).map_or(Ok(()), |broken| Err(broken.at(world, self.name())))
     }
@@ -60,8 +61,11 @@ fn is_overwritten(all: &[Written], write: &Written) -> bool {
         .any(|later| later.record == write.record)
 }
 
-fn read(store: &Store, model: &str, id: &str) -> Option<Option<Map<String, Value>>> {
-    store.reader().ok()?.get(model, id).ok()
+/// A record of the ledger as a node shows it, in the ledger's words; `None` if it cannot be read.
+fn read(node: &Node, model: &str, id: &str) -> Option<Option<Map<String, Value>>> {
+    let (here, id_here) = node.here(model, id);
+    let record = node.store()?.reader().ok()?.get(&here, &id_here).ok()?;
+    Some(record.map(|record| node.told(&here, &id_here, record).2))
 }
 
 fn equal(write: &Written, shown: Option<&Map<String, Value>>) -> Option<Broken> {
@@ -138,7 +142,8 @@ impl MonotonicReads {
                 continue;
             }
             for ((model, id), before) in records {
-                let Ok(history) = store.history(model, id) else { continue };
+                let (model, id) = state.here(model, id);
+                let Ok(history) = store.history(&model, &id) else { continue };
                 let now: Vec<String> = history.into_iter().map(|entry| entry.hash).collect();
                 self.decided += u64::from(!before.is_empty());
                 if !now.starts_with(before) {
@@ -188,13 +193,20 @@ impl Check for ReopenedEqualsMemory {
         let node = view.news.node;
         let Some(reopened) = &view.news.reopened else { return Ok(()) };
         let last = self.nodes.remove(&node).unwrap_or_default();
-        let Some(store) = world.nodes()[node].store().filter(|_| !reopened.mislaid) else { return Ok(()) };
+        let state = &world.nodes()[node];
+        if reopened.mislaid {
+            return Ok(());
+        }
         for write in last.values().filter(|write| write.seq <= reopened.kept) {
             let later = view.nodes[node].rows(write.seq, u64::MAX);
             if later.iter().any(|place| view.changes.get(place.change).record == write.record) {
                 continue;
             }
-            let Some(shown) = read(store, &write.model, &write.id) else { continue };
+            let Some(mut shown) = read(state, &write.model, &write.id) else { continue };
+            if let (Some(shown), Some(after), true) = (&mut shown, &write.after, state.has_own_schema()) {
+                // The app that wrote may have known less.
+                shown.retain(|name, _| after.contains_key(name));
+            }
             self.decided += 1;
             if let Some(broken) = equal(write, shown.as_ref()) {
                 return Err(broken.at(world, self.name()));

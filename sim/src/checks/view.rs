@@ -136,7 +136,8 @@ impl View {
     pub(super) fn new(schedule: &Schedule) -> Self {
         let nodes = &schedule.fleet.nodes;
         let mut changes = Changes::default();
-        let schemas = nodes.iter().filter_map(|node| node.schema.as_ref()).chain([&schedule.schema]);
+        let schemas = nodes.iter().filter_map(|node| node.schema.as_ref());
+        let schemas = schemas.chain(&schedule.newer_schema).chain([&schedule.schema]);
         for text in schemas.collect::<BTreeSet<_>>() {
             if let Ok(parsed) = syncline_schema::parse("schema.graphql", text) {
                 changes.geneses.extend(geneses(&parsed.schema));

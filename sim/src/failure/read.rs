@@ -24,6 +24,7 @@ const KEYS: &[&str] = &[
     "link",
     "event",
     "schema",
+    "newer_schema",
     "story",
     "violation",
 ];
@@ -80,10 +81,20 @@ fn schedule(root: &Section<'_>, file: &str) -> Read<Schedule> {
         seed: root.get("seed").map_or(Ok(0), |item| number(&item))?,
         duration_ms: duration.map_or(Ok(last_ms + 60_000), |item| time(&item))?,
         schema: sdl,
+        newer_schema: newer_schema(root, file)?,
         expect: root.get("expect").map_or_else(|| Ok(Expect::default()), |item| expect(&item))?,
         fleet,
         events,
     })
+}
+
+fn newer_schema(root: &Section<'_>, file: &str) -> Read<Option<String>> {
+    let Some(item) = root.get("newer_schema") else { return Ok(None) };
+    let sdl = item.text()?;
+    match syncline_schema::parse(&format!("{file}, newer_schema"), sdl) {
+        Ok(_) => Ok(Some(sdl.to_owned())),
+        Err(diagnostics) => Err(crate::scenario::ScenarioError::Schema(Box::new(diagnostics))),
+    }
 }
 
 fn expect(item: &Item<'_>) -> Read<Expect> {

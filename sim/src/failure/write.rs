@@ -25,6 +25,9 @@ pub(super) fn failure(failure: &Failure) -> String {
     fleet(&mut out, &schedule.fleet);
     events(&mut out, &schedule.events);
     key(&mut out, "\nschema", &long(&schedule.schema));
+    if let Some(newer) = &schedule.newer_schema {
+        key(&mut out, "\nnewer_schema", &long(newer));
+    }
     if !failure.story.is_empty() {
         key(&mut out, "\nstory", &long(&failure.story));
     }

@@ -220,6 +220,7 @@ impl Plan {
             seed: self.seed,
             duration_ms: self.now_ms,
             schema: SDL.to_owned(),
+            newer_schema: None,
             expect: Expect::default(),
             fleet: Fleet { nodes: self.nodes, links: self.links },
             events: self.events,

@@ -143,6 +143,7 @@ fn renumber(action: &mut Action, to: &mut impl FnMut(EventId) -> EventId) {
         | Action::Meet { .. }
         | Action::Start { .. }
         | Action::Restart { .. }
+        | Action::Upgrade { .. }
         | Action::Kill { .. }
         | Action::KillAt { .. }
         | Action::CrashLoop { .. }

@@ -35,6 +35,7 @@ pub(crate) fn schedule(scenario: &Scenario, seed: u64) -> Schedule {
         seed,
         duration_ms: scenario.duration_ms,
         schema: scenario.schema.sdl.clone(),
+        newer_schema: scenario.newer_schema.as_ref().map(|newer| newer.sdl.clone()),
         expect: scenario.expect.clone(),
         fleet: fleet::fleet(scenario, &atlas, seed),
         events: drafts.into_events(),

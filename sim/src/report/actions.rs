@@ -34,6 +34,9 @@ pub(super) fn words(action: &Action) -> String {
         Action::Restart { node, down_ms } => {
             format!("{node} closes its app in good order and opens it again {} later.", duration(*down_ms))
         }
+        Action::Upgrade { node, down_ms } => {
+            format!("{node} closes its app and opens its next version {} later.", duration(*down_ms))
+        }
         Action::Kill { node, down_ms, after_operations } => format!(
             "{node}'s process is ended {}; it is down for {}.",
             operations(*after_operations),

@@ -95,8 +95,8 @@ const FAMILIES: &[Family] = &[
         "a relay refuses changes that were accepted on the device",
         "relays do not refuse changes yet, and there is no ledger of refused ones",
     ),
-    awaiting("relations", "app", "a parent is deleted while a child is added", "relations are not queried yet"),
-    awaiting("rollout", "app", "apps with an older and a newer schema work side by side", "stores do not migrate yet"),
+    family("relations", "app", (100, 5 * M), "a parent is deleted while a child is added"),
+    family("rollout", "app", (S, 10 * M), "devices get the app's next version, one after the other"),
 ];
 
 /// Every family of faults.
@@ -104,7 +104,7 @@ pub fn families() -> &'static [Family] {
     FAMILIES
 }
 
-pub(crate) const GROUPS: &[&str] = &["network", "process", "disk", "clock", "peers"];
+pub(crate) const GROUPS: &[&str] = &["network", "process", "disk", "clock", "peers", "app"];
 
 impl Family {
     pub(crate) fn of(name: &str) -> Option<&'static Self> {

@@ -162,6 +162,7 @@ pub(crate) const FORMS: &[Form] = &[
     Form { name: "meet", about: "a node keeps a further link", params: &[NODE, must("to", Shape::Node), FOR] },
     Form { name: "start", about: "starts a node that has not been started", params: &[NODE] },
     Form { name: "restart", about: "closes the app in good order and starts it again", params: &[NODE, DOWN] },
+    Form { name: "upgrade", about: "closes the app and starts its next version", params: &[NODE, DOWN] },
     Form { name: "kill", about: "ends the process; the disk keeps everything", params: &[NODE, DOWN, OPERATIONS] },
     Form {
         name: "kill-at",

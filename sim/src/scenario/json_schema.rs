@@ -21,6 +21,10 @@ pub fn json_schema() -> Value {
             "seed": { "type": "integer", "minimum": 0, "description": "The seed to begin with." },
             "duration": { "$ref": "#/$defs/duration", "description": "How long writes and faults go on." },
             "schema": { "type": "string", "description": "The app's schema, a GraphQL file relative to this one." },
+            "newer_schema": {
+                "type": "string",
+                "description": "The schema of the app's next version, which devices get by the family `rollout`.",
+            },
             "topology": topology(),
             "workload": { "oneOf": [workload(), { "type": "array", "items": workload() }] },
             "faults": faults(),

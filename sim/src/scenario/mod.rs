@@ -70,6 +70,8 @@ pub struct Scenario {
     pub seed: Option<u64>,
     /// The app's schema.
     pub schema: SchemaText,
+    /// The schema of the app's next version, if devices may get it.
+    pub newer_schema: Option<SchemaText>,
     /// How long writes and faults go on, in milliseconds.
     pub duration_ms: u64,
     /// Who takes part, over which lines.
@@ -122,9 +124,31 @@ impl Scenario {
         presets::scenario(name)
     }
 
-    /// The same with another schema, for instance the user's. Nodes that had a schema of their own lose it.
+    /// Why devices could not get a version of the app with that schema.
+    fn check_newer(&self, newer: &Schema) -> Result<(), String> {
+        let mut next = newer.clone();
+        syncline_schema::continue_names(&self.schema.parsed, &mut next);
+        let changes = syncline_schema::changes(&self.schema.parsed, &next).into_iter();
+        let refused = changes.filter(|change| change.kind == syncline_schema::ChangeKind::Incompatible);
+        match refused.map(|change| change.to_string()).collect::<Vec<_>>() {
+            refused if refused.is_empty() => Ok(()),
+            refused => Err(format!("stores could not be opened with the newer schema: {}", refused.join("; "))),
+        }
+    }
+
+    /// The same with a schema of the app's next version, which devices get by the family `rollout`.
+    pub fn with_newer_schema(mut self, file: &str, sdl: &str) -> Result<Self, ScenarioError> {
+        let newer = SchemaText::parse(file, sdl)?;
+        self.check_newer(&newer.parsed).map_err(|message| ScenarioError::at(file, sdl, 0..0, message))?;
+        self.newer_schema = Some(newer);
+        Ok(self)
+    }
+
+    /// The same with another schema, for instance the user's. Nodes that had a schema of their own lose it, and there
+    /// is no newer one.
     pub fn with_schema(mut self, file: &str, sdl: &str) -> Result<Self, ScenarioError> {
         self.schema = SchemaText::parse(file, sdl)?;
+        self.newer_schema = None;
         for node in &mut self.topology.nodes {
             node.schema = None;
         }

@@ -71,8 +71,7 @@ const PRESETS: &[Preset] = &[
     preset!(
         "schema-rollout",
         "Can old and new versions of my app work together while the new one is rolled out?",
-        "half of the devices have a model with further fields",
-        Some("stores do not migrate to a newer schema yet")
+        "devices get a version that renames a model and a field and has further ones, one after the other"
     ),
     preset!(
         "stress",
@@ -146,6 +145,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("notes.graphql", include_str!("../../scenarios/notes.graphql")),
     ("stock.graphql", include_str!("../../scenarios/stock.graphql")),
     ("orders.graphql", include_str!("../../scenarios/orders.graphql")),
+    ("todo-new.graphql", include_str!("../../scenarios/todo-new.graphql")),
     ("orders-new.graphql", include_str!("../../scenarios/orders-new.graphql")),
 ];
 

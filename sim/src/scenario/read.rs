@@ -10,8 +10,20 @@ use super::workloads::{self, Workload, WorkloadKind};
 use super::{At, EVENTS_MAX, Faults, Scenario, SchemaText, Topology};
 use crate::schedule::{Action, Expect};
 
-pub(crate) const KEYS: &[&str] =
-    &["version", "name", "about", "seed", "duration", "schema", "topology", "workload", "faults", "at", "expect"];
+pub(crate) const KEYS: &[&str] = &[
+    "version",
+    "name",
+    "about",
+    "seed",
+    "duration",
+    "schema",
+    "newer_schema",
+    "topology",
+    "workload",
+    "faults",
+    "at",
+    "expect",
+];
 
 pub(crate) const EXPECT_KEYS: &[&str] = &["converge_within", "resent_max"];
 
@@ -34,6 +46,7 @@ fn plain(file: &str) -> Scenario {
         about: String::new(),
         seed: None,
         schema: DEFAULT_SCHEMA.clone(),
+        newer_schema: None,
         duration_ms: 600_000,
         topology: Topology::default(),
         workloads: vec![Workload::new(WorkloadKind::Mixed)],
@@ -91,6 +104,11 @@ fn header(scenario: &mut Scenario, root: &Section<'_>, read: ReadFile<'_>) -> Re
     }
     if let Some(item) = root.get("schema") {
         scenario.schema = schema(&item, read)?;
+    }
+    if let Some(item) = root.get("newer_schema") {
+        let newer = schema(&item, read)?;
+        scenario.check_newer(&newer.parsed).map_err(|message| item.wrong(message))?;
+        scenario.newer_schema = Some(newer);
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ version = 1
 name = "my fleet"
 duration = "10m"
 schema = {quoted}{has}
+# newer_schema = "next.graphql"   # your app's next version, which devices get one after the other
 
 [topology]
 relays = 1

@@ -236,6 +236,13 @@ pub enum Action {
         /// How long it is closed, in milliseconds.
         down_ms: u64,
     },
+    /// Closes the app in good order and starts its next version later, with the schedule's newer schema.
+    Upgrade {
+        /// Who.
+        node: String,
+        /// How long it is closed, in milliseconds.
+        down_ms: u64,
+    },
     /// Ends the process at once; the disk keeps everything.
     Kill {
         /// Who.
@@ -394,6 +401,7 @@ impl Action {
             Self::Meet { .. } => "meet",
             Self::Start { .. } => "start",
             Self::Restart { .. } => "restart",
+            Self::Upgrade { .. } => "upgrade",
             Self::Kill { .. } => "kill",
             Self::KillAt { .. } => "kill-at",
             Self::CrashLoop { .. } => "crash-loop",
@@ -440,6 +448,7 @@ impl Action {
             | Self::Herd { node, .. }
             | Self::Start { node, .. }
             | Self::Restart { node, .. }
+            | Self::Upgrade { node, .. }
             | Self::Kill { node, .. }
             | Self::KillAt { node, .. }
             | Self::CrashLoop { node, .. }
@@ -454,6 +463,21 @@ impl Action {
             | Self::Restore { node, .. }
             | Self::ClockJump { node, .. }
             | Self::ClockFreeze { node, .. } => vec![node],
+        }
+    }
+
+    /// The event that made the one record that it is about, if it is about one that is there already.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are about no such record")]
+    pub fn record(&self) -> Option<EventId> {
+        match self {
+            Self::Update { record, .. }
+            | Self::Delete { record, .. }
+            | Self::Undelete { record, .. }
+            | Self::Increment { record, .. }
+            | Self::Add { record, .. }
+            | Self::Remove { record, .. }
+            | Self::Splice { record, .. } => Some(*record),
+            _ => None,
         }
     }
 

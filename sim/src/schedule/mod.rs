@@ -23,6 +23,9 @@ pub struct Schedule {
     pub duration_ms: u64,
     /// The schema that devices open their stores with, as SDL.
     pub schema: String,
+    /// The schema of the app's next version, which devices get by an [`Action::Upgrade`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer_schema: Option<String>,
     /// What must hold at the end.
     #[serde(default)]
     pub expect: Expect,

@@ -67,6 +67,7 @@ impl World {
             }
             Action::Start { .. }
             | Action::Restart { .. }
+            | Action::Upgrade { .. }
             | Action::Kill { .. }
             | Action::KillAt { .. }
             | Action::CrashLoop { .. }
@@ -96,7 +97,8 @@ impl World {
             }
             Action::Observe { node, model } => {
                 let node = self.running(node)?;
-                self.nodes[node].observed.insert(event.id, model.clone());
+                let here = self.nodes[node].dialect().map_or(&**model, |dialect| dialect.model(model)).to_owned();
+                self.nodes[node].observed.insert(event.id, here);
                 done("follows the model")
             }
             Action::Unobserve { observe } => {
@@ -328,6 +330,18 @@ impl World {
                 self.close_app(node, *down_ms);
                 done("it closes its store")
             }
+            Action::Upgrade { node, down_ms } => {
+                let node = self.running(node)?;
+                let Some(newer) = self.newer.clone() else { return Err("there is no newer schema".to_owned()) };
+                match self.nodes[node].sdl() {
+                    None => return Err("it has no app".to_owned()),
+                    Some(sdl) if sdl == newer.sdl => return Err("it has the newer app already".to_owned()),
+                    Some(_) => {}
+                }
+                self.close_app(node, *down_ms);
+                self.nodes[node].app = Some(newer);
+                done("it closes its store, for a newer app")
+            }
             Action::Kill { node, down_ms, after_operations } => {
                 self.end_process(event, self.running(node)?, (Survival::Everything, *down_ms), *after_operations)
             }
@@ -450,6 +464,9 @@ impl World {
                 let image = self.nodes[from].disk().copy();
                 let keeps_side_file = event.id.is_multiple_of(2);
                 self.nodes[onto].disk().install(&image, keeps_side_file);
+                // A clone has the app of the device that it was made of.
+                let app = self.nodes[from].app.clone();
+                self.nodes[onto].app = app;
                 self.nodes[from].excuses.insert(Excuse::Cloned);
                 self.nodes[onto].excuses.insert(Excuse::Cloned);
                 self.began(event, &[from, onto], Vec::new());

@@ -3,6 +3,7 @@
 //! [`run`] takes a schedule to its end. Each step takes one task off the heap, lets engines decide, puts what
 //! they want onto disks and lines as further tasks, and then shows the world to every check.
 
+mod apps;
 mod connections;
 mod cuts;
 mod draws;
@@ -23,7 +24,6 @@ pub use node::{Excuse, NAMESPACE, Node};
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use syncline_engine::Now;
 
@@ -31,6 +31,7 @@ use crate::checks::{self, Check};
 use crate::outcome::{Kind, Outcome, Stats, Violation};
 use crate::schedule::{Event, Role, Schedule};
 use crate::trace::{Recorder, What};
+use apps::App;
 use draws::Draws;
 use network::Network;
 use settle::Settling;
@@ -159,6 +160,8 @@ pub struct World {
     made: Made,
     held_back: BTreeMap<u32, faults::Lasting>,
     backups: BTreeMap<u32, faults::Backup>,
+    /// The next version of the app.
+    newer: Option<App>,
     settling: Settling,
     stats: Stats,
     /// What the world itself found wrong.
@@ -183,6 +186,7 @@ impl World {
             made: Made::default(),
             held_back: BTreeMap::new(),
             backups: BTreeMap::new(),
+            newer: None,
             settling: Settling::default(),
             stats: Stats::default(),
             broken: None,
@@ -191,17 +195,18 @@ impl World {
 
     /// Sets everything up and plans the schedule.
     fn begin(&mut self) {
-        let Some(schemas) = self.parse_schemas() else { return };
+        let Some(apps) = self.parse_schemas() else { return };
+        self.newer = self.schedule.newer_schema.as_ref().map(|sdl| apps[sdl].clone());
         let specs = self.schedule.fleet.nodes.clone();
         let cache_bytes = if specs.len() > LARGE_FLEET { SMALL_CACHE_BYTES } else { CACHE_BYTES };
         for (index, spec) in specs.into_iter().enumerate() {
             let text = spec.schema.clone().unwrap_or_else(|| self.schedule.schema.clone());
-            let schema = (spec.role != Role::Relay).then(|| (Arc::clone(&schemas[&text]), text));
+            let app = (spec.role != Role::Relay).then(|| apps[&text].clone());
             if let Some(at_ms) = spec.starts_at_ms {
                 self.tasks.plan(at_ms, Task::Boot(index));
             }
             self.names.insert(spec.name.clone(), index);
-            self.nodes.push(Node::new(spec, schema, &self.draws, index as u64, cache_bytes));
+            self.nodes.push(Node::new(spec, app, &self.draws, index as u64, cache_bytes));
         }
         for link in self.schedule.fleet.links.clone() {
             if let (Some(from), Some(to)) = (self.index(&link.from), self.index(&link.to)) {
@@ -214,20 +219,29 @@ impl World {
         self.tasks.plan(self.schedule.duration_ms, Task::Heal);
     }
 
-    fn parse_schemas(&mut self) -> Option<BTreeMap<String, Arc<syncline_schema::Schema>>> {
-        let mut texts = vec![self.schedule.schema.clone()];
-        texts.extend(self.schedule.fleet.nodes.iter().filter_map(|node| node.schema.clone()));
-        let mut schemas = BTreeMap::new();
-        for text in texts {
-            match syncline_schema::parse("schema.graphql", &text) {
-                Ok(parsed) => schemas.insert(text, Arc::new(parsed.schema)),
-                Err(error) => {
-                    self.breaks("schema", Vec::new(), format!("the schedule's schema is not valid: {error}"));
-                    return None;
-                }
-            };
+    /// Every version of the app, by its schema's text.
+    fn parse_schemas(&mut self) -> Option<BTreeMap<String, App>> {
+        let schedule = self.schedule.clone();
+        let of_nodes = schedule.fleet.nodes.iter().filter_map(|node| node.schema.as_ref());
+        let first = self.parse_schema(&schedule.schema)?;
+        let mut apps = BTreeMap::from([(schedule.schema.clone(), App::of_schedule(first.clone(), &schedule.schema))]);
+        for sdl in of_nodes.chain(&schedule.newer_schema) {
+            if !apps.contains_key(sdl) {
+                let schema = self.parse_schema(sdl)?;
+                apps.insert(sdl.clone(), App::other(&first, schema, sdl));
+            }
         }
-        Some(schemas)
+        Some(apps)
+    }
+
+    fn parse_schema(&mut self, sdl: &str) -> Option<syncline_schema::Schema> {
+        match syncline_schema::parse("schema.graphql", sdl) {
+            Ok(parsed) => Some(parsed.schema),
+            Err(error) => {
+                self.breaks("schema", Vec::new(), format!("a schema of the schedule is not valid: {error}"));
+                None
+            }
+        }
     }
 
     /// Does one thing and everything that follows from it at once.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use syncline_core::session::{Config, Event};
 use syncline_core::wire;
 use syncline_engine::{
@@ -10,6 +11,7 @@ use syncline_engine::{
 };
 use syncline_schema::Schema;
 
+use super::apps::{App, Dialect};
 use super::draws::Draws;
 use super::tasks::Task;
 use crate::adversary::{Hostile, HostileOutput, Lies};
@@ -30,8 +32,8 @@ pub(super) const EPOCH_MS: u64 = 1_767_225_600_000;
 /// One machine of the fleet.
 pub struct Node {
     pub(super) spec: schedule::Node,
-    /// Its app's schema; `None` on a relay.
-    pub(super) schema: Option<(Arc<Schema>, String)>,
+    /// Its app; `None` on a relay.
+    pub(super) app: Option<App>,
     pub(super) place: Arc<Registered>,
     pub(super) running: Option<Running>,
     /// A hostile program between two lives of its process.
@@ -116,16 +118,10 @@ pub enum Excuse {
 }
 
 impl Node {
-    pub(super) fn new(
-        spec: schedule::Node,
-        schema: Option<(Arc<Schema>, String)>,
-        draws: &Draws,
-        index: u64,
-        cache_bytes: usize,
-    ) -> Self {
+    pub(super) fn new(spec: schedule::Node, app: Option<App>, draws: &Draws, index: u64, cache_bytes: usize) -> Self {
         let disk = Disk::new(draws.bytes("disk", index, 0));
         Self {
-            schema,
+            app,
             cache_bytes,
             place: Arc::new(crate::vfs::register(&disk)),
             running: None,
@@ -171,7 +167,47 @@ impl Node {
 
     /// The schema of its app; `None` on a relay.
     pub fn schema(&self) -> Option<&Schema> {
-        self.schema.as_ref().map(|(schema, _)| schema.as_ref())
+        self.app.as_ref().map(|app| &*app.schema)
+    }
+
+    /// Its text.
+    pub(crate) fn sdl(&self) -> Option<&str> {
+        self.app.as_ref().map(|app| &*app.sdl)
+    }
+
+    /// Whether its app has another schema than the schedule's.
+    pub(crate) fn has_own_schema(&self) -> bool {
+        self.dialect().is_some()
+    }
+
+    /// The schema of its app in the words of the ledger.
+    pub(crate) fn told_schema(&self) -> Option<&Schema> {
+        self.app.as_ref().map(App::told_schema)
+    }
+
+    /// A record that its app shows, and the model it is of, in the words of the ledger.
+    pub(crate) fn told(
+        &self,
+        model: &str,
+        id: &str,
+        record: Map<String, Value>,
+    ) -> (String, String, Map<String, Value>) {
+        let Some(dialect) = self.dialect() else { return (model.to_owned(), id.to_owned(), record) };
+        let told = dialect.told_model(model);
+        let (id, record) = (dialect.told_id(&told, id), dialect.told_record(&told, record));
+        (told, id, record)
+    }
+
+    /// What its app calls a record that the ledger has under that model and id.
+    pub(crate) fn here(&self, model: &str, id: &str) -> (String, String) {
+        match self.dialect() {
+            Some(dialect) => (dialect.model(model).to_owned(), dialect.id(model, id)),
+            None => (model.to_owned(), id.to_owned()),
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Option<&Dialect> {
+        self.app.as_ref()?.dialect.as_deref()
     }
 
     /// Its disk.
@@ -268,7 +304,7 @@ impl Node {
 
     fn options(&self, seed: [u8; 32]) -> Options {
         Options {
-            schema: self.schema.as_ref().map(|(schema, text)| (schema.as_ref().clone(), text.clone())),
+            schema: self.app.as_ref().map(|app| (app.schema.as_ref().clone(), app.sdl.clone())),
             namespace: Some(NAMESPACE.to_owned()),
             durability: match self.spec.durability {
                 schedule::Durability::Normal => syncline_engine::Durability::Normal,

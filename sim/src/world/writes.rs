@@ -8,6 +8,7 @@ use syncline_engine::{Along, Effect, Saved, Source, StoreError, Tx};
 use syncline_schema::{Key, Model, Schema};
 
 use super::World;
+use super::apps::App;
 use super::happened::{NodeIndex, Written};
 use super::node::Running;
 use super::tell::Fact;
@@ -30,19 +31,8 @@ impl Made {
     }
 
     /// The record that an action made or touched, as `Model id`.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the other actions are carried out elsewhere")]
     pub(super) fn text_of(&self, action: &Action, event: EventId) -> Option<String> {
-        let record = match action {
-            Action::Create { .. } => event,
-            Action::Update { record, .. }
-            | Action::Delete { record, .. }
-            | Action::Undelete { record, .. }
-            | Action::Increment { record, .. }
-            | Action::Add { record, .. }
-            | Action::Remove { record, .. }
-            | Action::Splice { record, .. } => *record,
-            other => return other.is_write().then(String::new).filter(|text| !text.is_empty()),
-        };
+        let record = if matches!(action, Action::Create { .. }) { event } else { action.record()? };
         self.0.get(&record).map(|(model, id)| format!("{model} {id}"))
     }
 }
@@ -95,7 +85,7 @@ impl World {
         while from < count {
             let to = (from + IMPORT_CHUNK).min(count);
             let creates: Vec<Action> = {
-                let Some(schema) = self.nodes[node].schema() else { return Err("it has no schema".to_owned()) };
+                let Some(schema) = self.nodes[node].told_schema() else { return Err("it has no schema".to_owned()) };
                 let Some(model) = schema.model(model) else { return Err(format!("there is no model {model}")) };
                 let values = (from..to).map(|number| values::counted(schema, model, event.id, number));
                 let create = |values| Action::Create { node: name.clone(), model: model.name.clone(), values };
@@ -119,10 +109,10 @@ impl World {
     ) -> Result<String, String> {
         let now = self.nodes[node].now(self.now_ms);
         let (made, state) = (&self.made, &mut self.nodes[node]);
-        let Some((schema, _)) = &state.schema else { return Err("it has no app".to_owned()) };
+        let Some(app) = &state.app else { return Err("it has no app".to_owned()) };
         let mut nothing = None;
         let act = |tx: &mut Tx<'_>| {
-            let act = |tx: &mut Tx<'_>| carry_out(tx, schema, writes, (event.id, together), made);
+            let act = |tx: &mut Tx<'_>| carry_out(tx, app, writes, (event.id, together), made);
             if together { tx.together(|tx| hold(act(tx), &mut nothing)) } else { hold(act(tx), &mut nothing) }
         };
         let (seen, outcome, seq) = match state.running.as_mut() {
@@ -205,7 +195,7 @@ fn hold(outcome: Result<Vec<Done>, Refusal>, nothing: &mut Option<String>) -> Re
 
 fn carry_out(
     tx: &mut Tx<'_>,
-    schema: &Schema,
+    app: &App,
     writes: &[Action],
     (event, together): (EventId, bool),
     made: &Made,
@@ -217,19 +207,19 @@ fn carry_out(
             let here = done.iter().find(|done| done.makes == Some(record));
             here.map_or_else(|| made.find(record), |done| Ok((done.model.clone(), done.id.clone())))
         };
-        let next = match one(tx, schema, action, &find) {
+        let next = match in_its_words(tx, app, action, name, &find) {
             // What is not here yet, or not any more, is left out of a transaction.
             Err(Refusal::Nothing(_)) if together => continue,
             other => other?,
         };
-        let One { model, id, saved, before, along } = next;
+        let (action, One { model, id, saved, before, along }) = next;
         for along in along {
-            let taken = taken_along(schema, action, along, done.len());
+            let taken = taken_along(app.told_schema(), &action, along, done.len());
             done.push(taken);
         }
         let after = Some(saved.record.clone()).filter(|record| !record.is_empty());
         let makes = matches!(action, Action::Create { .. }).then_some(name);
-        done.push(Done { place: done.len(), action: action.clone(), model, id, saved, before, after, makes });
+        done.push(Done { place: done.len(), action, model, id, saved, before, after, makes });
     }
     if done.is_empty() {
         return Err(Refusal::Nothing("none of its records is here".to_owned()));
@@ -254,6 +244,39 @@ fn taken_along(schema: &Schema, action: &Action, along: Along, place: usize) -> 
     Done { place, action, model, id, saved, before, after, makes: None }
 }
 
+/// Carries out one write as the app says it; what was asked for and what came of it, in the ledger's words.
+fn in_its_words(
+    tx: &mut Tx<'_>,
+    app: &App,
+    action: &Action,
+    event: EventId,
+    find: &dyn Fn(EventId) -> Result<(String, String), Refusal>,
+) -> Result<(Action, One), Refusal> {
+    let Some(dialect) = &app.dialect else {
+        return Ok((action.clone(), one(tx, &app.schema, action, find)?));
+    };
+    let model = match (action, action.record()) {
+        (Action::Create { model, .. }, _) => model.clone(),
+        (_, Some(record)) => find(record)?.0,
+        (_, None) => String::new(),
+    };
+    let asked = dialect.asked(action, &model, event);
+    let find = |record| find(record).map(|(model, id)| (dialect.model(&model).to_owned(), dialect.id(&model, &id)));
+    let mut done = one(tx, &app.schema, &dialect.spoken(&asked, &model), &find)?;
+    done.id = dialect.told_id(&model, &done.id);
+    done.before = done.before.map(|record| dialect.told_record(&model, record));
+    done.saved.record = dialect.told_record(&model, done.saved.record);
+    for along in &mut done.along {
+        along.model = dialect.told_model(&along.model);
+        along.saved.record = dialect.told_record(&along.model, std::mem::take(&mut along.saved.record));
+        if let Effect::Emptied(was) = &mut along.effect {
+            *was = dialect.told_record(&along.model, std::mem::take(was));
+        }
+    }
+    done.model = model;
+    Ok((asked, done))
+}
+
 /// One write of one record, and what it took along.
 struct One {
     model: String,
@@ -270,16 +293,11 @@ fn one(
     action: &Action,
     find: &dyn Fn(EventId) -> Result<(String, String), Refusal>,
 ) -> Result<One, Refusal> {
-    let record = match action {
-        Action::Create { model, values, .. } => return create(tx, schema, model, values),
-        Action::Update { record, .. }
-        | Action::Delete { record, .. }
-        | Action::Undelete { record, .. }
-        | Action::Increment { record, .. }
-        | Action::Add { record, .. }
-        | Action::Remove { record, .. }
-        | Action::Splice { record, .. } => *record,
-        other => return Err(Refusal::Nothing(format!("{} is no write of one record", other.name()))),
+    if let Action::Create { model, values, .. } = action {
+        return create(tx, schema, model, values);
+    }
+    let Some(record) = action.record() else {
+        return Err(Refusal::Nothing(format!("{} is no write of one record", action.name())));
     };
     let (model, id) = find(record)?;
     let before = tx.get(&model, &id)?;

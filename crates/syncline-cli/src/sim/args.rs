@@ -49,6 +49,9 @@ pub(crate) struct ScenarioArgs {
     /// Your schema in the place of the scenario's, in GraphQL SDL
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
+    /// The schema of your app's next version, which devices get one after the other
+    #[arg(long, value_name = "FILE")]
+    pub(crate) newer_schema: Option<PathBuf>,
     /// So many devices
     #[arg(long, value_name = "N")]
     pub(crate) nodes: Option<u64>,

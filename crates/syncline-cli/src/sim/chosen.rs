@@ -86,7 +86,7 @@ impl Chosen {
 impl ScenarioArgs {
     /// As arguments of this program.
     pub(super) fn argv(&self) -> Vec<String> {
-        let Self { scenario, preset, schema, nodes, duration, set, disable, mutant } = self;
+        let Self { scenario, preset, schema, newer_schema, nodes, duration, set, disable, mutant } = self;
         let mut argv = Vec::new();
         argv.extend(scenario.as_deref().map(shown));
         let mut option = |name: &str, value: Option<String>| {
@@ -96,6 +96,7 @@ impl ScenarioArgs {
         };
         option("--preset", preset.clone());
         option("--schema", schema.as_deref().map(shown));
+        option("--newer-schema", newer_schema.as_deref().map(shown));
         option("--nodes", nodes.map(|nodes| nodes.to_string()));
         option("--for", duration.map(time));
         for set in set {
@@ -175,6 +176,10 @@ fn read(path: &Path) -> Outcome<Scenario> {
 fn changed(mut scenario: Scenario, args: &ScenarioArgs) -> Outcome<Scenario> {
     if let Some(path) = &args.schema {
         scenario = with_schema(scenario, path)?;
+    }
+    if let Some(path) = &args.newer_schema {
+        let sdl = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
+        scenario = scenario.with_newer_schema(&shown(path), &sdl).map_err(|error| refused(&error))?;
     }
     let mut change = || {
         if let Some(nodes) = args.nodes {

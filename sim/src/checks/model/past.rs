@@ -22,7 +22,7 @@ pub(in super::super) struct Past {
 
 impl Past {
     pub(super) fn history<'a>(&'a self, world: &'a World) -> Option<History<'a>> {
-        let model = world.nodes()[self.node].schema()?.model(&self.model)?;
+        let model = world.nodes()[self.node].told_schema()?.model(&self.model)?;
         let writes = self.writes.iter().map(|at| &world.written()[*at]).collect();
         Some(History { model, writes, shown: self.shown.as_ref() })
     }
@@ -35,22 +35,31 @@ pub(super) fn of(view: &Shared, world: &World) -> Rc<Vec<Past>> {
     }
     let mut all = Vec::new();
     for core in cores(world, &wrecked(world)) {
-        all.extend(of_core(&view.borrow(), world, &core).unwrap_or_default());
+        all.extend(of_core(&view.borrow(), world, &core));
     }
     let past = Rc::new(all);
     view.borrow_mut().past = Some(Rc::clone(&past));
     past
 }
 
-fn of_core(view: &View, world: &World, core: &[NodeIndex]) -> Option<Vec<Past>> {
-    let speaks = |node: &&NodeIndex| {
-        let state = &world.nodes()[**node];
-        let plain = state.schema().is_some() && state.spec().schema.is_none() && !is_torn(world, **node);
-        plain && state.store().is_some_and(|store| store.committed() == view.nodes[**node].len())
+/// Of each version of the app, one node speaks.
+fn of_core(view: &View, world: &World, core: &[NodeIndex]) -> Vec<Past> {
+    let speaks = |node: &NodeIndex| {
+        let state = &world.nodes()[*node];
+        let is_whole = state.schema().is_some() && !is_torn(world, *node);
+        is_whole && state.store().is_some_and(|store| store.committed() == view.nodes[*node].len())
     };
-    let node = *core.iter().find(speaks)?;
+    let mut versions = BTreeSet::new();
+    let speakers = core.iter().copied().filter(|node| speaks(node) && versions.insert(world.nodes()[*node].sdl()));
+    speakers.filter_map(|node| of_speaker(view, world, node)).flatten().collect()
+}
+
+fn of_speaker(view: &View, world: &World, node: NodeIndex) -> Option<Vec<Past>> {
     let state = &world.nodes()[node];
-    let mut shown = records(state.store()?, state.schema()?)?;
+    let shown = records(state.store()?, state.schema()?)?.into_iter();
+    let told = shown.map(|((model, id), record)| state.told(&model, &id, record));
+    let mut shown: BTreeMap<(String, String), Map<String, Value>> =
+        told.map(|(model, id, record)| ((model, id), record)).collect();
     let left_out = left_out(view, world, node);
     let mut by_record: BTreeMap<RecordId, Vec<usize>> = BTreeMap::new();
     for (at, write) in world.written().iter().enumerate() {
@@ -68,7 +77,7 @@ fn of_core(view: &View, world: &World, core: &[NodeIndex]) -> Option<Vec<Past>> 
     Some(past.collect())
 }
 
-/// Records of whose changes some are not in the ledger, wait, are refused, have two meanings or another schema, that a
+/// Records of whose changes some are not in the ledger, wait, are refused or have two meanings, that a
 /// hostile peer had its hands on, or that a writer changed whose disk lied: it may give a lost dot out again.
 fn left_out(view: &View, world: &World, node: NodeIndex) -> BTreeSet<RecordId> {
     let held = &view.nodes[node];
@@ -102,5 +111,5 @@ fn is_odd(view: &View, world: &World, held: &Held, write: &Written) -> bool {
     let cut = counter >= write.counters.0 && counter < write.counters.1;
     let retired = view.nodes.iter().any(|held| held.has_retired(replica));
     let lied_to = is_torn(world, write.node);
-    cut || retired || lied_to || !writer.is_honest() || writer.spec().schema.is_some()
+    cut || retired || lied_to || !writer.is_honest()
 }

@@ -1,5 +1,6 @@
 //! What befalls a fleet, as events: each family draws its times, nodes and lengths from a stream of its own.
 
+mod app;
 mod clock;
 mod disk;
 mod network;
@@ -49,6 +50,7 @@ impl Trouble<'_> {
             "process" => self.process(),
             "disk" => self.disk(seed),
             "clock" => self.clock(),
+            "app" => self.app(),
             // Hostile peers are nodes: the fleet has them.
             _ => {}
         }
