@@ -8,6 +8,7 @@
 //! - [`rich`], [`text_cursor`]: marks and spans of texts, and positions that survive edits.
 //! - [`record`]: typed values of a model to edits, and a record's state back to values.
 //! - [`filter`]: the one filter tree, and its evaluation in plain Rust.
+//! - [`auth`]: whether an identity may do something to a record.
 //! - [`wire`]: frames, messages, batches.
 //! - [`session`]: the replication state machine over one connection.
 //! - [`mutant`]: defects that the simulator plants to see whether it finds them.
@@ -20,6 +21,7 @@ compile_error!(
      build with unwinding, or enable the feature `trusted-peers` if every peer is yours"
 );
 
+pub mod auth;
 pub mod change;
 pub mod document;
 pub mod edit;
