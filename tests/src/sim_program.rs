@@ -158,11 +158,15 @@ fn wrong_input_is_told_with_its_place_and_the_exit_code_of_wrong_usage() {
     write(&bed, "wrong.toml", "version = 1\nname = \"x\"\nduration = \"10m\"\n\n[workload]\nkind = \"tood\"\n");
     write(&bed, "bad.graphql", "type Todo @model {\n  title: Strin!\n}\n");
     write(&bed, "no.toml", "this is no TOML");
+    write(&bed, "app.graphql", "type Todo @model { title: String }");
+    write(&bed, "other.graphql", "type Todo @model { title: Int }");
     let cases: &[(&str, &[&str])] = &[
         ("run @wrong.toml", &["wrong.toml:6:", "tood", "todo"]),
         ("run @none.toml", &["none.toml"]),
         ("run --schema @bad.graphql", &[":2:", "Strin", "String"]),
         ("run --preset quik", &["quik", "quick"]),
+        ("run --preset schema-rollout --schema @app.graphql", &["--newer-schema FILE"]),
+        ("run --schema @app.graphql --newer-schema @other.graphql", &["other.graphql", "title"]),
         ("run --set nonsense", &["nonsense", "PATH=VALUE"]),
         ("run --set faults.flip.rate=1/5m", &["flip"]),
         ("run --disable flip", &["flip"]),

@@ -2,9 +2,9 @@
 //!
 //! Rules are ORed: what any of them allows is allowed, and a model without rules is free to all. A field with rules of
 //! its own is held to those instead of the model's: who sets or changes it must be allowed by them, and an update of such
-//! fields alone is theirs to decide. Whose record it is
-//! is read from the record as it was, so an owner may hand a record over, and nobody may take one; for a new record it
-//! is read from what is made, and an owner that is left out is the one who makes it.
+//! fields alone is theirs to decide. Whose record it is is read from the record as it was, so an owner may hand a record
+//! over, and nobody may take one; for a new record it is read from what is made, and an owner that is left out is the one
+//! who makes it.
 
 use std::collections::BTreeSet;
 
@@ -160,10 +160,7 @@ pub fn readers(model: &Model, record: &Map<String, Value>) -> BTreeSet<Principal
 /// Whether an identity, `None` for somebody who did not sign in, may do it.
 pub fn decide(model: &Model, identity: Option<&Identity>, access: Access<'_>) -> Result<(), Denied> {
     let operation = access.operation();
-    let allows = |rules: &[AuthRule]| {
-        let mut able = rules.iter().filter(|rule| rule.operations.contains(&operation));
-        able.any(|rule| matches(&rule.allow, identity, access))
-    };
+    let allows = |rules: &[AuthRule]| allow(rules, identity, access);
     let denied = |field: Option<&Field>, rules: &[AuthRule]| Denied {
         model: model.name.clone(),
         operation,
@@ -188,8 +185,7 @@ pub fn decide(model: &Model, identity: Option<&Identity>, access: Access<'_>) ->
 
 /// Whether an identity that may see a record may see that field of it.
 pub fn may_read_field(field: &Field, identity: Option<&Identity>, record: &Map<String, Value>) -> bool {
-    let mut able = field.auth.iter().filter(|rule| rule.operations.contains(&Operation::Read));
-    field.auth.is_empty() || able.any(|rule| matches(&rule.allow, identity, Access::Read(record)))
+    field.auth.is_empty() || allow(&field.auth, identity, Access::Read(record))
 }
 
 impl<'a> Access<'a> {
@@ -226,6 +222,12 @@ impl<'a> Access<'a> {
         };
         model.fields.iter().filter(is_apps).filter(touches).collect()
     }
+}
+
+/// Whether one of the rules allows it.
+fn allow(rules: &[AuthRule], identity: Option<&Identity>, access: Access<'_>) -> bool {
+    let mut able = rules.iter().filter(|rule| rule.operations.contains(&access.operation()));
+    able.any(|rule| matches(&rule.allow, identity, access))
 }
 
 fn matches(allow: &Allow, identity: Option<&Identity>, access: Access<'_>) -> bool {

@@ -18,7 +18,7 @@ pub(crate) struct Projection {
 }
 
 /// A value on its way to a statement.
-pub(crate) struct Bound<'v>(pub(crate) &'v SqlValue);
+struct Bound<'v>(&'v SqlValue);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -119,8 +119,8 @@ pub(crate) fn sql_value(value: ValueRef<'_>) -> SqlValue {
     }
 }
 
-/// Number of rows written.
-fn execute(db: &Connection, sql: &str, row: i64, values: &[SqlValue]) -> rusqlite::Result<usize> {
+/// Runs a statement with a row's number and these values; how many rows were written.
+pub(crate) fn execute(db: &Connection, sql: &str, row: i64, values: &[SqlValue]) -> rusqlite::Result<usize> {
     let mut statement = db.prepare_cached(sql)?;
     statement.raw_bind_parameter(1, row)?;
     for (index, value) in values.iter().enumerate() {

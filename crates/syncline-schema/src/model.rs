@@ -419,6 +419,25 @@ impl Relation {
     }
 }
 
+impl Field {
+    /// A field with nothing said of it but its name and kind.
+    pub fn new(name: impl Into<String>, kind: FieldKind) -> Self {
+        let name = name.into();
+        Self {
+            document_key: name.clone(),
+            name,
+            kind,
+            required: false,
+            default: None,
+            merge: Merge::Winner,
+            managed: Managed::No,
+            fulltext: false,
+            local: false,
+            auth: Vec::new(),
+        }
+    }
+}
+
 impl FieldKind {
     /// Whether `@fulltext` can stand on a field of this kind.
     pub fn takes_fulltext(&self) -> bool {

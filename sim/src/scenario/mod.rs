@@ -136,6 +136,12 @@ impl Scenario {
         }
     }
 
+    /// Whether it is about the app's next version and does not say what that is.
+    pub fn lacks_newer_schema(&self) -> bool {
+        let named = matches!(&self.faults.families, Families::These(these) if these.contains("rollout"));
+        named && self.faults.may_have("rollout") && self.newer_schema.is_none()
+    }
+
     /// The same with a schema of the app's next version, which devices get by the family `rollout`.
     pub fn with_newer_schema(mut self, file: &str, sdl: &str) -> Result<Self, ScenarioError> {
         let newer = SchemaText::parse(file, sdl)?;

@@ -201,6 +201,11 @@ fn changed(mut scenario: Scenario, args: &ScenarioArgs) -> Outcome<Scenario> {
         };
         scenario.set(path.trim(), value.trim()).map_err(|error| refused(&error))?;
     }
+    if scenario.lacks_newer_schema() {
+        let message = "the scenario rolls out your app's next version: name its schema with --newer-schema FILE, or as \
+                       `newer_schema` in the scenario's file";
+        return Err(Failure::usage(message));
+    }
     Ok(scenario)
 }
 

@@ -1,6 +1,6 @@
 //! What is computed of many records at once: counts, sums, extremes, averages.
 
-use syncline_schema::{Field, FieldKind, Managed, Merge, Model, Scalar, Schema, did_you_mean};
+use syncline_schema::{Field, FieldKind, Model, Scalar, Schema, did_you_mean};
 
 use super::order::is_ordered;
 use super::resolve::{InvalidFilter, field_at};
@@ -177,17 +177,6 @@ fn add(fields: &mut Vec<Field>, name: &str, kind: FieldKind, place: &str) -> Res
         let message = format!("the result has two columns `{name}`: name one otherwise, as in `other=count`");
         return Err(InvalidFilter::new(place, &message));
     }
-    fields.push(Field {
-        name: name.to_owned(),
-        document_key: name.to_owned(),
-        kind,
-        required: false,
-        default: None,
-        merge: Merge::Winner,
-        managed: Managed::No,
-        fulltext: false,
-        local: false,
-        auth: Vec::new(),
-    });
+    fields.push(Field::new(name, kind));
     Ok(())
 }

@@ -21,18 +21,7 @@ pub fn object(value: Value) -> Map<String, Value> {
 }
 
 pub fn field(name: &str, kind: FieldKind) -> Field {
-    Field {
-        name: name.to_owned(),
-        document_key: name.to_owned(),
-        kind,
-        required: false,
-        default: None,
-        merge: Merge::Winner,
-        managed: Managed::No,
-        fulltext: false,
-        local: false,
-        auth: Vec::new(),
-    }
+    Field::new(name, kind)
 }
 
 pub fn required(field: Field) -> Field {

@@ -19,9 +19,9 @@ use crate::projection::sql_value;
 /// everything else null where nothing is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Aggregation {
-    /// Model, condition and search say which records; nothing is included with them. Order, limit and offset are those of the result's rows, whose
-    /// columns the order names; without an order they stand in that of their groups' values. Pages by token there are
-    /// none.
+    /// Model, condition and search say which records; nothing is included with them. Order, limit and offset are those
+    /// of the result's rows, whose columns the order names; without an order they stand in that of their groups' values.
+    /// Pages by token there are none.
     pub of: Query,
     /// What is computed.
     pub measures: Vec<Measure>,

@@ -19,8 +19,8 @@ const TOO_GREAT: &str = "syncline: too great: ";
 /// Makes the functions known to a connection.
 pub(crate) fn register(db: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    db.create_aggregate_function(SUM, 2, flags, Sum)?;
-    db.create_aggregate_function(AVG, 2, flags, Avg)
+    db.create_aggregate_function(SUM, 2, flags, Of(Total::sum))?;
+    db.create_aggregate_function(AVG, 2, flags, Of(Total::avg))
 }
 
 /// The second argument of the sum that was beyond its type.
@@ -29,9 +29,8 @@ pub(super) fn too_great(error: &Error) -> Option<usize> {
     message.strip_prefix(TOO_GREAT)?.parse().ok()
 }
 
-struct Sum;
-
-struct Avg;
+/// What is made of a total at the end.
+struct Of(fn(Total) -> Result<Value>);
 
 /// What was added up so far.
 #[derive(Debug, Default)]
@@ -63,10 +62,6 @@ impl Floats {
 }
 
 impl Total {
-    fn of(ctx: &Context<'_>) -> Result<Self> {
-        Ok(Self { name: ctx.get(1)?, ..Self::default() })
-    }
-
     fn add(&mut self, value: ValueRef<'_>) {
         match value {
             ValueRef::Integer(number) => self.integers += i128::from(number),
@@ -99,9 +94,9 @@ impl Total {
     }
 }
 
-impl Aggregate<Total, Value> for Sum {
+impl Aggregate<Total, Value> for Of {
     fn init(&self, ctx: &mut Context<'_>) -> Result<Total> {
-        Total::of(ctx)
+        Ok(Total { name: ctx.get(1)?, ..Total::default() })
     }
 
     fn step(&self, ctx: &mut Context<'_>, total: &mut Total) -> Result<()> {
@@ -110,21 +105,6 @@ impl Aggregate<Total, Value> for Sum {
     }
 
     fn finalize(&self, _: &mut Context<'_>, total: Option<Total>) -> Result<Value> {
-        total.unwrap_or_default().sum()
-    }
-}
-
-impl Aggregate<Total, Value> for Avg {
-    fn init(&self, ctx: &mut Context<'_>) -> Result<Total> {
-        Total::of(ctx)
-    }
-
-    fn step(&self, ctx: &mut Context<'_>, total: &mut Total) -> Result<()> {
-        total.add(ctx.get_raw(0));
-        Ok(())
-    }
-
-    fn finalize(&self, _: &mut Context<'_>, total: Option<Total>) -> Result<Value> {
-        total.unwrap_or_default().avg()
+        self.0(total.unwrap_or_default())
     }
 }

@@ -9,7 +9,10 @@ use syncline_core::record::SqlValue;
 use syncline_schema::{Field, Model, Schema, Tokenizer};
 
 use crate::error::{Doing, Result};
-use crate::projection::{Bound, quoted, sql_value};
+use crate::projection::{execute, quoted, sql_value};
+
+/// What is done where a write of an index fails.
+const WRITING: &str = "writing a full-text index";
 
 /// The fields that the model's index holds.
 pub(crate) fn indexed_fields(model: &Model) -> impl Iterator<Item = &Field> {
@@ -143,23 +146,11 @@ impl FulltextIndex {
             return Ok(());
         }
         if let Some(before) = before {
-            execute(db, &self.forget, row, before)?;
+            execute(db, &self.forget, row, before).doing(WRITING)?;
         }
         if let Some(now) = &now {
-            execute(db, &self.add, row, now)?;
+            execute(db, &self.add, row, now).doing(WRITING)?;
         }
         Ok(())
     }
-}
-
-fn execute(db: &Connection, sql: &str, row: i64, values: &[SqlValue]) -> Result<()> {
-    let write = |mut statement: rusqlite::CachedStatement<'_>| {
-        statement.raw_bind_parameter(1, row)?;
-        for (index, value) in values.iter().enumerate() {
-            statement.raw_bind_parameter(index + 2, Bound(value))?;
-        }
-        statement.raw_execute()
-    };
-    db.prepare_cached(sql).and_then(write).doing("writing a full-text index")?;
-    Ok(())
 }

@@ -47,18 +47,7 @@ pub(super) fn build(
 
 /// A field that no one wrote: a foreign key, an owner, a time.
 pub(super) fn implicit(name: &str, scalar: Scalar, managed: Managed) -> Field {
-    Field {
-        name: name.to_owned(),
-        document_key: name.to_owned(),
-        kind: FieldKind::Scalar(scalar),
-        required: false,
-        default: None,
-        merge: Merge::Winner,
-        managed,
-        fulltext: false,
-        local: false,
-        auth: Vec::new(),
-    }
+    Field { managed, ..Field::new(name, FieldKind::Scalar(scalar)) }
 }
 
 fn kind(field: &Node<FieldDefinition>, written: &Written<'_>) -> Checked<FieldKind> {
