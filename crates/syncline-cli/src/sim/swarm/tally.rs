@@ -41,6 +41,8 @@ const SIGNS: &[(&str, &[&str])] = &[
     ("relay-down", &["restart", "kill"]),
     ("jump", &["clock-jump"]),
     ("freeze", &["clock-freeze"]),
+    ("rollout", &["upgrade"]),
+    ("relations", &["delete"]),
 ];
 
 impl Tally {
@@ -202,7 +204,7 @@ mod tests {
         for (name, done) in [("split", 1), ("kill", 0), ("clock-jump", 2), ("garbage", 1)] {
             tally.events.insert(name.to_owned(), Count { runs: 1, done, skipped: 3 });
         }
-        let never = tally.never(&["split", "bridge", "kill", "jump", "freeze", "garbage", "relay-down"]);
-        assert_eq!(never, ["kill", "freeze", "relay-down"]);
+        let never = tally.never(&["split", "bridge", "kill", "jump", "freeze", "garbage", "relay-down", "rollout"]);
+        assert_eq!(never, ["kill", "freeze", "relay-down", "rollout"]);
     }
 }
