@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use syncline_core::ids::Dot;
 use syncline_core::session::{IncomingRow, SessionStore as _};
 use syncline_core::wire::GenesisSpec;
-use syncline_engine::{Durability, Host as _, Options, Result, Source, Store, StoreError};
+use syncline_engine::{Durability, Host as _, Options, RenewalCause, Result, Source, Store, StoreError};
 use syncline_schema::Schema;
 use syncline_sim::schedule::OperationKind;
 use syncline_sim::vfs::{self, Registered};
@@ -132,6 +132,62 @@ fn a_write_that_failed_is_not_committed_even_if_the_disk_can_no_longer_be_read()
     trial.disk.cut_power();
     assert!(store.write(NOW, |tx| save(tx, "new")).is_err());
     assert_eq!(store.committed(), committed);
+}
+
+/// A sync failed in the middle of a commit, which the app was told. The write-ahead log held it all the same, and a
+/// copy of the files showed it, while the store gave its number to another change.
+#[test]
+fn the_number_of_a_commit_that_failed_names_no_other_change() {
+    let mut trial = Trial::new(Step::Create, Durability::Full, Fault::Io(OperationKind::Sync), 1);
+    let mut store = trial.prepare().expect("it is open");
+    let before = store.replica();
+    trial.disk.fail(OperationKind::Sync, 1);
+    assert!(store.write(NOW, |tx| save(tx, "failed")).is_err());
+    let copy = trial.disk.copy();
+    store.write(NOW, |tx| save(tx, "after")).expect("the disk works again");
+    assert_ne!(store.replica(), before);
+    let why = store.renewals().expect("the disk works").last().map(|renewal| renewal.why);
+    assert_eq!(why, Some(RenewalCause::CommitFailed));
+    let dots = |store: &Store| -> BTreeMap<Dot, [u8; 32]> {
+        let rows = store.log_after(0).expect("the disk works").into_iter();
+        rows.filter_map(|row| Some((row.dot?, row.hash))).collect()
+    };
+    let ours = dots(&store);
+    trial.disk.cut_power();
+    drop(store);
+    trial.disk.restore_power(Survival::Everything);
+    trial.disk.install(&copy, false);
+    let mut copied = trial.open().expect("a copy opens");
+    assert!(is_there(&mut copied, "failed"), "otherwise this shows nothing");
+    for (dot, hash) in dots(&copied) {
+        assert!(ours.get(&dot).is_none_or(|ours| *ours == hash), "{dot:?} names two changes");
+    }
+}
+
+/// A store heard that its replica id was retired, and the disk failed when it took another. It went on under the old
+/// one: peers keep such changes, and nobody believes their numbers.
+#[test]
+fn a_replica_id_that_could_not_be_given_up_at_once_is_given_up_before_the_next_write() {
+    let mut n = 1;
+    let mut late = 0;
+    loop {
+        let mut trial = Trial::new(Step::Create, Durability::Full, Fault::Io(OperationKind::Sync), n);
+        let mut store = trial.prepare().expect("it is open");
+        let old = store.replica().expect("it has written");
+        trial.arm();
+        let outcome = store.retire(&[old]);
+        if trial.disk.faults_fired() == 0 {
+            assert!(outcome.is_ok(), "{outcome:?}");
+            break;
+        }
+        trial.disk.clear_faults();
+        let knows = store.status().expect("the disk works").forked.contains(&old.to_string());
+        late += u64::from(knows && outcome.is_err());
+        store.write(NOW, |tx| save(tx, "later")).expect("the disk works again");
+        assert!(!knows || store.replica() != Some(old), "the sync number {n} failed");
+        n += 1;
+    }
+    assert!(late > 0, "no renewal failed once the store knew that its id was retired");
 }
 
 fn each_step(fault: Fault) {

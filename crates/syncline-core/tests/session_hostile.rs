@@ -6,11 +6,13 @@ mod session_model;
 use session_model::*;
 use syncline_core::ids::{Chain, Dot, LogId, RecordId, ReplicaId, StoreId};
 use syncline_core::session::{
-    CloseCode, Config, Event, HELLO_WAIT_MS, Input, Now, Output, PeerMisbehaved, Session, SessionStore, WELCOME_WAIT_MS,
+    CloseCode, Config, Event, HELLO_WAIT_MS, Input, Now, Output, PeerMisbehaved, RenewedWhy, Session, SessionStore,
+    WELCOME_WAIT_MS,
 };
 use syncline_core::wire::{
     Ack, Batch, BatchContent, BatchReplica, BatchRow, Covered, Cursor, Entry, FRAME_BYTES_MAX, Forked, Goodbye, Hello,
-    Introduction, Lane, Message, Packing, Part, Refused, RefusedCode, Role, VERSION, VectorPart, Verified, change_hash,
+    Introduction, Lane, Message, Packing, Part, Refused, RefusedCode, Renewed, Role, VERSION, VectorPart, Verified,
+    change_hash,
 };
 
 /// An acceptor with some changes, and someone who writes messages by hand.
@@ -452,6 +454,29 @@ fn a_fork_that_a_batch_tells_of_is_believed() {
     victim.hear(batch(2, 1, &loose));
     assert!(victim.events.contains(&Event::ForkFound(vec![ATTACKER])));
     assert_eq!((victim.closed, victim.store.rows()), (None, 5 + 3));
+}
+
+/// A peer that forged the next change of a device's own id was believed, and the device went on behind it: whoever
+/// held the real successor of its last change, a copy of its file for instance, then made a fork of its new ones.
+#[test]
+fn a_change_under_our_id_that_we_did_not_make_ends_our_use_of_it() {
+    let mut victim = Victim::greeted();
+    let own = victim.store.replica();
+    let tip = victim.store.tip(own).unwrap().unwrap();
+    let mut forged = rows(&[6, 7]);
+    forged.replicas[0] = BatchReplica { replica: own, before: tip.chain, forked: false };
+    victim.hear(batch(1, 0, &forged));
+    assert_eq!((victim.closed, victim.store.rows()), (None, 5 + 2));
+    let renewed = victim.store.replica();
+    assert_ne!(renewed, own);
+    assert!(victim.events.contains(&Event::IdentityRenewed { why: RenewedWhy::Restored, log: false }));
+    assert!(victim.said.contains(&Renewed { replica: renewed }.into()));
+    let mut more = rows(&[8]);
+    let chain = victim.store.tip(own).unwrap().unwrap().chain;
+    more.replicas[0] = BatchReplica { replica: own, before: chain, forked: false };
+    victim.hear(batch(2, 1, &more));
+    assert_eq!(victim.store.replica(), renewed, "once is enough");
+    assert!(victim.store.forked().is_empty());
 }
 
 /// Bits and bytes of honest sessions are changed under way.

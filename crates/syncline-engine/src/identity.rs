@@ -39,6 +39,8 @@ pub enum RenewalCause {
     PeerKnowsMore,
     /// Two histories were found under the id.
     Forked,
+    /// The disk failed while a write was committed: what it holds of that is not known.
+    CommitFailed,
 }
 
 impl RenewalCause {
@@ -48,6 +50,7 @@ impl RenewalCause {
             Self::ContinuityNotProven => "the store was not closed cleanly, or its file was copied or restored",
             Self::PeerKnowsMore => "a peer holds newer changes of this store: its file was restored from an older one",
             Self::Forked => "two histories were found under the old replica id: the file was copied and both wrote",
+            Self::CommitFailed => "the disk failed while a write was committed: what it holds of it is not known",
         }
     }
 }

@@ -93,6 +93,8 @@ pub struct Store {
     pub(crate) seed: Seed,
     documents: Documents,
     writer: Option<Writer>,
+    /// A new replica id that could not be taken yet: nothing is written under the old one any more.
+    renewal_due: Option<(RenewalCause, bool)>,
     alone_at_open: bool,
     pub(crate) ids: Ids,
     head: (u64, Chain),
@@ -151,6 +153,7 @@ impl Store {
             seed,
             documents: Documents::new(options.cache_bytes),
             writer: None,
+            renewal_due: None,
             alone_at_open,
             data_version: -1,
             seen_schema: 0,
@@ -204,6 +207,12 @@ impl Store {
         self.writer.as_ref().map(|writer| writer.replica)
     }
 
+    /// Replica ids under which this file was written, in no particular order: the present one once it has changes,
+    /// those it gave up, and those of a file of which it is a copy.
+    pub fn own_replicas(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.names.replicas().filter(|replica| replica.mine).map(|replica| replica.id)
+    }
+
     /// The replica id in the file.
     pub(crate) fn stored_replica(&self) -> Result<Option<ReplicaId>> {
         Ok(meta::read_id(&self.db, key::REPLICA)?.map(ReplicaId))
@@ -222,15 +231,26 @@ impl Store {
     /// Runs `act` in one transaction and commits what it did, or leaves the store as it was.
     ///
     /// The changes are in the file when this returns, so they survive the end of the process; under
-    /// [`Durability::Full`] a power cut as well.
+    /// [`Durability::Full`] a power cut as well. If the disk fails during the commit itself, the store goes on
+    /// without them, and only a crash before the next commit, or a copy of the file from before it, may bring them
+    /// back: the next write takes a new replica id, so that they are in nobody's way.
     pub fn write<T>(&mut self, now_ms: i64, act: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         self.check_open()?;
-        if self.writer.is_none() {
-            self.establish(now_ms)?;
+        match self.renewal_due {
+            Some((why, new_log)) => self.renew(why, new_log, now_ms)?,
+            None if self.writer.is_none() => self.establish(now_ms)?,
+            None => {}
         }
         self.begin()?;
         match self.run(now_ms, act) {
-            Ok((value, changes)) => self.commit(changes).map(|()| value),
+            Ok((value, changes)) => {
+                let committed = self.commit(changes);
+                if committed.is_err() {
+                    // The write-ahead log may hold it all the same: its numbers must not name other changes.
+                    self.renewal_due.get_or_insert((RenewalCause::CommitFailed, false));
+                }
+                committed.map(|()| value)
+            }
             Err(error) => {
                 self.roll_back();
                 Err(error)
@@ -578,6 +598,9 @@ impl Store {
     /// The last process to leave proves that everything written so far belongs to one history. It need not have
     /// written itself, if those that did wrote while it was there.
     fn prove(&mut self) -> Result<()> {
+        if self.renewal_due.is_some() {
+            return Ok(());
+        }
         if self.writer.is_some() || identity::is_continued(&self.db, self.host.as_mut())? {
             identity::prove(&self.db, self.host.as_mut(), &mut self.seed)?;
             self.sync_now()?;
@@ -585,14 +608,18 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a new replica id before the next write.
+    /// Takes a new replica id before the next write. If that fails, the next write begins with it.
     pub(crate) fn renew(&mut self, why: RenewalCause, new_log: bool, now_ms: i64) -> Result<()> {
+        let log_is_due = self.renewal_due.is_some_and(|(_, new_log)| new_log);
+        let new_log = new_log || log_is_due;
+        self.renewal_due = Some((why, new_log));
         self.begin()?;
         match identity::renew(&self.db, self.host.as_mut(), &mut self.seed, (why, new_log), now_ms) {
             Ok(writer) => {
                 self.commit(Vec::new())?;
-                self.ids = open::ids(&self.db)?;
                 self.writer = Some(writer);
+                self.renewal_due = None;
+                self.ids = open::ids(&self.db)?;
                 Ok(())
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! Nothing leaves a device before it would survive a power cut there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::ids::{Dot, ReplicaId};
 use syncline_core::wire::{BatchContent, Message};
@@ -77,7 +77,7 @@ impl Check for NothingLeaves {
         let found = match happened {
             Happened::Wrote { write: Some(write), .. } => {
                 if let Some(replica) = write.replica {
-                    self.own.add(write.node, replica, write.counters.1, write.seq);
+                    self.own.add(write.node, replica, write.counters, write.seq);
                 }
                 Ok(())
             }
@@ -106,7 +106,8 @@ impl Check for NothingLeaves {
                 self.decided += u64::from(issued > 0);
                 self.lost.reopened(replica, view.nodes[node].counter(replica), issued);
             }
-            let late = self.lost.held_elsewhere(&view, node).filter(|_| !is_excused(world, node));
+            let is_excused = |replica| view.is_excused(world, replica, &EXCUSES);
+            let late = self.lost.held_elsewhere(&view, is_excused);
             late.map_or(Ok(()), |broken| Err(broken.at(world, self.name())))?;
         }
         for row in &view.news.rows {
@@ -129,13 +130,14 @@ fn is_excused(world: &World, node: NodeIndex) -> bool {
 /// Where apps' own changes stand in their node's log.
 #[derive(Default)]
 struct Own {
-    writes: BTreeMap<(NodeIndex, ReplicaId), BTreeMap<u64, u64>>,
+    /// By a transaction's last counter: its first one, and the position after it.
+    writes: BTreeMap<(NodeIndex, ReplicaId), BTreeMap<u64, (u64, u64)>>,
     newest: BTreeMap<NodeIndex, u64>,
 }
 
 impl Own {
-    fn add(&mut self, node: NodeIndex, replica: ReplicaId, counter: u64, seq: u64) {
-        self.writes.entry((node, replica)).or_default().insert(counter, seq);
+    fn add(&mut self, node: NodeIndex, replica: ReplicaId, (first, last): (u64, u64), seq: u64) {
+        self.writes.entry((node, replica)).or_default().insert(last, (first, seq));
         self.newest.insert(node, seq);
     }
 
@@ -144,10 +146,12 @@ impl Own {
         self.newest.get(&node).is_some_and(|seq| *seq > durable)
     }
 
-    /// Position after the transaction that made the change.
+    /// Position after the transaction that made the change; `None` if the node's apps did not make it, as when
+    /// somebody else wrote under the node's id.
     fn position(&self, node: NodeIndex, dot: Dot) -> Option<u64> {
         let writes = self.writes.get(&(node, dot.replica))?;
-        writes.range(dot.counter..).next().map(|(_, seq)| *seq)
+        let (_, (first, seq)) = writes.range(dot.counter..).next()?;
+        (*first <= dot.counter).then_some(*seq)
     }
 
     fn issued(&self, node: NodeIndex, replica: ReplicaId) -> u64 {
@@ -171,17 +175,19 @@ impl Lost {
         self.0.get(&dot.replica).is_some_and(|kept| dot.counter > *kept)
     }
 
-    fn held_elsewhere(&self, view: &View, writer: NodeIndex) -> Option<Broken> {
-        for (replica, kept) in &self.0 {
+    /// Somebody who holds what a power cut took from all that wrote under the id.
+    fn held_elsewhere(&self, view: &View, is_excused: impl Fn(ReplicaId) -> bool) -> Option<Broken> {
+        for (replica, kept) in self.0.iter().filter(|(replica, _)| !is_excused(**replica)) {
+            let writers: BTreeSet<NodeIndex> = view.owners(*replica).collect();
             for (node, held) in view.nodes.iter().enumerate() {
-                if node != writer && held.counter(*replica) > *kept {
+                if !writers.contains(&node) && held.counter(*replica) > *kept {
                     let message = format!(
                         "it holds {} changes of replica {}, of which a power cut left {} its writer only {kept}",
                         held.counter(*replica),
                         short(&replica.0),
-                        view.name(writer)
+                        writers.first().map_or("?", |writer| view.name(*writer))
                     );
-                    return Some(Broken::new([node, writer], message));
+                    return Some(Broken::new([node].into_iter().chain(writers).collect::<Vec<_>>(), message));
                 }
             }
         }
@@ -201,19 +207,22 @@ mod tests {
         row(&mut view, 1, dot(1, 2), 2);
         let mut lost = Lost::default();
         lost.reopened(replica(1), 2, 2);
-        assert!(lost.held_elsewhere(&view, 0).is_none());
+        assert!(lost.held_elsewhere(&view, |_| false).is_none());
         lost.reopened(replica(1), 1, 2);
-        assert!(lost.held_elsewhere(&view, 0).is_some());
+        assert!(lost.held_elsewhere(&view, |_| false).is_some());
+        assert!(lost.held_elsewhere(&view, |_| true).is_none(), "a copy of its file was put in its place");
         assert!(lost.took(dot(1, 2)) && !lost.took(dot(1, 1)));
     }
 
     #[test]
     fn a_change_stands_where_its_transaction_ends() {
         let mut own = Own::default();
-        own.add(0, replica(1), 3, 10);
-        own.add(0, replica(1), 5, 14);
+        own.add(0, replica(1), (3, 3), 10);
+        own.add(0, replica(1), (4, 5), 14);
+        own.add(0, replica(1), (7, 7), 20);
         assert_eq!(own.position(0, dot(1, 3)), Some(10));
         assert_eq!(own.position(0, dot(1, 4)), Some(14));
-        assert!(own.has_beyond(0, 13) && !own.has_beyond(0, 14));
+        assert_eq!(own.position(0, dot(1, 6)), None, "somebody else made it");
+        assert!(own.has_beyond(0, 19) && !own.has_beyond(0, 20));
     }
 }

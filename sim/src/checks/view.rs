@@ -219,6 +219,10 @@ impl View {
             return Err(Broken::new([node], message));
         }
         self.read(world, store)?;
+        // A write that was told as failed may stand all the same, if its disk failed when it had been written.
+        for replica in store.own_replicas() {
+            self.owners.entry(replica).or_default().insert(node);
+        }
         let held = &mut self.nodes[node];
         held.version = store.version();
         held.durable = held.durable.max(store.durable());

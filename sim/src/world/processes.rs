@@ -57,8 +57,16 @@ impl World {
         if self.nodes[node].running.is_none() {
             return;
         }
-        let (durable, committed) =
-            self.nodes[node].store().map_or((0, 0), |store| (store.durable(), store.committed()));
+        let logs = self.log_ends(node);
+        self.ended(node, survival, logs, down_ms, by);
+    }
+
+    /// How far its log is durable, and where it ends.
+    fn log_ends(&self, node: NodeIndex) -> (u64, u64) {
+        self.nodes[node].store().map_or((0, 0), |store| (store.durable(), store.committed()))
+    }
+
+    fn ended(&mut self, node: NodeIndex, survival: Survival, (durable, committed): (u64, u64), down_ms: u64, by: &str) {
         self.nodes[node].die(survival);
         self.teller.mark(b'k', [node as u64, durable, committed], b"");
         self.tell(node, || What::Killed { by: by.to_owned() });
@@ -88,9 +96,18 @@ impl World {
             return self.kill(node, Survival::Everything, down_ms, "it could not be closed in good order");
         }
         self.carry_out(node);
+        if self.nodes[node].running.is_none() {
+            // An event had the process end at something that closing brought about.
+            return;
+        }
         self.fact(Fact::Closed { node });
         self.tell(node, || What::Closed);
+        let logs = self.log_ends(node);
         self.nodes[node].stop();
+        if !self.nodes[node].disk().is_on() {
+            let survival = self.nodes[node].cut_pending.map_or(Survival::Everything, |(survival, ..)| survival);
+            return self.ended(node, survival, logs, down_ms, "ended while SQLite closed its files");
+        }
         self.nodes[node].power = Power::Closed;
         self.network.drop_ends_of(node, self.now_ms, &mut self.tasks);
         self.network.forget_dials_of(node);

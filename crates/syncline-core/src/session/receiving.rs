@@ -91,7 +91,7 @@ struct Owed {
 /// A batch whose rows are complete, before their chains were checked.
 pub(super) struct Incoming {
     replicas: Vec<BatchReplica>,
-    rows: Vec<IncomingRow>,
+    pub(super) rows: Vec<IncomingRow>,
     hashes: Vec<[u8; 32]>,
     cursor: Option<Cursor>,
 }

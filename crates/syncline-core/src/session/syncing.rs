@@ -9,8 +9,8 @@ use super::io::{Early, Io};
 use super::receiving::{Numbered, Peer, Receiving};
 use super::sending::{OPTIMISTIC_BYTES_MAX, Sending, Step, chain_of_log};
 use super::{
-    Config, Event, GOODBYE_WAIT_MS, Identity, LAZY_MS, PeerMisbehaved, Position, Progress, RenewedWhy, SessionStore,
-    WELCOME_WAIT_MS,
+    Config, Event, GOODBYE_WAIT_MS, Identity, IncomingRow, LAZY_MS, PeerMisbehaved, Position, Progress, RenewedWhy,
+    SessionStore, WELCOME_WAIT_MS,
 };
 use crate::ids::{Chain, Dot, ReplicaId};
 use crate::mutant::{self, Mutant};
@@ -470,6 +470,7 @@ impl Syncing {
             checked => checked?,
         };
         self.retire_and_tell(forks, store, io)?;
+        leave_id_of_others(&incoming.rows, store, io)?;
         self.receiving.apply(&incoming, &self.peer, &mut self.filter, store, io)
     }
 
@@ -641,6 +642,18 @@ impl Syncing {
         }
         Ok(())
     }
+}
+
+/// Changes of the own replica that this store never made: its file is an older copy of itself or one of two, or
+/// somebody forges. There may be more of them, so that the next number of that id need not be free.
+fn leave_id_of_others<S: SessionStore>(rows: &[IncomingRow], store: &mut S, io: &mut Io) -> Result<(), Stop> {
+    let own = store.identity().map_err(Stop::store)?.replica;
+    let tip = store.tip(own).map_err(Stop::store)?.unwrap_or_default();
+    if !tip.forked && rows.iter().any(|row| row.dot.replica == own && row.dot.counter > tip.counter) {
+        store.renew_identity(false).map_err(Stop::store)?;
+        io.event(Event::IdentityRenewed { why: RenewedWhy::Restored, log: false });
+    }
+    Ok(())
 }
 
 fn send_parts(entries: Vec<Entry>, io: &mut Io) {
