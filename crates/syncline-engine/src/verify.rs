@@ -152,7 +152,13 @@ impl Store {
             let numbers = self.names.numbers_of(model);
             let mut after = 0;
             loop {
-                let batch = records::of_model(&self.db, &numbers, after, 500)?;
+                let batch = match records::of_model(&self.db, &numbers, after, 500) {
+                    Err(error) if error.is_damage() => {
+                        report.faults.push(format!("{}: {error}", model.name));
+                        break;
+                    }
+                    other => other?,
+                };
                 let Some(last) = batch.last() else { break };
                 after = *last;
                 for row in batch {

@@ -4,7 +4,7 @@ use automerge::ChangeHash;
 use rusqlite::{Connection, OptionalExtension, params};
 use syncline_core::ids::RecordId;
 
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Result, StoreError};
 
 /// A row of `syncline_records`.
 #[derive(Clone, Debug)]
@@ -57,14 +57,20 @@ pub(crate) fn at(db: &Connection, record: i64) -> Result<Option<Row>> {
         .doing("finding a record")
 }
 
-/// Rows of records of a model, given by its numbers: ascending, after one.
+/// Rows of records of a model, given by its numbers: ascending, after one. A table whose rows are not in order is
+/// damaged: who asks for the next ones after the last would never come to an end.
 pub(crate) fn of_model(db: &Connection, numbers: &[i64], after: i64, limit: usize) -> Result<Vec<i64>> {
     let list = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     let sql =
         format!("SELECT record FROM syncline_records WHERE record > ?1 AND model IN ({list}) ORDER BY record LIMIT ?2");
-    db.prepare_cached(&sql)
+    let rows: Vec<i64> = db
+        .prepare_cached(&sql)
         .and_then(|mut s| s.query_map(params![after, limit as i64], |row| row.get(0))?.collect())
-        .doing("listing records")
+        .doing("listing records")?;
+    match std::iter::once(&after).chain(&rows).is_sorted_by(|one, next| one < next) {
+        true => Ok(rows),
+        false => Err(StoreError::Damaged(format!("the records after row {after} are not in order"))),
+    }
 }
 
 /// Calls `each` with every record's row and its newest row of the log.
@@ -241,4 +247,36 @@ pub(crate) fn quarantined(db: &Connection) -> Result<Vec<(u64, i64, String)>> {
             s.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?, row.get(2)?)))?.collect()
         })
         .doing("reading the quarantine")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// A disk that lied left a table whose rows were not in order. `verify` asked for those after the last of each
+    /// batch, got earlier ones again, and never came to an end.
+    #[test]
+    fn records_that_are_not_in_order_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(
+            "CREATE TABLE syncline_records(record INTEGER PRIMARY KEY, model INTEGER);
+             INSERT INTO syncline_records VALUES(84, 7), (85, 7), (86, 7);",
+        )
+        .unwrap();
+        assert_eq!(of_model(&db, &[7], 0, 500).unwrap(), [84, 85, 86]);
+        drop(db);
+        // A cell: the length of what it holds, its row, then a header of three bytes and the model.
+        let (cell, rows_differ) = ([4, 85, 3, 0, 1, 7], [4, 112, 3, 0, 1, 7]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(6).position(|window| window == cell).unwrap();
+        bytes[at..at + 6].copy_from_slice(&rows_differ);
+        std::fs::write(&path, bytes).unwrap();
+        let db = Connection::open(&path).unwrap();
+        let error = of_model(&db, &[7], 0, 500).unwrap_err();
+        assert!(error.is_damage(), "{error}");
+    }
 }
