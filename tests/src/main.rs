@@ -21,6 +21,7 @@ mod program_texts;
 mod queries;
 mod real_input;
 mod relations;
+mod schema_types;
 mod sim_program;
 mod sync;
 mod trace;

@@ -578,6 +578,14 @@ pub(crate) enum SchemaCommand {
     Check(SchemaCheckArgs),
     /// Say what opening a store with another schema means for its records
     Diff(SchemaDiffArgs),
+    /// Print the Rust items that `models!` makes of a schema, for a build script or to be read
+    ///
+    /// In a build script, write them into OUT_DIR, and `include!` that file in a module of its own.
+    Rust(SchemaFileArgs),
+    /// Print TypeScript types of the JSON in which records are shown, saved and updated
+    Typescript(SchemaFileArgs),
+    /// Print a JSON Schema (draft 2020-12) of the records that `export` prints
+    Json(SchemaFileArgs),
 }
 
 #[derive(Debug, Args)]
@@ -602,6 +610,12 @@ pub(crate) struct SchemaDiffArgs {
     /// Print the differences as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaFileArgs {
+    /// The schema, in GraphQL SDL
+    pub(crate) file: PathBuf,
 }
 
 fn listen_address(text: &str) -> Result<SocketAddr, String> {

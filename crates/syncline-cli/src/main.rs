@@ -104,6 +104,9 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Sim(_) => Ok(()),
         Command::Schema(SchemaCommand::Check(args)) => schema::check(&args, out),
         Command::Schema(SchemaCommand::Diff(args)) => schema::diff(&args, out),
+        Command::Schema(SchemaCommand::Rust(args)) => schema::rust(&args, out),
+        Command::Schema(SchemaCommand::Typescript(args)) => schema::typescript(&args, out),
+        Command::Schema(SchemaCommand::Json(args)) => schema::json(&args, out),
     }
 }
 

@@ -1,11 +1,12 @@
-//! `schema check` and `schema diff`: schema files before any store sees them.
+//! `schema …`: schema files before any store sees them, and what they are in other languages.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 use syncline::schema::{self, ChangeKind, Diagnostics, Parsed, Schema, Severity};
+use syncline_schema::generate;
 
-use crate::args::{SchemaCheckArgs, SchemaDiffArgs};
+use crate::args::{SchemaCheckArgs, SchemaDiffArgs, SchemaFileArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Out, counted, say, stderr_is_colored};
 
@@ -48,8 +49,11 @@ fn strictly(strict: bool) -> &'static str {
 }
 
 fn parse(path: &Path) -> Outcome<Result<Parsed, Diagnostics>> {
-    let sdl = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
-    Ok(schema::parse(&path.display().to_string(), &sdl))
+    Ok(schema::parse(&path.display().to_string(), &read(path)?))
+}
+
+fn read(path: &Path) -> Outcome<String> {
+    std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))
 }
 
 fn findings(parsed: &Result<Parsed, Diagnostics>) -> &Diagnostics {
@@ -119,10 +123,47 @@ pub(crate) fn diff(args: &SchemaDiffArgs, out: &mut Out) -> Outcome {
 }
 
 fn accepted(path: &Path) -> Outcome<Schema> {
-    match parse(path)? {
+    schema_of(parse(path)?)
+}
+
+fn schema_of(parsed: Result<Parsed, Diagnostics>) -> Outcome<Schema> {
+    match parsed {
         Ok(parsed) => Ok(parsed.schema),
         Err(found) => Err(Failure::failed(format!("the schema was refused\n\n{}", found.render(stderr_is_colored())))),
     }
+}
+
+pub(crate) fn rust(args: &SchemaFileArgs, out: &mut Out) -> Outcome {
+    let (schema, sdl) = shown(&args.file)?;
+    let file: syn::File = syn::parse2(generate::rust::module(&schema, &sdl)).map_err(Failure::failed)?;
+    out.line("// Written by `syncline schema rust`: run it again when the schema changes.\n")?;
+    let alone = |item| {
+        prettyplease::unparse(&syn::File { frontmatter: None, shebang: None, attrs: Vec::new(), items: vec![item] })
+    };
+    out.bytes(file.items.into_iter().map(alone).collect::<Vec<_>>().join("\n").as_bytes())
+}
+
+pub(crate) fn typescript(args: &SchemaFileArgs, out: &mut Out) -> Outcome {
+    let (schema, _) = shown(&args.file)?;
+    out.bytes(generate::typescript(&schema).as_bytes())
+}
+
+pub(crate) fn json(args: &SchemaFileArgs, out: &mut Out) -> Outcome {
+    let (schema, _) = shown(&args.file)?;
+    let schema = generate::json_schema(&schema);
+    out.line(serde_json::to_string_pretty(&schema).map_err(Failure::failed)?)
+}
+
+/// An accepted schema with its text; its warnings are shown.
+fn shown(path: &Path) -> Outcome<(Schema, String)> {
+    let sdl = read(path)?;
+    let parsed = schema::parse(&path.display().to_string(), &sdl);
+    if let Ok(Parsed { warnings, .. }) = &parsed
+        && !warnings.is_empty()
+    {
+        say(warnings.render(stderr_is_colored()).trim_end());
+    }
+    Ok((schema_of(parsed)?, sdl))
 }
 
 fn name(kind: ChangeKind) -> &'static str {

@@ -1,13 +1,11 @@
-//! Puts the expansion together.
+//! Puts the expansion together: the schema's text, and the items that `syncline-schema` writes for it.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use std::path::{Path, PathBuf};
-use syncline_schema::{Key, Model, Schema};
+use syncline_schema::generate::rust;
 
 use crate::input::Input;
-use crate::names::{self, TypeNames};
-use crate::{enums, fields, structs};
 
 /// What `models!(input)` stands for.
 pub(crate) fn models(input: TokenStream) -> TokenStream {
@@ -17,77 +15,12 @@ pub(crate) fn models(input: TokenStream) -> TokenStream {
 
 fn expand(input: &Input, root: &Path) -> TokenStream {
     let (items, readable) = match input.schema(root) {
-        Ok(schema) => (items(&schema), true),
+        Ok(schema) => (rust::items(&schema), true),
         Err(error) => (error.into_compile_error(), input.is_readable(root)),
     };
     // With a refused schema too, so that tools watch the file and see it mended.
-    let sdl = readable.then(|| {
-        let text = input.text();
-        quote! {
-            /// The schema, to open a store with.
-            #[allow(dead_code, unreachable_pub)]
-            pub const SDL: &::std::primitive::str = #text;
-        }
-    });
+    let sdl = readable.then(|| rust::sdl(&input.text()));
     quote!(#sdl #items)
-}
-
-fn items(schema: &Schema) -> TokenStream {
-    let names = TypeNames::new(schema);
-    let enums = schema.enums.iter().map(|e| enums::expand(&names, e));
-    let embedded = schema.embedded.iter();
-    let embedded = embedded.map(|e| structs::embedded(&names, schema, e));
-    let models = schema.models.iter().map(|model| {
-        let parts = [
-            structs::model(&names, schema, model),
-            implementation(&names, schema, model),
-            fields::module(&names, schema, model),
-        ];
-        quote!(#(#parts)*)
-    });
-    quote!(#(#models)* #(#embedded)* #(#enums)*)
-}
-
-/// `impl Model`
-fn implementation(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
-    let (ident, name) = (names.of_type(&model.name), &model.name);
-    let embedded = fields::embedded_paths(schema, &model.fields, "");
-    let key = key(model);
-    quote! {
-        impl ::syncline::typed::Model for #ident {
-            const NAME: &'static ::std::primitive::str = #name;
-            const EMBEDDED: &'static [&'static ::std::primitive::str] = &[#(#embedded),*];
-
-            fn key(&self) -> ::std::option::Option<::std::string::String> {
-                #key
-            }
-        }
-    }
-}
-
-fn key(model: &Model) -> TokenStream {
-    let members = names::members(&model.fields);
-    let members = model.fields.iter().zip(&members);
-    let mut key = members.filter(|(field, _)| model.is_key_field(&field.name));
-    match &model.key {
-        Key::Id => {
-            let id = key.next().map(|(_, ident)| ident);
-            quote! {
-                (!self.#id.is_empty()).then(|| ::std::clone::Clone::clone(&self.#id))
-            }
-        }
-        Key::Custom(_) => {
-            let pairs = key.map(|(field, ident)| {
-                let name = &field.name;
-                quote!(#name: self.#ident)
-            });
-            quote! {
-                ::std::option::Option::Some(
-                    ::syncline::serde_json::json!({ #(#pairs),* }).to_string(),
-                )
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,12 @@
 //! `models!("schema.graphql")`: a schema's models as Rust types. Used through `syncline`, which
 //! re-exports it; names of this crate are not stable.
 //!
-//! `input` finds the schema and parses it, or turns its diagnostics into a compile error; `names`
-//! and `types` say what things are called in Rust and which type they have; `enums`, `structs` and
-//! `fields` write the code, `expand` puts it together. Generated code names nothing but
-//! `::syncline`, the standard library by absolute paths, and its own items.
+//! `input` finds the schema and parses it, or turns its diagnostics into a compile error; `expand` puts the
+//! expansion together. The items are written by `syncline_schema::generate::rust`, which the program's
+//! `schema rust` prints, too.
 
-mod enums;
 mod expand;
-mod fields;
 mod input;
-mod names;
-mod structs;
-mod types;
 
 use proc_macro::TokenStream;
 

@@ -7,9 +7,13 @@
 //! [`check_scalar`] and [`check_enum`] say whether a JSON value fits a field; defaults and saves go
 //! through the same checks. [`changes`] says what opening a store with another schema means.
 //!
+//! `generate` (feature `generate`) writes a schema in other languages: Rust, TypeScript, JSON Schema.
+//!
 //! This crate does no I/O and knows nothing of documents, SQL or replication.
 
 mod compare;
+#[cfg(feature = "generate")]
+pub mod generate;
 mod model;
 #[cfg(feature = "parser")]
 mod parser;

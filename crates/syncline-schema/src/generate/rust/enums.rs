@@ -2,16 +2,16 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syncline_schema::EnumType;
 
-use crate::names::{self, TypeNames};
+use super::names::{self, TypeNames};
+use crate::EnumType;
 
 pub(crate) fn expand(names: &TypeNames, enum_type: &EnumType) -> TokenStream {
     let ident = names.of_type(&enum_type.name);
     let values = &enum_type.values;
     let (variants, other) = names::variants(values);
-    let doc = format!("Enum `{}` of the schema.", enum_type.name);
-    let docs = values.iter().map(|value| format!("`{value}`"));
+    let doc = format!(" Enum `{}` of the schema.", enum_type.name);
+    let docs = values.iter().map(|value| format!(" `{value}`"));
     quote! {
         #[doc = #doc]
         #[derive(::std::clone::Clone, ::std::fmt::Debug, ::std::cmp::PartialEq, ::std::cmp::Eq, ::std::hash::Hash)]

@@ -2,7 +2,8 @@
 
 use proc_macro2::{Ident, Span};
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_schema::{Field, Model, Schema};
+
+use crate::{Field, Model, Schema};
 
 /// Words that name nothing in Rust unless written as `r#…`, in any edition.
 const KEYWORDS: [&str; 48] = [
@@ -146,7 +147,7 @@ fn ident(name: &str) -> Ident {
     if KEYWORDS.contains(&name) { Ident::new_raw(name, Span::call_site()) } else { Ident::new(name, Span::call_site()) }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "parser"))]
 mod tests {
     use super::*;
 
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn a_module_gives_way_to_a_type_of_its_name() {
         let sdl = "type Todo @model { a: todo } type todo { b: Int } type FooBar @model { a: Int } type foo_Bar @model { a: Int }";
-        let schema = syncline_schema::parse("test", sdl).unwrap().schema;
+        let schema = crate::parse("test", sdl).unwrap().schema;
         let names = TypeNames::new(&schema);
         assert_eq!(names.of_type("todo").to_string(), "todo");
         assert_eq!(names.module("Todo").to_string(), "todo_fields");

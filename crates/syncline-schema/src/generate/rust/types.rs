@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syncline_schema::{Element, ElementKind, Field, FieldKind, Managed, Model, Scalar};
 
-use crate::names::TypeNames;
+use super::names::TypeNames;
+use crate::{Element, ElementKind, Field, FieldKind, Managed, Model, Scalar};
 
 /// How a field appears in its struct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,33 +111,4 @@ pub(crate) fn is_string(kind: &FieldKind) -> bool {
             false
         }
     }
-}
-
-/// The field as the schema writes it: `tags: [String!] @set`.
-pub(crate) fn describe(field: &Field) -> String {
-    let mut text = format!("{}: ", field.name);
-    match &field.kind {
-        FieldKind::Scalar(scalar) => text.push_str(scalar.name()),
-        FieldKind::Enum(name) | FieldKind::Embedded(name) => text.push_str(name),
-        FieldKind::Counter => text.push_str(Scalar::Int.name()),
-        FieldKind::Text { .. } => text.push_str(Scalar::String.name()),
-        FieldKind::List(element) | FieldKind::Set(element) => {
-            let name = match &element.kind {
-                ElementKind::Scalar(scalar) => scalar.name(),
-                ElementKind::Enum(name) | ElementKind::Embedded(name) => name,
-            };
-            let required = if element.required { "!" } else { "" };
-            text.push_str(&format!("[{name}{required}]"));
-        }
-    }
-    if field.required {
-        text.push('!');
-    }
-    text.push_str(match &field.kind {
-        FieldKind::Counter => " @counter",
-        FieldKind::Text { .. } => " @text",
-        FieldKind::Set(_) => " @set",
-        FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::List(_) | FieldKind::Embedded(_) => "",
-    });
-    text
 }

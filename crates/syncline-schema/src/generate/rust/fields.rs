@@ -2,16 +2,17 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syncline_schema::{Field, FieldKind, Model, Relation, RelationKind, Schema};
 
-use crate::names::{self, TypeNames};
-use crate::types;
+use super::names::{self, TypeNames};
+use super::types;
+use crate::generate::describe::describe;
+use crate::{Field, FieldKind, Model, Relation, RelationKind, Schema};
 
 /// The module with the fields of a model.
 pub(crate) fn module(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
     let writer = Writer { names, schema, model: names.of_type(&model.name) };
     let ident = names.module(&model.name);
-    let doc = format!("Fields and relations of `{}`, for queries and edits.", model.name);
+    let doc = format!(" Fields and relations of `{}`, for queries and edits.", model.name);
     let content = writer.fields(&model.fields, "", &quote!(super::));
     let relations = model.relations.iter().zip(names::relations(model));
     let relations = relations.map(|(relation, ident)| writer.relation(relation, &ident));
@@ -56,8 +57,8 @@ impl Writer<'_> {
 
     fn field(&self, field: &Field, ident: &Ident, prefix: &str, up: &TokenStream) -> TokenStream {
         let path = format!("{prefix}{}", field.name);
-        let doc = format!("`{}`", types::describe(field));
-        let ty = self.constant_type(field, up);
+        let doc = format!(" `{}`", describe(field));
+        let (kind, of) = self.constant_type(field, up);
         let inner = match &field.kind {
             FieldKind::Embedded(name) => self.inner(name, ident, &path, up),
             FieldKind::Scalar(_)
@@ -69,7 +70,7 @@ impl Writer<'_> {
         };
         quote! {
             #[doc = #doc]
-            pub const #ident: #ty = <#ty>::new(#path);
+            pub const #ident: #kind<#of> = #kind::new(#path);
             #inner
         }
     }
@@ -77,23 +78,22 @@ impl Writer<'_> {
     fn relation(&self, relation: &Relation, ident: &Ident) -> TokenStream {
         let (model, there) = (&self.model, self.names.of_type(&relation.model));
         let (kind, directive) = match relation.kind {
-            RelationKind::HasOne => (quote!(ToOne), "hasOne"),
-            RelationKind::BelongsTo => (quote!(ToOne), "belongsTo"),
-            RelationKind::HasMany => (quote!(ToMany), "hasMany"),
-            RelationKind::ManyToMany => (quote!(ManyToMany), "manyToMany"),
+            RelationKind::HasOne => (quote!(::syncline::typed::ToOne), "hasOne"),
+            RelationKind::BelongsTo => (quote!(::syncline::typed::ToOne), "belongsTo"),
+            RelationKind::HasMany => (quote!(::syncline::typed::ToMany), "hasMany"),
+            RelationKind::ManyToMany => (quote!(::syncline::typed::ManyToMany), "manyToMany"),
         };
-        let ty = quote!(::syncline::typed::#kind<super::#model, super::#there>);
         let name = &relation.name;
-        let doc = format!("`{name}`: the {} of a `@{directive}`", relation.model);
+        let doc = format!(" `{name}`: the {} of a `@{directive}`", relation.model);
         quote! {
             #[doc = #doc]
-            pub const #ident: #ty = <#ty>::new(#name);
+            pub const #ident: #kind<super::#model, super::#there> = #kind::new(#name);
         }
     }
 
     /// The fields inside an embedded value.
     fn inner(&self, name: &str, ident: &Ident, path: &str, up: &TokenStream) -> TokenStream {
-        let doc = format!("Fields of `{path}`.");
+        let doc = format!(" Fields of `{path}`.");
         let fields = self.schema.embedded_type(name).map_or(&[][..], |e| &e.fields);
         let content = self.fields(fields, &format!("{path}."), &quote!(super::#up));
         quote! {
@@ -104,18 +104,19 @@ impl Writer<'_> {
         }
     }
 
-    fn constant_type(&self, field: &Field, up: &TokenStream) -> TokenStream {
+    /// Which kind of field, and what of: the model, and the type of its values.
+    fn constant_type(&self, field: &Field, up: &TokenStream) -> (TokenStream, TokenStream) {
         let model = &self.model;
         match &field.kind {
-            FieldKind::Text { .. } => quote!(::syncline::typed::TextField<#up #model>),
-            FieldKind::Counter => quote!(::syncline::typed::CounterField<#up #model>),
+            FieldKind::Text { .. } => (quote!(::syncline::typed::TextField), quote!(#up #model)),
+            FieldKind::Counter => (quote!(::syncline::typed::CounterField), quote!(#up #model)),
             FieldKind::Set(element) => {
                 let element = types::element_type(self.names, element, up);
-                quote!(::syncline::typed::SetField<#up #model, #element>)
+                (quote!(::syncline::typed::SetField), quote!(#up #model, #element))
             }
             kind @ (FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::List(_) | FieldKind::Embedded(_)) => {
                 let value = types::value(self.names, kind, up);
-                quote!(::syncline::typed::Field<#up #model, #value>)
+                (quote!(::syncline::typed::Field), quote!(#up #model, #value))
             }
         }
     }

@@ -3,14 +3,15 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
-use syncline_schema::{EmbeddedType, Field, FieldKind, Model, Scalar, Schema};
 
-use crate::names::{self, TypeNames};
-use crate::types::{self, Presence};
+use super::names::{self, TypeNames};
+use super::types::{self, Presence};
+use crate::generate::describe::describe;
+use crate::{EmbeddedType, Field, FieldKind, Model, Scalar, Schema};
 
 /// A model's struct.
 pub(crate) fn model(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
-    let doc = format!("Model `{}` of the schema.", model.name);
+    let doc = format!(" Model `{}` of the schema.", model.name);
     let members = members(names, schema, &model.fields, Some(model));
     let key_of = key_of(&members, model);
     expand(&names.of_type(&model.name), &doc, &members, &key_of)
@@ -18,7 +19,7 @@ pub(crate) fn model(names: &TypeNames, schema: &Schema, model: &Model) -> TokenS
 
 /// An embedded type's struct.
 pub(crate) fn embedded(names: &TypeNames, schema: &Schema, embedded: &EmbeddedType) -> TokenStream {
-    let doc = format!("Embedded type `{}` of the schema.", embedded.name);
+    let doc = format!(" Embedded type `{}` of the schema.", embedded.name);
     let members = members(names, schema, &embedded.fields, None);
     let none = TokenStream::new();
     expand(&names.of_type(&embedded.name), &doc, &members, &none)
@@ -119,7 +120,7 @@ impl Member<'_> {
     }
 
     fn doc(&self) -> String {
-        let mut doc = format!("`{}`", types::describe(self.field));
+        let mut doc = format!(" `{}`", describe(self.field));
         match (&self.field.default, self.presence) {
             (Some(value), _) => doc.push_str(&format!(", default `{value}`")),
             (None, Presence::GeneratedId) => doc.push_str(", generated if empty on save"),
