@@ -9,6 +9,7 @@ mod support;
 
 mod architecture;
 mod convergence;
+mod datastore;
 mod fairness;
 mod hostile;
 mod identity;
