@@ -336,6 +336,31 @@ async fn the_models_of_a_schema_file_open_a_store_and_take_records() {
     assert_eq!((task.heading.as_str(), task.minutes_spent), ("Buy milk", 20));
 }
 
+mod strict {
+    syncline::models!(sdl = "type Todo @model { tags: [String!] steps: [Step!]! } type Step { words: [String!] }");
+}
+
+/// `[T]` became `[T!]`, which opens a store in place. Records that hold null among their elements could not be read any
+/// more, although they could be opened, queried as JSON and synced.
+#[tokio::test(flavor = "multi_thread")]
+async fn null_among_elements_that_are_required_by_now_is_left_out() {
+    let bed = Bed::new();
+    let path = bed.path("app.db");
+    let lenient = "type Todo @model { tags: [String] steps: [Step]! } type Step { words: [String] }";
+    let store = Store::open(&path, lenient).await.unwrap();
+    let old = json!({ "id": "a", "tags": ["x", null], "steps": [null, { "words": [null, "y"] }] });
+    store.save_json("Todo", record(old)).await.unwrap();
+    store.close().await.unwrap();
+    let store = Store::open(&path, strict::SDL).await.unwrap();
+    let mut todo = store.get::<strict::Todo>("a").await.unwrap().unwrap();
+    assert_eq!(todo.tags, Some(vec!["x".to_owned()]));
+    assert_eq!(todo.steps, [strict::Step { words: Some(vec!["y".to_owned()]) }]);
+    todo = store.update::<strict::Todo>(&todo.id, |todo| todo.tags = Some(vec!["z".to_owned()])).await.unwrap().record;
+    assert_eq!(todo.tags, Some(vec!["z".to_owned()]));
+    let shown = store.get_json("Todo", "a").await.unwrap().unwrap();
+    assert_eq!((&shown["tags"], &shown["steps"][0]), (&json!(["z"]), &json!(null)), "only what was edited is written");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_store_says_so_to_everybody() {
     let bed = Bed::new();

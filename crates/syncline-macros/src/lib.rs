@@ -42,7 +42,7 @@ use proc_macro::TokenStream;
 /// Scalars are `String`, `i64`, `f64`, `bool` and, for AWSJSON, `serde_json::Value`, where a string
 /// is JSON text as in Amplify. Enums have a further variant `Unlisted`, so that a value that a newer schema knows can be read
 /// and kept. A required field that has no value in a record, because the record is older than the
-/// field, reads as its default or empty.
+/// field, reads as its default or empty; null among the elements of `[T!]`, from a schema that allowed it, is left out.
 ///
 /// A schema that is refused is a compile error with every diagnostic, as `syncline schema check`
 /// shows them; that command also shows warnings, which a macro cannot.

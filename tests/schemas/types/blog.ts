@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -21,11 +21,11 @@ export type BlogId = string;
 export interface Blog {
   /** `id: ID!`. Never changes. */
   id: BlogId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `tagline: String` */
   tagline: string | null;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -46,7 +46,7 @@ export interface BlogInput {
   name: string;
   /** `tagline: String` */
   tagline?: string | null;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -62,6 +62,8 @@ export interface BlogPatch {
   tagline?: string | null;
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Blog` for each relation that it is asked to include. */
@@ -77,17 +79,17 @@ export type PostId = string;
 export interface Post {
   /** `id: ID!`. Never changes. */
   id: PostId;
-  /** `title: String!`. Null only where the record is older than the field. */
+  /** `title: String!`. Null only if a schema that does not demand it wrote the record. */
   title: string | null;
   /** `content: AWSJSON`. Any JSON; a string is JSON text itself. */
   content: Json | null;
-  /** `status: PostStatus!`, default `"DRAFT"`. Null only where the record is older than the field. */
+  /** `status: PostStatus!`, default `"DRAFT"`. Null only if a schema that does not demand it wrote the record. */
   status: PostStatus | Unlisted | null;
   /** `rating: Float` */
   rating: number | null;
   /** `blogPostsId: ID` */
   blogPostsId: BlogId | null;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -114,7 +116,7 @@ export interface PostInput {
   rating?: number | null;
   /** `blogPostsId: ID` */
   blogPostsId?: BlogId | null;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -138,6 +140,8 @@ export interface PostPatch {
   blogPostsId?: BlogId | null;
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `blogPostsId`: the Blog with this key. */
   blog?: BlogKey | null;
 }
@@ -159,13 +163,13 @@ export type CommentId = string;
 export interface Comment {
   /** `id: ID!`. Never changes. */
   id: CommentId;
-  /** `postID: ID!`. Null only where the record is older than the field. */
+  /** `postID: ID!`. Null only if a schema that does not demand it wrote the record. */
   postID: PostId | null;
-  /** `content: String!`. Null only where the record is older than the field. */
+  /** `content: String!`. Null only if a schema that does not demand it wrote the record. */
   content: string | null;
   /** `createdAt: AWSDateTime!`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `updatedAt: AWSDateTime`. Time of the record's newest change. */
   updatedAt: string;
@@ -186,7 +190,7 @@ export interface CommentInput {
   content: string;
   /** `createdAt: AWSDateTime!`. Kept if it is given. */
   createdAt?: string;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `updatedAt: AWSDateTime`. Kept by an import, derived by a save. */
   updatedAt?: string;
@@ -200,6 +204,8 @@ export interface CommentPatch {
   postID?: PostId;
   /** `content: String!` */
   content?: string;
+  /** `createdAt: AWSDateTime!`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string;
   /** `owner: String` */
   owner?: string | null;
   /** In place of `postID`: the Post with this key. */
@@ -219,7 +225,7 @@ export type TagId = string;
 export interface Tag {
   /** `id: ID!`. Never changes. */
   id: TagId;
-  /** `label: String!`. Null only where the record is older than the field. */
+  /** `label: String!`. Null only if a schema that does not demand it wrote the record. */
   label: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -248,6 +254,8 @@ export interface TagInput {
 export interface TagPatch {
   /** `label: String!` */
   label?: string;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Tag` for each relation that it is asked to include. */
@@ -262,7 +270,7 @@ export interface PostTags {
   postId: PostId;
   /** `tagId: ID!` */
   tagId: TagId;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -282,7 +290,7 @@ export interface PostTagsInput {
   postId?: PostId;
   /** `tagId: ID!` */
   tagId?: TagId;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -298,6 +306,8 @@ export interface PostTagsInput {
 export interface PostTagsPatch {
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `PostTags` for each relation that it is asked to include. */

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -24,7 +24,7 @@ export type CalendarId = string;
 export interface Calendar {
   /** `id: ID!`. Never changes. */
   id: CalendarId;
-  /** `title: String!`. Null only where the record is older than the field. */
+  /** `title: String!`. Null only if a schema that does not demand it wrote the record. */
   title: string | null;
   /** `color: String`, default `"#3366ff"` */
   color: string | null;
@@ -65,6 +65,8 @@ export interface CalendarPatch {
   color?: string | null;
   /** `owners: [String]`. Changed by the difference, so that concurrent edits elsewhere in it survive. */
   owners?: (string | null)[] | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Calendar` for each relation that it is asked to include. */
@@ -80,19 +82,19 @@ export type EventId = string;
 export interface Event {
   /** `id: ID!`. Never changes. */
   id: EventId;
-  /** `title: String!`. Null only where the record is older than the field. */
+  /** `title: String!`. Null only if a schema that does not demand it wrote the record. */
   title: string | null;
   /**
    * `startsAt: AWSDateTime!`. `2024-05-31T17:30:00.000Z`; seconds may be missing, another offset may stand there. Null
-   * only where the record is older than the field.
+   * only if a schema that does not demand it wrote the record.
    */
   startsAt: string | null;
   /**
    * `endsAt: AWSDateTime!`. `2024-05-31T17:30:00.000Z`; seconds may be missing, another offset may stand there. Null
-   * only where the record is older than the field.
+   * only if a schema that does not demand it wrote the record.
    */
   endsAt: string | null;
-  /** `allDay: Boolean!`, default `false`. Null only where the record is older than the field. */
+  /** `allDay: Boolean!`, default `false`. Null only if a schema that does not demand it wrote the record. */
   allDay: boolean | null;
   /** `editors: [String]`. A list: merged element by element. */
   editors: (string | null)[] | null;
@@ -159,6 +161,8 @@ export interface EventPatch {
   repeat?: RepeatPatch | null;
   /** `calendarEventsId: ID` */
   calendarEventsId?: CalendarId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `calendarEventsId`: the Calendar with this key. */
   calendar?: CalendarKey | null;
 }
@@ -178,7 +182,7 @@ export type InvitationId = string;
 export interface Invitation {
   /** `id: ID!`. Never changes. */
   id: InvitationId;
-  /** `email: AWSEmail!`. An e-mail address. Null only where the record is older than the field. */
+  /** `email: AWSEmail!`. An e-mail address. Null only if a schema that does not demand it wrote the record. */
   email: string | null;
   /** `answer: Answer`, default `"OPEN"` */
   answer: Answer | Unlisted | null;
@@ -221,6 +225,8 @@ export interface InvitationPatch {
   answer?: Answer | null;
   /** `eventInvitationsId: ID` */
   eventInvitationsId?: EventId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `eventInvitationsId`: the Event with this key. */
   event?: EventKey | null;
 }
@@ -233,14 +239,16 @@ export interface InvitationRelations {
 
 /** A value of `Repeat`, as it is shown. */
 export interface Repeat {
-  /** `every: Unit!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `every: Unit!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
+   */
   every: Unit | Unlisted | null;
   /** `count: Int`, default `1` */
   count: number | null;
   /** `until: AWSDate`. `2024-05-31`, with or without an offset. */
   until: string | null;
   /** `weekdays: [Int!]`. A list: merged element by element. */
-  weekdays: number[] | null;
+  weekdays: (number | null)[] | null;
 }
 
 /** A value of `Repeat`, as a save takes it. */

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -15,11 +15,14 @@ export type RoomId = string;
 export interface Room {
   /** `id: ID!`. Never changes. */
   id: RoomId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `topic: String` */
   topic: string | null;
-  /** `members: [String]!`. A list: merged element by element. Null only where the record is older than the field. */
+  /**
+   * `members: [String]!`. A list: merged element by element. Null only if a schema that does not demand it wrote the
+   * record.
+   */
   members: (string | null)[] | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -56,6 +59,8 @@ export interface RoomPatch {
   topic?: string | null;
   /** `members: [String]!`. Changed by the difference, so that concurrent edits elsewhere in it survive. */
   members?: (string | null)[];
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Room` for each relation that it is asked to include. */
@@ -71,19 +76,19 @@ export type MessageId = string;
 export interface Message {
   /** `id: ID!`. Never changes. */
   id: MessageId;
-  /** `roomID: ID!`. Null only where the record is older than the field. */
+  /** `roomID: ID!`. Null only if a schema that does not demand it wrote the record. */
   roomID: RoomId | null;
-  /** `text: String!`. Null only where the record is older than the field. */
+  /** `text: String!`. Null only if a schema that does not demand it wrote the record. */
   text: string | null;
   /** `attachments: [Attachment]`. A list: merged element by element. */
   attachments: (Attachment | null)[] | null;
   /** `reactions: [String!]`. A list: merged element by element. */
-  reactions: string[] | null;
+  reactions: (string | null)[] | null;
   /** `createdAt: String!`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
   /** `messageReplyToId: ID` */
   messageReplyToId: MessageId | null;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `updatedAt: AWSDateTime`. Time of the record's newest change. */
   updatedAt: string;
@@ -110,7 +115,7 @@ export interface MessageInput {
   createdAt?: string;
   /** `messageReplyToId: ID` */
   messageReplyToId?: MessageId | null;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `updatedAt: AWSDateTime`. Kept by an import, derived by a save. */
   updatedAt?: string;
@@ -128,6 +133,8 @@ export interface MessagePatch {
   attachments?: (AttachmentInput | null)[] | null;
   /** `reactions: [String!]`. Changed by the difference, so that concurrent edits elsewhere in it survive. */
   reactions?: string[] | null;
+  /** `createdAt: String!`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string;
   /** `messageReplyToId: ID` */
   messageReplyToId?: MessageId | null;
   /** `owner: String` */
@@ -144,9 +151,15 @@ export interface MessageRelations {
 
 /** A value of `Attachment`, as it is shown. */
 export interface Attachment {
-  /** `url: AWSURL!`. A URL. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `url: AWSURL!`. A URL. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied
+   * it.
+   */
   url: string | null;
-  /** `mimeType: String!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `mimeType: String!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied
+   * it.
+   */
   mimeType: string | null;
   /** `bytes: Int` */
   bytes: number | null;

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -21,11 +21,11 @@ export type SiteId = string;
 export interface Site {
   /** `id: ID!`. Never changes. */
   id: SiteId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `gateway: AWSIPAddress`. An IP address, of version 4 or 6, with or without the length of a prefix. */
   gateway: string | null;
-  /** `location: Location!`. Merged field by field. Null only where the record is older than the field. */
+  /** `location: Location!`. Merged field by field. Null only if a schema that does not demand it wrote the record. */
   location: Location | null;
   /** `contact: Contact`. Merged field by field. */
   contact: Contact | null;
@@ -68,6 +68,8 @@ export interface SitePatch {
   location?: LocationPatch;
   /** `contact: Contact`. A patch itself: what it does not name stays. */
   contact?: ContactPatch | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Site` for each relation that it is asked to include. */
@@ -81,7 +83,8 @@ export interface Machine {
   /** `serial: String!` */
   serial: string;
   /**
-   * `installed: AWSDate!`. `2024-05-31`, with or without an offset. Null only where the record is older than the field.
+   * `installed: AWSDate!`. `2024-05-31`, with or without an offset. Null only if a schema that does not demand it wrote
+   * the record.
    */
   installed: string | null;
   /** `manual: AWSURL`. A URL. */
@@ -131,6 +134,8 @@ export interface MachinePatch {
   settings?: Json | null;
   /** `siteMachinesId: ID` */
   siteMachinesId?: SiteId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `siteMachinesId`: the Site with this key. */
   site?: SiteKey | null;
 }
@@ -150,15 +155,18 @@ export type VisitId = string;
 export interface Visit {
   /** `id: ID!`. Never changes. */
   id: VisitId;
-  /** `technician: String`. Identity of the writer. */
+  /** `technician: String`. Whose record it is. */
   technician: string | null;
-  /** `machineSerial: String!`. Null only where the record is older than the field. */
+  /** `machineSerial: String!`. Null only if a schema that does not demand it wrote the record. */
   machineSerial: string | null;
-  /** `day: AWSDate!`. `2024-05-31`, with or without an offset. Null only where the record is older than the field. */
+  /**
+   * `day: AWSDate!`. `2024-05-31`, with or without an offset. Null only if a schema that does not demand it wrote the
+   * record.
+   */
   day: string | null;
   /**
-   * `startsAt: AWSTime!`. `17:30`, `17:30:00` or `17:30:00.000`, with or without an offset. Null only where the record
-   * is older than the field.
+   * `startsAt: AWSTime!`. `17:30`, `17:30:00` or `17:30:00.000`, with or without an offset. Null only if a schema that
+   * does not demand it wrote the record.
    */
   startsAt: string | null;
   /** `endsAt: AWSTime`. `17:30`, `17:30:00` or `17:30:00.000`, with or without an offset. */
@@ -167,10 +175,10 @@ export interface Visit {
   report: Json | null;
   /** `photos: [String]`. A list: merged element by element. */
   photos: (string | null)[] | null;
-  /** `state: VisitState!`, default `"PLANNED"`. Null only where the record is older than the field. */
+  /** `state: VisitState!`, default `"PLANNED"`. Null only if a schema that does not demand it wrote the record. */
   state: VisitState | Unlisted | null;
   /** `readings: [Reading!]`. A list: merged element by element. */
-  readings: Reading[] | null;
+  readings: (Reading | null)[] | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
   /** `updatedAt: AWSDateTime`. Time of the record's newest change. */
@@ -186,7 +194,7 @@ export interface VisitKey {
 export interface VisitInput {
   /** `id: ID!`. Generated if it is left out. */
   id?: VisitId;
-  /** `technician: String`. Taken from the identity of the writer. */
+  /** `technician: String`. Kept if it is given. */
   technician?: string | null;
   /** `machineSerial: String!` */
   machineSerial?: string;
@@ -232,6 +240,8 @@ export interface VisitPatch {
   state?: VisitState;
   /** `readings: [Reading!]`. Changed by the difference, so that concurrent edits elsewhere in it survive. */
   readings?: ReadingInput[] | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `machineSerial`: the Machine with this key. */
   machine?: MachineKey;
 }
@@ -244,13 +254,15 @@ export interface VisitRelations {
 
 /** A value of `Reading`, as it is shown. */
 export interface Reading {
-  /** `sensor: ID!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /** `sensor: ID!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it. */
   sensor: string | null;
-  /** `value: Float!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `value: Float!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
+   */
   value: number | null;
   /**
-   * `at: AWSTimestamp!`. Seconds since 1970. Null only where the value is older than the field, or was emptied by a
-   * concurrent edit.
+   * `at: AWSTimestamp!`. Seconds since 1970. Null only if a schema that does not demand it wrote the value, or a
+   * concurrent edit emptied it.
    */
   at: number | null;
 }
@@ -277,9 +289,9 @@ export interface ReadingPatch {
 
 /** A value of `Location`, as it is shown. */
 export interface Location {
-  /** `lat: Float!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /** `lat: Float!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it. */
   lat: number | null;
-  /** `lon: Float!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /** `lon: Float!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it. */
   lon: number | null;
 }
 

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -21,17 +21,20 @@ export type PatientId = string;
 export interface Patient {
   /** `id: ID!`. Never changes. */
   id: PatientId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
-  /** `born: AWSDate!`. `2024-05-31`, with or without an offset. Null only where the record is older than the field. */
+  /**
+   * `born: AWSDate!`. `2024-05-31`, with or without an offset. Null only if a schema that does not demand it wrote the
+   * record.
+   */
   born: string | null;
   /** `insurance: String` */
   insurance: string | null;
   /** `phone: AWSPhone`. A telephone number. */
   phone: string | null;
   /** `allergies: [String!]`. A list: merged element by element. */
-  allergies: string[] | null;
-  /** `owner: String`. Identity of the writer. */
+  allergies: (string | null)[] | null;
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -58,7 +61,7 @@ export interface PatientInput {
   phone?: string | null;
   /** `allergies: [String!]` */
   allergies?: string[] | null;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -80,6 +83,8 @@ export interface PatientPatch {
   allergies?: string[] | null;
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Patient` for each relation that it is asked to include. */
@@ -96,11 +101,11 @@ export interface Measurement {
   kind: string;
   /** `takenAt: AWSTimestamp!`. Seconds since 1970. */
   takenAt: number;
-  /** `device: String`. Identity of the writer. */
+  /** `device: String`. Whose record it is. */
   device: string | null;
-  /** `value: Float!`. Null only where the record is older than the field. */
+  /** `value: Float!`. Null only if a schema that does not demand it wrote the record. */
   value: number | null;
-  /** `unit: Unit!`. Null only where the record is older than the field. */
+  /** `unit: Unit!`. Null only if a schema that does not demand it wrote the record. */
   unit: Unit | Unlisted | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -123,7 +128,7 @@ export interface MeasurementInput {
   kind: string;
   /** `takenAt: AWSTimestamp!` */
   takenAt: number;
-  /** `device: String`. Taken from the identity of the writer. */
+  /** `device: String`. Kept if it is given. */
   device?: string | null;
   /** `value: Float!` */
   value: number;
@@ -145,6 +150,8 @@ export interface MeasurementPatch {
   value?: number;
   /** `unit: Unit!` */
   unit?: Unit;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Measurement` for each relation that it is asked to include. */
@@ -162,14 +169,14 @@ export interface Appointment {
   id: AppointmentId;
   /**
    * `at: AWSDateTime!`. `2024-05-31T17:30:00.000Z`; seconds may be missing, another offset may stand there. Null only
-   * where the record is older than the field.
+   * if a schema that does not demand it wrote the record.
    */
   at: string | null;
-  /** `minutes: Int!`, default `20`. Null only where the record is older than the field. */
+  /** `minutes: Int!`, default `20`. Null only if a schema that does not demand it wrote the record. */
   minutes: number | null;
   /** `staff: String` */
   staff: string | null;
-  /** `appointmentPatientId: ID!`. Null only where the record is older than the field. */
+  /** `appointmentPatientId: ID!`. Null only if a schema that does not demand it wrote the record. */
   appointmentPatientId: PatientId | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -212,6 +219,8 @@ export interface AppointmentPatch {
   staff?: string | null;
   /** `appointmentPatientId: ID!` */
   appointmentPatientId?: PatientId;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `appointmentPatientId`: the Patient with this key. */
   patient?: PatientKey;
 }

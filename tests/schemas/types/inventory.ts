@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -21,11 +21,11 @@ export type ItemId = string;
 export interface Item {
   /** `id: ID!`. Never changes. */
   id: ItemId;
-  /** `barcode: String!`. Null only where the record is older than the field. */
+  /** `barcode: String!`. Null only if a schema that does not demand it wrote the record. */
   barcode: string | null;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
-  /** `stock: Int!`. Null only where the record is older than the field. */
+  /** `stock: Int!`. Null only if a schema that does not demand it wrote the record. */
   stock: number | null;
   /** `reorderAt: Int`, default `10` */
   reorderAt: number | null;
@@ -88,6 +88,8 @@ export interface ItemPatch {
   dimensions?: DimensionsPatch | null;
   /** `supplierID: ID` */
   supplierID?: SupplierId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `supplierID`: the Supplier with this key. */
   supplier?: SupplierKey | null;
 }
@@ -107,7 +109,7 @@ export type SupplierId = string;
 export interface Supplier {
   /** `id: ID!`. Never changes. */
   id: SupplierId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `website: AWSURL`. A URL. */
   website: string | null;
@@ -142,6 +144,8 @@ export interface SupplierPatch {
   name?: string;
   /** `website: AWSURL` */
   website?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Supplier` for each relation that it is asked to include. */
@@ -157,11 +161,11 @@ export type MovementId = string;
 export interface Movement {
   /** `id: ID!`. Never changes. */
   id: MovementId;
-  /** `delta: Int!`. Null only where the record is older than the field. */
+  /** `delta: Int!`. Null only if a schema that does not demand it wrote the record. */
   delta: number | null;
-  /** `reason: Reason!`. Null only where the record is older than the field. */
+  /** `reason: Reason!`. Null only if a schema that does not demand it wrote the record. */
   reason: Reason | Unlisted | null;
-  /** `itemMovementsId: ID!`. Null only where the record is older than the field. */
+  /** `itemMovementsId: ID!`. Null only if a schema that does not demand it wrote the record. */
   itemMovementsId: ItemId | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -196,6 +200,8 @@ export interface MovementPatch {
   reason?: Reason;
   /** `itemMovementsId: ID!` */
   itemMovementsId?: ItemId;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `itemMovementsId`: the Item with this key. */
   item?: ItemKey;
 }

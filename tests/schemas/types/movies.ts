@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -23,7 +23,7 @@ export type MovieId = string;
 export interface Movie {
   /** `id: ID!`. Never changes. */
   id: MovieId;
-  /** `title: String!`. Null only where the record is older than the field. */
+  /** `title: String!`. Null only if a schema that does not demand it wrote the record. */
   title: string | null;
   /** `usGross: Int` */
   usGross: number | null;
@@ -34,8 +34,8 @@ export interface Movie {
   /** `productionBudget: Int` */
   productionBudget: number | null;
   /**
-   * `releaseDate: AWSDate!`. `2024-05-31`, with or without an offset. Null only where the record is older than the
-   * field.
+   * `releaseDate: AWSDate!`. `2024-05-31`, with or without an offset. Null only if a schema that does not demand it
+   * wrote the record.
    */
   releaseDate: string | null;
   /** `mpaaRating: String` */

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -21,7 +21,7 @@ export type CourseId = string;
 export interface Course {
   /** `id: ID!`. Never changes. */
   id: CourseId;
-  /** `title: String!`. Null only where the record is older than the field. */
+  /** `title: String!`. Null only if a schema that does not demand it wrote the record. */
   title: string | null;
   /** `room: String` */
   room: string | null;
@@ -82,6 +82,8 @@ export interface CoursePatch {
   capacity?: number | null;
   /** `courseTeacherId: ID` */
   courseTeacherId?: TeacherId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `courseTeacherId`: the Teacher with this key. */
   teacher?: TeacherKey | null;
 }
@@ -103,7 +105,7 @@ export type TeacherId = string;
 export interface Teacher {
   /** `id: ID!`. Never changes. */
   id: TeacherId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `email: AWSEmail`. An e-mail address. */
   email: string | null;
@@ -146,6 +148,8 @@ export interface TeacherPatch {
   email?: string | null;
   /** `teacherCourseId: ID` */
   teacherCourseId?: CourseId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `teacherCourseId`: the Course with this key. */
   course?: CourseKey | null;
 }
@@ -160,7 +164,7 @@ export interface TeacherRelations {
 export interface Student {
   /** `number: Int!` */
   number: number;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -189,6 +193,8 @@ export interface StudentInput {
 export interface StudentPatch {
   /** `name: String!` */
   name?: string;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Student` for each relation that it is asked to include. */
@@ -206,11 +212,14 @@ export type ExamId = string;
 export interface Exam {
   /** `id: ID!`. Never changes. */
   id: ExamId;
-  /** `title: String!`. Null only where the record is older than the field. */
+  /** `title: String!`. Null only if a schema that does not demand it wrote the record. */
   title: string | null;
-  /** `on: AWSDate!`. `2024-05-31`, with or without an offset. Null only where the record is older than the field. */
+  /**
+   * `on: AWSDate!`. `2024-05-31`, with or without an offset. Null only if a schema that does not demand it wrote the
+   * record.
+   */
   on: string | null;
-  /** `courseExamsId: ID!`. Null only where the record is older than the field. */
+  /** `courseExamsId: ID!`. Null only if a schema that does not demand it wrote the record. */
   courseExamsId: CourseId | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -249,6 +258,8 @@ export interface ExamPatch {
   on?: string;
   /** `courseExamsId: ID!` */
   courseExamsId?: CourseId;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `courseExamsId`: the Course with this key. */
   course?: CourseKey;
 }
@@ -268,9 +279,9 @@ export type GradeId = string;
 export interface Grade {
   /** `id: ID!`. Never changes. */
   id: GradeId;
-  /** `examID: ID!`. Null only where the record is older than the field. */
+  /** `examID: ID!`. Null only if a schema that does not demand it wrote the record. */
   examID: ExamId | null;
-  /** `points: Float!`. Null only where the record is older than the field. */
+  /** `points: Float!`. Null only if a schema that does not demand it wrote the record. */
   points: number | null;
   /** `remark: String` */
   remark: string | null;
@@ -319,6 +330,8 @@ export interface GradePatch {
   remark?: string | null;
   /** `studentGradesNumber: Int` */
   studentGradesNumber?: number | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `examID`: the Exam with this key. */
   exam?: ExamKey;
   /** In place of `studentGradesNumber`: the Student with this key. */
@@ -369,6 +382,8 @@ export interface EnrollmentInput {
 
 /** What an update of a `Enrollment` takes; fields left out stay as they are. */
 export interface EnrollmentPatch {
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Enrollment` for each relation that it is asked to include. */

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -24,9 +24,9 @@ export type PaymentMethod = "CARD" | "INVOICE" | "CASH";
 export interface Customer {
   /** `account: String!` */
   account: string;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
-  /** `email: AWSEmail!`. An e-mail address. Null only where the record is older than the field. */
+  /** `email: AWSEmail!`. An e-mail address. Null only if a schema that does not demand it wrote the record. */
   email: string | null;
   /** `phone: AWSPhone`. A telephone number. */
   phone: string | null;
@@ -35,7 +35,7 @@ export interface Customer {
   /** `address: Address`. Merged field by field. */
   address: Address | null;
   /** `deliveryAddresses: [Address!]`. A list: merged element by element. */
-  deliveryAddresses: Address[] | null;
+  deliveryAddresses: (Address | null)[] | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
   /** `updatedAt: AWSDateTime`. Time of the record's newest change. */
@@ -83,6 +83,8 @@ export interface CustomerPatch {
   address?: AddressPatch | null;
   /** `deliveryAddresses: [Address!]`. Changed by the difference, so that concurrent edits elsewhere in it survive. */
   deliveryAddresses?: AddressInput[] | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Customer` for each relation that it is asked to include. */
@@ -97,14 +99,14 @@ export interface Product {
   warehouse: string;
   /** `sku: String!` */
   sku: string;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
-  /** `price: Float!`. Null only where the record is older than the field. */
+  /** `price: Float!`. Null only if a schema that does not demand it wrote the record. */
   price: number | null;
-  /** `currency: Currency!`, default `"EUR"`. Null only where the record is older than the field. */
+  /** `currency: Currency!`, default `"EUR"`. Null only if a schema that does not demand it wrote the record. */
   currency: Currency | Unlisted | null;
   /** `pictures: [AWSURL!]`. A list: merged element by element. */
-  pictures: string[] | null;
+  pictures: (string | null)[] | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
   /** `updatedAt: AWSDateTime`. Time of the record's newest change. */
@@ -147,6 +149,8 @@ export interface ProductPatch {
   currency?: Currency;
   /** `pictures: [AWSURL!]`. Changed by the difference, so that concurrent edits elsewhere in it survive. */
   pictures?: string[] | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Product` for each relation that it is asked to include. */
@@ -162,9 +166,9 @@ export type OrderId = string;
 export interface Order {
   /** `id: ID!`. Never changes. */
   id: OrderId;
-  /** `customerAccount: String!`. Null only where the record is older than the field. */
+  /** `customerAccount: String!`. Null only if a schema that does not demand it wrote the record. */
   customerAccount: string | null;
-  /** `status: OrderStatus!`, default `"OPEN"`. Null only where the record is older than the field. */
+  /** `status: OrderStatus!`, default `"OPEN"`. Null only if a schema that does not demand it wrote the record. */
   status: OrderStatus | Unlisted | null;
   /** `shipTo: Address`. Merged field by field. */
   shipTo: Address | null;
@@ -213,6 +217,8 @@ export interface OrderPatch {
   shipTo?: AddressPatch | null;
   /** `orderPaymentId: ID` */
   orderPaymentId?: PaymentId | null;
+  /** `placedAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  placedAt?: string | null;
   /** In place of `customerAccount`: the Customer with this key. */
   customer?: CustomerKey;
   /** In place of `orderPaymentId`: the Payment with this key. */
@@ -236,7 +242,7 @@ export type OrderLineId = string;
 export interface OrderLine {
   /** `id: ID!`. Never changes. */
   id: OrderLineId;
-  /** `quantity: Int!`, default `1`. Null only where the record is older than the field. */
+  /** `quantity: Int!`, default `1`. Null only if a schema that does not demand it wrote the record. */
   quantity: number | null;
   /** `price: Float` */
   price: number | null;
@@ -293,6 +299,8 @@ export interface OrderLinePatch {
   productLinesSku?: string | null;
   /** `orderLinesId: ID` */
   orderLinesId?: OrderId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `orderLinesId`: the Order with this key. */
   order?: OrderKey | null;
   /** In place of `productLinesWarehouse`, `productLinesSku`: the Product with this key. */
@@ -314,9 +322,9 @@ export type PaymentId = string;
 export interface Payment {
   /** `id: ID!`. Never changes. */
   id: PaymentId;
-  /** `method: PaymentMethod!`. Null only where the record is older than the field. */
+  /** `method: PaymentMethod!`. Null only if a schema that does not demand it wrote the record. */
   method: PaymentMethod | Unlisted | null;
-  /** `amount: Float!`. Null only where the record is older than the field. */
+  /** `amount: Float!`. Null only if a schema that does not demand it wrote the record. */
   amount: number | null;
   /** `paidAt: AWSTimestamp`. Seconds since 1970. */
   paidAt: number | null;
@@ -369,6 +377,8 @@ export interface PaymentPatch {
   raw?: Json | null;
   /** `paymentOrderId: ID` */
   paymentOrderId?: OrderId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `paymentOrderId`: the Order with this key. */
   order?: OrderKey | null;
 }
@@ -381,15 +391,19 @@ export interface PaymentRelations {
 
 /** A value of `Address`, as it is shown. */
 export interface Address {
-  /** `street: String!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `street: String!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
+   */
   street: string | null;
-  /** `city: String!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `city: String!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
+   */
   city: string | null;
   /** `zip: String` */
   zip: string | null;
   /**
-   * `country: Country!`. Merged field by field. Null only where the value is older than the field, or was emptied by a
-   * concurrent edit.
+   * `country: Country!`. Merged field by field. Null only if a schema that does not demand it wrote the value, or a
+   * concurrent edit emptied it.
    */
   country: Country | null;
 }
@@ -420,7 +434,9 @@ export interface AddressPatch {
 
 /** A value of `Country`, as it is shown. */
 export interface Country {
-  /** `code: String!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `code: String!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
+   */
   code: string | null;
   /** `name: String` */
   name: string | null;

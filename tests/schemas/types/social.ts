@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -21,7 +21,7 @@ export type ProfileId = string;
 export interface Profile {
   /** `id: ID!`. Never changes. */
   id: ProfileId;
-  /** `handle: String!`. Null only where the record is older than the field. */
+  /** `handle: String!`. Null only if a schema that does not demand it wrote the record. */
   handle: string | null;
   /** `displayName: String` */
   displayName: string | null;
@@ -31,7 +31,7 @@ export interface Profile {
   birthday: string | null;
   /** `links: [AWSURL]`. A list: merged element by element. */
   links: (string | null)[] | null;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -58,7 +58,7 @@ export interface ProfileInput {
   birthday?: string | null;
   /** `links: [AWSURL]` */
   links?: (string | null)[] | null;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -80,6 +80,8 @@ export interface ProfilePatch {
   links?: (string | null)[] | null;
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Profile` for each relation that it is asked to include. */
@@ -101,11 +103,11 @@ export type FollowId = string;
 export interface Follow {
   /** `id: ID!`. Never changes. */
   id: FollowId;
-  /** `followerID: ID!`. Null only where the record is older than the field. */
+  /** `followerID: ID!`. Null only if a schema that does not demand it wrote the record. */
   followerID: ProfileId | null;
-  /** `followedID: ID!`. Null only where the record is older than the field. */
+  /** `followedID: ID!`. Null only if a schema that does not demand it wrote the record. */
   followedID: ProfileId | null;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -126,7 +128,7 @@ export interface FollowInput {
   followerID?: ProfileId;
   /** `followedID: ID!` */
   followedID?: ProfileId;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -146,6 +148,8 @@ export interface FollowPatch {
   followedID?: ProfileId;
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `followerID`: the Profile with this key. */
   follower?: ProfileKey;
   /** In place of `followedID`: the Profile with this key. */
@@ -167,15 +171,17 @@ export type StatusId = string;
 export interface Status {
   /** `id: ID!`. Never changes. */
   id: StatusId;
-  /** `authorID: ID!`. Null only where the record is older than the field. */
+  /** `authorID: ID!`. Null only if a schema that does not demand it wrote the record. */
   authorID: ProfileId | null;
-  /** `text: String!`. Null only where the record is older than the field. */
+  /** `text: String!`. Null only if a schema that does not demand it wrote the record. */
   text: string | null;
-  /** `visibility: Visibility!`, default `"FRIENDS"`. Null only where the record is older than the field. */
+  /**
+   * `visibility: Visibility!`, default `"FRIENDS"`. Null only if a schema that does not demand it wrote the record.
+   */
   visibility: Visibility | Unlisted | null;
   /** `createdAt: AWSDateTime!`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `updatedAt: AWSDateTime`. Time of the record's newest change. */
   updatedAt: string;
@@ -198,7 +204,7 @@ export interface StatusInput {
   visibility?: Visibility | null;
   /** `createdAt: AWSDateTime!`. Kept if it is given. */
   createdAt?: string;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `updatedAt: AWSDateTime`. Kept by an import, derived by a save. */
   updatedAt?: string;
@@ -214,6 +220,8 @@ export interface StatusPatch {
   text?: string;
   /** `visibility: Visibility!`, default `"FRIENDS"` */
   visibility?: Visibility;
+  /** `createdAt: AWSDateTime!`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string;
   /** `owner: String` */
   owner?: string | null;
   /** In place of `authorID`: the Profile with this key. */
@@ -235,11 +243,11 @@ export type LikeId = string;
 export interface Like {
   /** `id: ID!`. Never changes. */
   id: LikeId;
-  /** `statusId: ID!`. Null only where the record is older than the field. */
+  /** `statusId: ID!`. Null only if a schema that does not demand it wrote the record. */
   statusId: string | null;
   /** `statusLikesId: ID` */
   statusLikesId: StatusId | null;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -260,7 +268,7 @@ export interface LikeInput {
   statusId: string;
   /** `statusLikesId: ID` */
   statusLikesId?: StatusId | null;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -278,6 +286,8 @@ export interface LikePatch {
   statusLikesId?: StatusId | null;
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `statusLikesId`: the Status with this key. */
   status?: StatusKey | null;
 }
@@ -295,9 +305,9 @@ export type CircleId = string;
 export interface Circle {
   /** `id: ID!`. Never changes. */
   id: CircleId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -316,7 +326,7 @@ export interface CircleInput {
   id?: CircleId;
   /** `name: String!` */
   name: string;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -330,6 +340,8 @@ export interface CirclePatch {
   name?: string;
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `Circle` for each relation that it is asked to include. */
@@ -344,7 +356,7 @@ export interface CircleMembers {
   profileId: ProfileId;
   /** `circleId: ID!` */
   circleId: CircleId;
-  /** `owner: String`. Identity of the writer. */
+  /** `owner: String`. Whose record it is. */
   owner: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -366,7 +378,7 @@ export interface CircleMembersInput {
   profileId?: ProfileId;
   /** `circleId: ID!` */
   circleId?: CircleId;
-  /** `owner: String`. Taken from the identity of the writer. */
+  /** `owner: String`. Kept if it is given. */
   owner?: string | null;
   /** `createdAt: AWSDateTime`. Kept if it is given. */
   createdAt?: string;
@@ -382,6 +394,8 @@ export interface CircleMembersInput {
 export interface CircleMembersPatch {
   /** `owner: String` */
   owner?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `CircleMembers` for each relation that it is asked to include. */

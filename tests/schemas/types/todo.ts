@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -29,7 +29,7 @@ export type TaskId = string;
 export interface Task {
   /** `id: ID!`. Never changes. */
   id: TaskId;
-  /** `heading: String!`. Null only where the record is older than the field. */
+  /** `heading: String!`. Null only if a schema that does not demand it wrote the record. */
   heading: string | null;
   /**
    * `notes: String @text(rich: true)`. A collaborative text: merged character by character; `spans` shows its marks.
@@ -48,7 +48,7 @@ export interface Task {
    */
   moods: (Mood | Unlisted)[];
   /** `steps: [Step!]`. A list: merged element by element. */
-  steps: Step[] | null;
+  steps: (Step | null)[] | null;
   /** `priority: Int`. Of concurrent values the greatest shows. */
   priority: number | null;
   /** `due: AWSDate`. `2024-05-31`, with or without an offset. Of concurrent values the smallest shows. */
@@ -57,7 +57,7 @@ export interface Task {
   mood: Mood | Unlisted | null;
   /** `place: Place`. Merged field by field. */
   place: Place | null;
-  /** `done: Boolean!`, default `false`. Null only where the record is older than the field. */
+  /** `done: Boolean!`, default `false`. Null only if a schema that does not demand it wrote the record. */
   done: boolean | null;
   /** `listTasksId: ID` */
   listTasksId: ListId | null;
@@ -140,6 +140,8 @@ export interface TaskPatch {
   done?: boolean;
   /** `listTasksId: ID` */
   listTasksId?: ListId | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
   /** In place of `listTasksId`: the List with this key. */
   list?: ListKey | null;
 }
@@ -157,7 +159,7 @@ export type ListId = string;
 export interface List {
   /** `id: ID!`. Never changes. */
   id: ListId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `createdAt: AWSDateTime`. Time of the record's first change, unless a save brought one. */
   createdAt: string;
@@ -186,6 +188,8 @@ export interface ListInput {
 export interface ListPatch {
   /** `name: String!` */
   name?: string;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }
 
 /** What a query adds to a `List` for each relation that it is asked to include. */
@@ -223,7 +227,9 @@ export interface DraftPatch {
 
 /** A value of `Step`, as it is shown. */
 export interface Step {
-  /** `text: String!`. Null only where the value is older than the field, or was emptied by a concurrent edit. */
+  /**
+   * `text: String!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
+   */
   text: string | null;
   /** `done: Boolean`, default `false` */
   done: boolean | null;

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
 // The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. A required field is null
-// too where the record is older than the field and was not saved since. Integers have 64 bits: `JSON.parse` rounds those
-// beyond 2^53.
+// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
+// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
+// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -15,11 +15,11 @@ export type TodoId = string;
 export interface Todo {
   /** `id: ID!`. Never changes. */
   id: TodoId;
-  /** `name: String!`. Null only where the record is older than the field. */
+  /** `name: String!`. Null only if a schema that does not demand it wrote the record. */
   name: string | null;
   /** `description: String` */
   description: string | null;
-  /** `done: Boolean!`, default `false`. Null only where the record is older than the field. */
+  /** `done: Boolean!`, default `false`. Null only if a schema that does not demand it wrote the record. */
   done: boolean | null;
   /** `priority: Int`, default `3` */
   priority: number | null;
@@ -68,4 +68,6 @@ export interface TodoPatch {
   priority?: number | null;
   /** `due: AWSDate` */
   due?: string | null;
+  /** `createdAt: AWSDateTime`. Shown from then on, instead of the time of the first change. */
+  createdAt?: string | null;
 }

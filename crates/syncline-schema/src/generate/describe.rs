@@ -44,7 +44,7 @@ pub(super) fn meaning(field: &Field) -> String {
         (Managed::Id, _) => said.push("Never changes."),
         (Managed::CreatedAt, _) => said.push("Time of the record's first change, unless a save brought one."),
         (Managed::UpdatedAt, _) => said.push("Time of the record's newest change."),
-        (Managed::Owner, _) => said.push("Identity of the writer."),
+        (Managed::Owner, _) => said.push("Whose record it is."),
         (Managed::No, FieldKind::Counter) => said.push("A counter: what replicas add at the same time adds up."),
         (Managed::No, FieldKind::Text { rich: false }) => {
             said.push("A collaborative text: merged character by character.");
@@ -74,14 +74,16 @@ pub(super) fn saved(field: &Field) -> &'static str {
     match field.managed {
         Managed::No => "",
         Managed::Id => "Generated if it is left out.",
-        Managed::CreatedAt => "Kept if it is given.",
+        Managed::CreatedAt | Managed::Owner => "Kept if it is given.",
         Managed::UpdatedAt => "Kept by an import, derived by a save.",
-        Managed::Owner => "Taken from the identity of the writer.",
     }
 }
 
 /// What an update does with the field beyond storing it.
 pub(super) fn updated(field: &Field) -> &'static str {
+    if field.managed == Managed::CreatedAt {
+        return "Shown from then on, instead of the time of the first change.";
+    }
     match &field.kind {
         FieldKind::Counter => "Adds what is missing to this number; to count, use `increment`.",
         FieldKind::Text { .. } | FieldKind::List(_) | FieldKind::Set(_) => {
@@ -108,8 +110,8 @@ fn of_scalar(scalar: Scalar) -> Option<&'static str> {
     }
 }
 
-/// Whether a record always has a value in the field. A required field does not: a record that was saved before the
-/// field was, or was required, shows null there until its next save.
+/// Whether a record always has a value in the field. A required field does not: a record that an older schema wrote, without
+/// the field, or a newer one, which does not require it, shows null there.
 pub(super) fn always_has_value(field: &Field, model: Option<&Model>) -> bool {
     let is_key = model.is_some_and(|model| model.is_key_field(&field.name));
     let is_filled = match field.managed {

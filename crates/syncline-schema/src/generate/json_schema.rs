@@ -10,8 +10,8 @@ const MODEL_MEMBER: &str = "__typename";
 
 /// The schema of an exported record of any model; that of one model, enum or embedded type stands under `$defs`.
 ///
-/// It takes every record that a store with this schema can show: of those that are older than a field, and those that
-/// a newer schema has written into, too. So a required field may be null, and an enum may hold another value.
+/// It takes every record that a store with this schema can show: those that another schema has written into, too. So what
+/// is required, a field or an element of a list, may be null, and an enum may hold another value.
 pub fn json_schema(schema: &Schema) -> Value {
     let models = schema.models.iter().map(|model| (model.name.clone(), of_model(schema, model)));
     let embedded = schema.embedded.iter().map(|embedded| (embedded.name.clone(), of_embedded(embedded)));
@@ -87,8 +87,8 @@ fn of_kind(kind: &FieldKind) -> Map<String, Value> {
         FieldKind::Text { .. } => of_scalar(Scalar::String),
         FieldKind::Enum(name) | FieldKind::Embedded(name) => named(name),
         FieldKind::List(element) => {
-            let one = of_element(element);
-            array(if element.required { one } else { or_null(one) })
+            // A record of a schema that did not demand its elements holds null among them, like a field.
+            array(or_null(of_element(element)))
         }
         FieldKind::Set(element) => {
             let mut set = array(of_element(element));

@@ -24,9 +24,12 @@ pub fn module(schema: &Schema, text: &str) -> TokenStream {
 
 /// The text as a literal that shows its lines.
 fn string(text: &str) -> Literal {
+    // In a raw string the compiler would refuse a carriage return, or drop it at the end of a line.
+    if text.contains('\r') {
+        return Literal::string(text);
+    }
     let fences = (0..).map(|count| "#".repeat(count)).find(|fence| !text.contains(&format!("\"{fence}")));
     let fence = fences.unwrap_or_default();
-    // Raw strings hold everything but carriage returns.
     format!("r{fence}\"{text}\"{fence}").parse().unwrap_or_else(|_| Literal::string(text))
 }
 

@@ -147,6 +147,28 @@ where
     read_or(deserializer, T::default)
 }
 
+/// Reads a list whose elements are required. A record that a schema wrote which allows null among them may hold it
+/// there: it is left out, so that the record can be read, and is gone once the list is written anew.
+#[doc(hidden)]
+pub fn read_maybe_elements<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let elements: Option<Vec<Option<T>>> = Option::deserialize(deserializer)?;
+    Ok(elements.map(|elements| elements.into_iter().flatten().collect()))
+}
+
+/// As [`read_maybe_elements`], for a list that is required itself.
+#[doc(hidden)]
+pub fn read_elements<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(read_maybe_elements(deserializer)?.unwrap_or_default())
+}
+
 /// A default of an AWSJSON field, in the form in which records show such values: a JSON string
 /// stays JSON text.
 #[doc(hidden)]

@@ -105,17 +105,24 @@ impl Member<'_> {
             }
             Presence::Always | Presence::Maybe => {}
         }
-        if !self.presence.is_option() {
-            let reader = match self.default {
-                Some(_) => format!("{owner}::{}", self.reader_name()),
-                None => "::syncline::typed::read_or_empty".to_owned(),
-            };
+        if let Some(reader) = self.read_by(owner) {
             serde.push(quote!(deserialize_with = #reader));
         }
         quote! {
             #[doc = #doc]
             #[serde(#(#serde),*)]
             pub #ident: #ty
+        }
+    }
+
+    /// What reads it, if null may stand where its type has none.
+    fn read_by(&self, owner: &Ident) -> Option<String> {
+        let demands_elements = matches!(&self.field.kind, FieldKind::List(element) if element.required);
+        match (self.presence.is_option(), &self.default) {
+            (true, _) => demands_elements.then(|| "::syncline::typed::read_maybe_elements".to_owned()),
+            (false, _) if demands_elements => Some("::syncline::typed::read_elements".to_owned()),
+            (false, Some(_)) => Some(format!("{owner}::{}", self.reader_name())),
+            (false, None) => Some("::syncline::typed::read_or_empty".to_owned()),
         }
     }
 

@@ -69,8 +69,8 @@ impl Writer<'_> {
     pub(super) fn patch(&self, model: &Model) -> String {
         let doc = format!("What an update of a `{}` takes; fields left out stay as they are.", model.name);
         let is_patched = |field: &&Field| match field.managed {
-            Managed::Id | Managed::CreatedAt | Managed::UpdatedAt => false,
-            Managed::No | Managed::Owner => !model.is_key_field(&field.name),
+            Managed::Id | Managed::UpdatedAt => false,
+            Managed::No | Managed::CreatedAt | Managed::Owner => !model.is_key_field(&field.name),
         };
         let fields = model.fields.iter().filter(is_patched).map(|field| self.patched(field, Some(model)));
         let is_in_key = |relation: &&Relation| relation.fields.iter().any(|name| model.is_key_field(name));
@@ -129,8 +129,10 @@ impl Writer<'_> {
         }
         if field.required {
             let old = match model {
-                Some(_) => "Null only where the record is older than the field.",
-                None => "Null only where the value is older than the field, or was emptied by a concurrent edit.",
+                Some(_) => "Null only if a schema that does not demand it wrote the record.",
+                None => {
+                    "Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it."
+                }
             };
             said = if said.is_empty() { old.to_owned() } else { format!("{said} {old}") };
         }
@@ -182,7 +184,9 @@ impl Writer<'_> {
             FieldKind::Embedded(name) => self.embedded_value(name, face).to_owned(),
             FieldKind::List(element) => {
                 let one = self.element(element, face);
-                list(&if element.required { one } else { or_null(&one) })
+                // As with fields: what is shown may come from a schema that does not demand it.
+                let is_whole = element.required && face != Face::Record;
+                list(&if is_whole { one } else { or_null(&one) })
             }
             FieldKind::Set(element) => list(&self.element(element, face)),
             kind @ (FieldKind::Scalar(_) | FieldKind::Counter | FieldKind::Text { .. }) => {
