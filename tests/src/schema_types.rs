@@ -80,8 +80,8 @@ fn types_of_every_schema_are_as_they_were_read_and_approved() {
     }
 }
 
-/// A file with the line ends of Windows was printed as a raw string, in which the compiler drops the carriage returns: the
-/// constant was not the file's text.
+/// A file with the line ends of Windows was printed as a raw string, in which the compiler drops the carriage returns:
+/// the constant was not the file's text.
 #[test]
 fn the_text_of_a_schema_keeps_its_carriage_returns() {
     let bed = Bed::new();
@@ -152,8 +152,8 @@ async fn the_json_schema_takes_every_exported_record_and_no_broken_one() {
     assert!(broken > 500, "only {broken} records were broken");
 }
 
-/// A store is opened with a schema that demands more than the one before. Its records have no value there, or null among
-/// the elements of a list, and are shown with null: to a reader who trusts the types, that must not come as a surprise.
+/// A store is opened with a schema that demands more than the one before. Its records have no value there, or null
+/// among the elements of a list, and show it: to a reader who trusts the types, that must not come as a surprise.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_json_schema_takes_records_that_are_older_than_what_it_demands() {
     let bed = Bed::new();

@@ -1,9 +1,9 @@
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
-// The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
-// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
-// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
+// The JSON of Syncline's JSON face, and of the program: `get`, `query` and `export` print records, the lines of `watch`
+// hold them; `save` and `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What
+// the schema requires, a field or an element of a list, is null too where a schema that does not require it has written:
+// an older one, or a newer one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 
 /** Any JSON: what an AWSJSON field holds. A string is JSON text itself. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

@@ -110,8 +110,8 @@ fn of_scalar(scalar: Scalar) -> Option<&'static str> {
     }
 }
 
-/// Whether a record always has a value in the field. A required field does not: a record that an older schema wrote, without
-/// the field, or a newer one, which does not require it, shows null there.
+/// Whether a record always has a value in the field. A required field does not: a record that an older schema wrote,
+/// without the field, or a newer one, which does not require it, shows null there.
 pub(super) fn always_has_value(field: &Field, model: Option<&Model>) -> bool {
     let is_key = model.is_some_and(|model| model.is_key_field(&field.name));
     let is_filled = match field.managed {

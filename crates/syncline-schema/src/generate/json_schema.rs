@@ -10,8 +10,8 @@ const MODEL_MEMBER: &str = "__typename";
 
 /// The schema of an exported record of any model; that of one model, enum or embedded type stands under `$defs`.
 ///
-/// It takes every record that a store with this schema can show: those that another schema has written into, too. So what
-/// is required, a field or an element of a list, may be null, and an enum may hold another value.
+/// It takes every record that a store with this schema can show: those that another schema has written into, too. So
+/// what is required, a field or an element of a list, may be null, and an enum may hold another value.
 pub fn json_schema(schema: &Schema) -> Value {
     let models = schema.models.iter().map(|model| (model.name.clone(), of_model(schema, model)));
     let embedded = schema.embedded.iter().map(|embedded| (embedded.name.clone(), of_embedded(embedded)));

@@ -12,10 +12,10 @@ use names::Names;
 const HEADER: &str = "\
 // Written by `syncline schema typescript`: run it again when the schema changes.
 //
-// The JSON of Syncline's JSON face, and of the program: `get`, `query`, `watch` and `export` print records; `save` and
-// `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What the schema requires, a
-// field or an element of a list, is null too where a schema that does not require it has written: an older one, or a newer
-// one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
+// The JSON of Syncline's JSON face, and of the program: `get`, `query` and `export` print records, the lines of `watch`
+// hold them; `save` and `import` take inputs, `update` takes patches. A record has every field, absent ones as null. What
+// the schema requires, a field or an element of a list, is null too where a schema that does not require it has written:
+// an older one, or a newer one. Integers have 64 bits: `JSON.parse` rounds those beyond 2^53.
 ";
 
 /// The types of a schema's records, inputs, patches and enums, as one module without imports.
@@ -57,7 +57,8 @@ fn common(writer: &Writer<'_>) -> Vec<String> {
     if writer.schema.models.iter().any(|model| model.fields.iter().any(|field| field.fulltext)) {
         parts.push(format!(
             "/** What a search adds to each record that it finds. */\n\
-             export interface {} {{\n  /** The greater the better; comparable within one result. */\n  \"~score\": number;\n  \
+             export interface {} {{\n  \
+             /** The greater the better; comparable within one result. */\n  \"~score\": number;\n  \
              /** Where the words stand; not escaped for HTML. */\n  \"~snippet\": string;\n}}\n",
             names.found
         ));
