@@ -148,6 +148,10 @@ async fn saving_updating_and_deleting_are_one_call_each() {
     let post = store.save(&Post::new("Hello")).await.unwrap().record;
     let post = store.update::<Post>(&post.id, |post| post.status = Some(Status::Published)).await.unwrap().record;
     assert_eq!(store.get::<Post>(&post.id).await.unwrap(), Some(post.clone()));
+    let born = Some("2020-01-01T00:00:00.000Z".to_owned());
+    let given = born.clone();
+    let post = store.update::<Post>(&post.id, move |post| post.created_at.clone_from(&given)).await.unwrap().record;
+    assert_eq!(post.created_at, born, "a creation time may be given later, and is kept");
     store.save(&Product::new("w1", "A-7", 2.0)).await.unwrap();
     store.save(&Product::new("w1", "A-7", 3.0)).await.unwrap();
     let key = Product::key_of("w1", "A-7");
