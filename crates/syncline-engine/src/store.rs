@@ -610,8 +610,7 @@ impl Store {
 
     /// Takes a new replica id before the next write. If that fails, the next write begins with it.
     pub(crate) fn renew(&mut self, why: RenewalCause, new_log: bool, now_ms: i64) -> Result<()> {
-        let log_is_due = self.renewal_due.is_some_and(|(_, new_log)| new_log);
-        let new_log = new_log || log_is_due;
+        let new_log = new_log || self.renewal_due.is_some_and(|(_, log_is_due)| log_is_due);
         self.renewal_due = Some((why, new_log));
         self.begin()?;
         match identity::renew(&self.db, self.host.as_mut(), &mut self.seed, (why, new_log), now_ms) {

@@ -220,7 +220,7 @@ impl View {
         }
         self.read(world, store)?;
         // A write that was told as failed may stand all the same, if its disk failed when it had been written.
-        for replica in store.own_replicas() {
+        for replica in store.own_replicas().filter(|_| !is_torn(world, node)) {
             self.owners.entry(replica).or_default().insert(node);
         }
         let held = &mut self.nodes[node];

@@ -470,8 +470,25 @@ impl Syncing {
             checked => checked?,
         };
         self.retire_and_tell(forks, store, io)?;
-        leave_id_of_others(&incoming.rows, store, io)?;
+        self.leave_shared_id(&incoming.rows, store, io)?;
         self.receiving.apply(&incoming, &self.peer, &mut self.filter, store, io)
+    }
+
+    /// Changes of the own replica that this store never made: its file is an older copy of itself or one of two, or
+    /// somebody forges. There may be more of them, so that the next number of that id need not be free.
+    fn leave_shared_id<S: SessionStore>(&self, rows: &[IncomingRow], store: &mut S, io: &mut Io) -> Result<(), Stop> {
+        let own = self.me.replica;
+        let Some(last) = rows.iter().filter(|row| row.dot.replica == own).map(|row| row.dot.counter).max() else {
+            return Ok(());
+        };
+        let tip = store.tip(own).map_err(Stop::store)?.unwrap_or_default();
+        // A batch before it may have brought the renewal already.
+        let is_ours = store.identity().map_err(Stop::store)?.replica == own;
+        if is_ours && !tip.forked && last > tip.counter {
+            store.renew_identity(false).map_err(Stop::store)?;
+            io.event(Event::IdentityRenewed { why: RenewedWhy::Restored, log: false });
+        }
+        Ok(())
     }
 
     /// The gap may be in what this store remembers, if its disk lost changes and kept the cursor: the next session
@@ -642,18 +659,6 @@ impl Syncing {
         }
         Ok(())
     }
-}
-
-/// Changes of the own replica that this store never made: its file is an older copy of itself or one of two, or
-/// somebody forges. There may be more of them, so that the next number of that id need not be free.
-fn leave_id_of_others<S: SessionStore>(rows: &[IncomingRow], store: &mut S, io: &mut Io) -> Result<(), Stop> {
-    let own = store.identity().map_err(Stop::store)?.replica;
-    let tip = store.tip(own).map_err(Stop::store)?.unwrap_or_default();
-    if !tip.forked && rows.iter().any(|row| row.dot.replica == own && row.dot.counter > tip.counter) {
-        store.renew_identity(false).map_err(Stop::store)?;
-        io.event(Event::IdentityRenewed { why: RenewedWhy::Restored, log: false });
-    }
-    Ok(())
 }
 
 fn send_parts(entries: Vec<Entry>, io: &mut Io) {
