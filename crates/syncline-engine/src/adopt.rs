@@ -13,6 +13,7 @@ use crate::error::{Doing, Result, StoreError};
 use crate::open::write_schema;
 use crate::projection::quoted;
 use crate::query::{create_table_sql, is_relation_index, relation_index_sql};
+use crate::storage::conflicts;
 use crate::storage::fulltext;
 use crate::storage::meta;
 use crate::storage::records;
@@ -66,6 +67,7 @@ pub(crate) fn replace_schema(db: &Connection, old: &Schema, new: &Schema, sdl: &
                 fulltext::drop_index(db, model)?;
                 db.execute_batch(&format!("DROP TABLE IF EXISTS {}", quoted(&model.name)))
                     .doing("replacing a model's table")?;
+                conflicts::forget_model(db, model)?;
             }
         }
         make_tables(db, &next, &stale)?;

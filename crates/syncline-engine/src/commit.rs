@@ -15,6 +15,8 @@ pub struct RecordChange {
     pub kind: ChangeKind,
     /// Who did it.
     pub origin: Origin,
+    /// Whether it has other conflicts than before; true also where another process did it, which does not say.
+    pub conflicts: bool,
 }
 
 /// What happened to a record.

@@ -101,6 +101,16 @@ pub enum StoreError {
         /// It existed.
         deleted: bool,
     },
+    /// A field that is to be settled holds one value.
+    #[error("`{field}` of {model} {id} has no conflict to settle: it holds one value; to change it, update the record")]
+    NoConflict {
+        /// The model.
+        model: String,
+        /// The record, as asked.
+        id: String,
+        /// The field, as asked.
+        field: String,
+    },
     /// The id cannot name a record of the model.
     #[error("`{id}` cannot be an id of {model}: {reason}")]
     BadId {

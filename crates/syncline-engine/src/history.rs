@@ -190,7 +190,7 @@ pub(crate) fn changed_since(store: &Store, after: u64, origin: Origin) -> Result
             (true, false) => ChangeKind::Updated,
             (false, _) => ChangeKind::Deleted,
         };
-        changed.push(RecordChange { model: model.to_owned(), record: record.id, row, kind, origin });
+        changed.push(RecordChange { model: model.to_owned(), record: record.id, row, kind, origin, conflicts: true });
     }
     Ok(changed)
 }

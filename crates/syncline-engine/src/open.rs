@@ -7,6 +7,7 @@ use syncline_core::mutant::{self, Mutant};
 use syncline_schema::Schema;
 
 use crate::adopt;
+use crate::conflicts;
 use crate::error::{Doing, Result, StoreError};
 use crate::host::Host;
 use crate::query::create_table_sql;
@@ -52,6 +53,7 @@ pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed:
         (ddl::APPLICATION_ID, found) if found > ddl::FORMAT => {
             return Err(StoreError::NewerFormat { path: host.path().to_owned(), found, known: ddl::FORMAT });
         }
+        (ddl::APPLICATION_ID, found) if found < ddl::FORMAT => migrate(db)?,
         (ddl::APPLICATION_ID, _) => {}
         (_, _) => {
             let found = "an SQLite database of another program".to_owned();
@@ -96,6 +98,7 @@ fn create(db: &Connection, options: &Options, seed: &mut Seed) -> Result<()> {
 
 fn create_in_transaction(db: &Connection, options: &Options, seed: &mut Seed) -> Result<()> {
     db.execute_batch(ddl::TABLES).doing("making the store's tables")?;
+    db.execute_batch(ddl::TABLES_OF_2).doing("making the store's tables")?;
     meta::write(db, key::STORE, &seed.id16("store"))?;
     meta::write(db, key::LOG, &seed.id16("log"))?;
     meta::write(db, key::EPOCH, &1)?;
@@ -108,12 +111,38 @@ fn create_in_transaction(db: &Connection, options: &Options, seed: &mut Seed) ->
         }
         write_schema(db, schema, sdl)?;
     }
+    mark(db)
+}
+
+fn mark(db: &Connection) -> Result<()> {
     db.execute_batch(&format!(
         "PRAGMA application_id = {}; PRAGMA user_version = {};",
         ddl::APPLICATION_ID,
         ddl::FORMAT
     ))
     .doing("making the store")
+}
+
+/// Brings a file of format 1 up to date: what its new table holds is made from the records' states.
+fn migrate(db: &Connection) -> Result<()> {
+    db.execute_batch("BEGIN EXCLUSIVE").doing("bringing the store up to date")?;
+    let done = migrate_in_transaction(db);
+    let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    db.execute_batch(end).doing("bringing the store up to date")?;
+    done
+}
+
+fn migrate_in_transaction(db: &Connection) -> Result<()> {
+    let (_, format) = marks(db).doing("bringing the store up to date")?;
+    if format >= ddl::FORMAT {
+        // Another process was faster.
+        return Ok(());
+    }
+    db.execute_batch(ddl::TABLES_OF_2).doing("bringing the store up to date")?;
+    if let Some(schema) = stored_schema(db)? {
+        conflicts::note_all(db, &schema)?;
+    }
+    mark(db)
 }
 
 /// Stores the schema and the text it came from.

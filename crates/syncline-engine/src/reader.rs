@@ -106,6 +106,10 @@ impl Reader {
         Ok(query.explain(&self.db, &self.schema)?)
     }
 
+    pub(crate) fn db(&self) -> &Connection {
+        &self.db
+    }
+
     /// The schema that the reader was opened with.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema

@@ -26,7 +26,7 @@ use crate::projection::Projection;
 use crate::seed::Seed;
 use crate::storage::log::{self, Kind};
 use crate::storage::names::{Names, Replica};
-use crate::storage::records;
+use crate::storage::{conflicts, records};
 
 /// A record in work.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub(crate) struct Working {
     dirty: bool,
     /// What changed since the record's row was written, if it has one.
     touched: Touched,
+    /// The mark of the record's conflicts when its row was read.
+    conflict: Option<u64>,
     origin: Origin,
 }
 
@@ -77,6 +79,7 @@ pub struct Tx<'a> {
 /// A record's part in the commit that is being made.
 struct Changed {
     was_alive: bool,
+    conflict: Option<u64>,
     change: Option<RecordChange>,
 }
 
@@ -193,8 +196,14 @@ impl<'a> Tx<'a> {
                 },
             };
             working.was_alive = is_alive(&working.state);
+            working.conflict = self.conflict_mark(&working);
         }
         Ok(working)
+    }
+
+    fn conflict_mark(&self, working: &Working) -> Option<u64> {
+        let (schema, model) = (self.schema?, self.model_of(working.model)?);
+        working.view(schema, model).conflict_mark()
     }
 
     /// Gives a record back, to be written at the end if it was changed.
@@ -488,7 +497,11 @@ impl<'a> Tx<'a> {
         if working.judged
             && let Some(model) = self.model_of(working.model)
         {
-            match self.project(model, working) {
+            let conflict = working.view(self.schema()?, model).conflict_mark();
+            if conflict != working.conflict || working.touched.is_everything() {
+                conflicts::set(self.db, working.row, working.model, conflict)?;
+            }
+            match self.project(model, working, conflict) {
                 Err(error) if error.is_damage() && working.origin != Origin::Local => {
                     self.project_damaged(model, working, &error)?;
                 }
@@ -509,7 +522,7 @@ impl<'a> Tx<'a> {
         self.projections[&model.name].write(self.db, working.row, &view)
     }
 
-    fn project(&mut self, model: &'a Model, working: &mut Working) -> Result<()> {
+    fn project(&mut self, model: &'a Model, working: &mut Working, conflict: Option<u64>) -> Result<()> {
         let db = self.db;
         let projection = &self.projections[&model.name];
         let alive = is_alive(&working.state);
@@ -537,7 +550,8 @@ impl<'a> Tx<'a> {
             live.tail = 0;
         }
         let (record, row, origin) = (working.id, working.row, working.origin);
-        let changed = self.changed.entry(row).or_insert(Changed { was_alive: working.was_alive, change: None });
+        let before = Changed { was_alive: working.was_alive, conflict: working.conflict, change: None };
+        let changed = self.changed.entry(row).or_insert(before);
         let kind = match (changed.was_alive, alive) {
             (false, true) => Some(ChangeKind::Inserted),
             (true, true) => Some(ChangeKind::Updated),
@@ -545,7 +559,9 @@ impl<'a> Tx<'a> {
             (true, false) => Some(ChangeKind::Deleted),
             (false, false) => None,
         };
-        changed.change = kind.map(|kind| RecordChange { model: model.name.clone(), record, row, kind, origin });
+        let conflicts = changed.conflict != conflict;
+        changed.change =
+            kind.map(|kind| RecordChange { model: model.name.clone(), record, row, kind, origin, conflicts });
         Ok(())
     }
 
@@ -580,6 +596,7 @@ impl Working {
             was_alive: false,
             dirty: false,
             touched: Touched::default(),
+            conflict: None,
             origin,
         }
     }
@@ -636,6 +653,7 @@ impl Working {
             was_alive: self.was_alive,
             dirty: self.dirty,
             touched: self.touched.clone(),
+            conflict: self.conflict,
             origin: self.origin,
         }
     }

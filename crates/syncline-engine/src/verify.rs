@@ -14,7 +14,7 @@ use crate::history;
 use crate::projection::{quoted, sql_value};
 use crate::storage::chains::{self, Chains};
 use crate::storage::log::{self, Entry};
-use crate::storage::{fulltext, records};
+use crate::storage::{conflicts, fulltext, records};
 use crate::store::Store;
 
 /// What a verification found.
@@ -65,6 +65,7 @@ impl Store {
         self.verify_pages(&mut report)?;
         self.verify_log(&mut report)?;
         self.verify_records(&mut report)?;
+        self.verify_notes(&mut report)?;
         Ok(report)
     }
 
@@ -202,7 +203,18 @@ impl Store {
         let view = RecordView { schema, model, record: found.id, state: &folded, document: document.as_ref() };
         let expected = view.column_values();
         let shown = self.table_row(model, row)?;
-        Ok((expected != shown).then(|| "its table row is not what the log says".to_owned()))
+        if expected != shown {
+            return Ok(Some("its table row is not what the log says".to_owned()));
+        }
+        let noted = conflicts::mark_of(&self.db, row)?;
+        Ok((noted != view.conflict_mark()).then(|| "its conflicts are not what the log says".to_owned()))
+    }
+
+    fn verify_notes(&self, report: &mut VerifyReport) -> Result<()> {
+        for record in conflicts::strays(&self.db)? {
+            report.faults.push(format!("record {record} is noted with conflicts and is not what the note says"));
+        }
+        Ok(())
     }
 
     fn table_row(&self, model: &Model, row: i64) -> Result<Option<Vec<SqlValue>>> {

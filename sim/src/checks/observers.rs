@@ -196,8 +196,14 @@ mod tests {
     use super::*;
 
     fn commit(seq: u64, kind: ChangeKind) -> Commit {
-        let change =
-            RecordChange { model: "Todo".to_owned(), record: RecordId([1; 16]), row: 1, kind, origin: Origin::Peer };
+        let change = RecordChange {
+            model: "Todo".to_owned(),
+            record: RecordId([1; 16]),
+            row: 1,
+            kind,
+            origin: Origin::Peer,
+            conflicts: false,
+        };
         Commit { seq, changes: vec![change] }
     }
 

@@ -24,12 +24,14 @@
 
 mod check;
 mod columns;
+mod conflicts;
 mod create;
 mod encode;
 mod foreign;
 mod items;
 mod key;
 mod patch;
+mod place;
 mod project;
 mod refer;
 mod texts;
@@ -39,6 +41,7 @@ mod view;
 
 pub use check::{FieldError, InvalidRecord, NewRecord, RECORD_BYTES_MAX};
 pub use columns::{Column, SqlType, SqlValue, column_value, column_values, columns, json_value, record_from_columns};
+pub use conflicts::{ConcurrentValues, Unsettled};
 pub use create::create_edits;
 pub use encode::{decode_scalar, encode_scalar};
 pub use foreign::{ForeignChange, check_foreign};

@@ -108,6 +108,11 @@ impl RecordView<'_> {
         Ok(edit.finish())
     }
 
+    /// Edits of a record that exists: with update-wins each of them says again that it does.
+    pub(super) fn alive_with(&self, edits: Edits) -> Edits {
+        Patch { view: *self, edits }.finish()
+    }
+
     fn checked_element(&self, field: &str, element: &Value) -> Result<String, InvalidRecord> {
         let Some(FieldKind::Set(kind)) = self.model.field(field).map(|field| &field.kind) else {
             return Err(self.wrong_kind(field, "a set (`[T] @set`)"));

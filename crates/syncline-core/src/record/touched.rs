@@ -38,6 +38,11 @@ impl Touched {
         self.everything = true;
     }
 
+    /// Whether the record was merged anew.
+    pub fn is_everything(&self) -> bool {
+        self.everything
+    }
+
     /// Places of the fields that may show something else now, ascending; `None` for all of them.
     pub fn fields(&self, model: &Model) -> Option<Vec<usize>> {
         if self.everything {

@@ -47,18 +47,12 @@ impl<'a> RecordView<'a> {
 
     /// The scalar that a field shows, of all that stand at its key.
     pub(super) fn scalar(&self, merge: Merge, key: &str) -> Option<&'a ScalarValue> {
-        let ops = self.ops(key);
-        let scalars = ops.iter().filter_map(|op| Some((op, op.value.scalar()?)));
-        let values = || scalars.clone().filter(|(_, value)| !matches!(value, ScalarValue::Null));
-        let chosen = match (merge, ops) {
-            (_, []) => return None,
-            (Merge::Winner, [.., last]) | (_, [last]) => return last.value.scalar(),
-            (Merge::Max, _) => values().max_by(|a, b| compare(a.1, b.1)),
-            (Merge::Min, _) => values().min_by(|a, b| compare(a.1, b.1)),
-            // Of equal times the later operation: `max_by_key` keeps the last.
-            (Merge::Latest, _) => scalars.clone().max_by_key(|(op, _)| op.time),
-        };
-        chosen.map(|(_, value)| value)
+        self.shown(merge, key)?.value.scalar()
+    }
+
+    /// The operation whose value a field shows, of all that stand at its key.
+    pub(super) fn shown(&self, merge: Merge, key: &str) -> Option<&'a VisibleOp> {
+        shown(merge, self.ops(key))
     }
 
     /// What a counter shows; 0 where nobody has made it yet.
@@ -143,6 +137,21 @@ pub(super) fn embedded_type<'a>(schema: &'a Schema, kind: &FieldKind) -> Option<
         | FieldKind::List(_)
         | FieldKind::Set(_) => None,
     }
+}
+
+/// The operation whose value shows, of those that stand side by side, ascending.
+pub(crate) fn shown(merge: Merge, ops: &[VisibleOp]) -> Option<&VisibleOp> {
+    let scalars = ops.iter().filter_map(|op| Some((op, op.value.scalar()?)));
+    let values = || scalars.clone().filter(|(_, value)| !matches!(value, ScalarValue::Null));
+    let chosen = match (merge, ops) {
+        (_, []) => None,
+        (Merge::Winner, [.., last]) | (_, [last]) => return Some(last),
+        (Merge::Max, _) => values().max_by(|a, b| compare(a.1, b.1)),
+        (Merge::Min, _) => values().min_by(|a, b| compare(a.1, b.1)),
+        // Of equal times the later operation: `max_by_key` keeps the last.
+        (Merge::Latest, _) => scalars.clone().max_by_key(|(op, _)| op.time),
+    };
+    chosen.map(|(op, _)| op)
 }
 
 fn by_number(a: &Value, b: &Value) -> Ordering {

@@ -1,7 +1,7 @@
 //! The engine's own tables. `docs/storage.md` explains them.
 
 /// Format of the file, in `PRAGMA user_version`. Newer ones are refused, older ones migrated.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 /// `PRAGMA application_id`: the letters `Sync`.
 pub(crate) const APPLICATION_ID: i64 = 0x5379_6e63;
@@ -98,5 +98,14 @@ CREATE TABLE syncline_parts(
 CREATE TABLE syncline_rejected(
     seq INTEGER PRIMARY KEY,
     reason TEXT NOT NULL
+);
+";
+
+/// The tables that came with format 2.
+pub(crate) const TABLES_OF_2: &str = "
+CREATE TABLE syncline_conflicts(
+    record INTEGER PRIMARY KEY,
+    model INTEGER NOT NULL,
+    mark INTEGER NOT NULL
 );
 ";

@@ -1,6 +1,7 @@
 //! The store's tables: every statement that is not a query of the app stands in this folder.
 
 pub(crate) mod chains;
+pub(crate) mod conflicts;
 pub(crate) mod ddl;
 pub(crate) mod fulltext;
 pub(crate) mod log;

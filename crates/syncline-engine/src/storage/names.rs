@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use automerge::ActorId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use syncline_core::ids::{Chain, ReplicaId};
 use syncline_core::state::ActorTable;
 use syncline_schema::Model;
@@ -128,16 +128,7 @@ impl Names {
             db.prepare_cached("SELECT replica, id, counter, chain, tip, forked, mine FROM syncline_replicas")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let replica = Replica {
-                row: row.get(0)?,
-                id: ReplicaId(row.get(1)?),
-                counter: row.get::<_, i64>(2)? as u64,
-                chain: Chain(row.get::<_, i64>(3)? as u64),
-                tip: row.get::<_, i64>(4)? as u64,
-                forked: row.get::<_, i64>(5)? != 0,
-                forked_at: row.get::<_, i64>(5)?.saturating_sub(1) as u64,
-                mine: row.get(6)?,
-            };
+            let replica = read_replica(row)?;
             self.replica_rows.insert(replica.id, replica.row);
             self.replicas.insert(replica.row, replica);
         }
@@ -244,6 +235,43 @@ impl Names {
     }
 }
 
+fn read_replica(row: &Row<'_>) -> rusqlite::Result<Replica> {
+    Ok(Replica {
+        row: row.get(0)?,
+        id: ReplicaId(row.get(1)?),
+        counter: row.get::<_, i64>(2)? as u64,
+        chain: Chain(row.get::<_, i64>(3)? as u64),
+        tip: row.get::<_, i64>(4)? as u64,
+        forked: row.get::<_, i64>(5)? != 0,
+        forked_at: row.get::<_, i64>(5)?.saturating_sub(1) as u64,
+        mine: row.get(6)?,
+    })
+}
+
+// For those who read the file through another connection and do not hold all names.
+
+/// Numbers of a model, under each of its names that is in use.
+pub(crate) fn numbers_of(db: &Connection, model: &Model) -> Result<Vec<i64>> {
+    let mut statement =
+        db.prepare_cached("SELECT model FROM syncline_models WHERE name = ?1").doing("reading the models")?;
+    let mut number = |name| statement.query_row([name], |row| row.get(0)).optional().doing("reading the models");
+    model.names().filter_map(|name| number(name).transpose()).collect()
+}
+
+/// Name of a model's number.
+pub(crate) fn model_name(db: &Connection, model: i64) -> Result<Option<String>> {
+    db.prepare_cached("SELECT name FROM syncline_models WHERE model = ?1")
+        .and_then(|mut s| s.query_row([model], |row| row.get(0)).optional())
+        .doing("reading the models")
+}
+
+/// The replica of that row; `None` for that of `@local` changes.
+pub(crate) fn replica_at(db: &Connection, row: i64) -> Result<Option<Replica>> {
+    db.prepare_cached("SELECT replica, id, counter, chain, tip, forked, mine FROM syncline_replicas WHERE replica = ?1")
+        .and_then(|mut s| s.query_row([row], read_replica).optional())
+        .doing("reading the replicas")
+}
+
 fn write_replica(db: &Connection, replica: &Replica) -> rusqlite::Result<()> {
     let values = params![
         replica.row,
@@ -268,4 +296,22 @@ fn write_replica(db: &Connection, replica: &Replica) -> rusqlite::Result<()> {
         .execute(values)?;
     }
     Ok(())
+}
+
+/// Actors as they stand in the file.
+pub(crate) struct StoredActors<'a>(pub(crate) &'a Connection);
+
+impl ActorTable for StoredActors<'_> {
+    /// Nothing is encoded through this table.
+    fn index(&mut self, _: &ActorId) -> u32 {
+        u32::MAX
+    }
+
+    fn actor(&self, index: u32) -> Option<ActorId> {
+        let found = self
+            .0
+            .prepare_cached("SELECT id FROM syncline_actors WHERE actor = ?1")
+            .and_then(|mut s| s.query_row([index], |row| row.get::<_, Vec<u8>>(0)).optional());
+        found.ok().flatten().map(ActorId::from)
+    }
 }
