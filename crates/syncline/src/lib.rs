@@ -12,12 +12,15 @@
 //! - Without generics: the same with JSON, [`Store::save_json`] and its neighbours.
 //! - Texts: [`Store::text`] opens one for typing; [`Store::mark`] and [`Store::spans`] for rich texts,
 //!   [`Store::cursor`] for positions that survive edits.
+//! - Concurrent values: [`Store::conflicted_json`] lists them, [`Store::observe_conflicts`] tells of them,
+//!   [`Store::resolve`] settles them.
 //! - Peers (feature `net`): [`Store::connect`], [`Store::listen`], [`Store::sync_once`].
 //! - Positions: every save returns a [`Token`]; [`Store::wait_for`] waits for it on any replica.
 //!
 //! What it does not do: conflict handlers (records converge), last-writer-wins by clocks, encryption at rest.
 
 mod check;
+mod conflicts;
 mod driver;
 mod error;
 mod event;
@@ -34,10 +37,12 @@ mod text;
 mod transaction;
 pub mod typed;
 mod typed_aggregate;
+mod typed_conflicts;
 mod typed_related;
 mod typed_search;
 mod typed_store;
 
+pub use conflicts::ConflictObserver;
 pub use error::{Error, Result};
 pub use event::{Event, Events, Lagged, Progress};
 #[cfg(feature = "net")]
@@ -62,7 +67,8 @@ pub use syncline_engine::query::{
     Aggregation, Condition as QueryCondition, Page, Query, QueryError, SCORE, SNIPPET, Search, Snippet,
 };
 pub use syncline_engine::{
-    ChangeKind, Commit, Create, Durability, HistoryEntry, Origin, RecordChange, StoreError, VerifyReport, rusqlite,
+    ChangeKind, Commit, Concurrent, Conflict, ConflictPage, Conflicted, Create, Durability, HistoryEntry, Origin,
+    RecordChange, StoreError, VerifyReport, rusqlite,
 };
 /// The schema as data, and its parser.
 pub use syncline_schema as schema;
