@@ -17,6 +17,7 @@ mod kill;
 mod large;
 mod parity;
 mod program;
+mod program_conflicts;
 mod program_refusals;
 mod program_texts;
 mod queries;

@@ -137,6 +137,18 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Show the changes of a record, oldest first: NDJSON, and a table on a terminal
     History(HistoryArgs),
+    /// List the records that hold concurrent values, with who wrote them and when: NDJSON, and a table on a terminal
+    ///
+    /// Each line is {"model":NAME,"id":ID,"conflicts":[…]}, each conflict {"field":PATH,"rule":RULE,"values":[…]},
+    /// each value {"value":JSON,"shows":BOOL,"replica":ID,"counter":N,"mine":BOOL,"time_ms":N}: first the one that
+    /// shows. RULE says what decides: winner, max, min or latest. Of a record that is named, its line is printed
+    /// with or without conflicts.
+    Conflicts(ConflictsArgs),
+    /// Leave one value in a field that holds several, and print the record
+    ///
+    /// The value may be one of them or a new one. It settles the conflict on every replica that gets this
+    /// change. A field that holds one value is refused: `update` changes it.
+    Resolve(ResolveArgs),
     /// Check a store: SQLite's own check, every change against its hash, every table against its changes
     Verify(StoreArgs),
     /// Work on schema files
@@ -570,6 +582,34 @@ pub(crate) struct HistoryArgs {
     /// Print NDJSON on a terminal, too
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConflictsArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// Only the records of this model
+    pub(crate) model: Option<String>,
+    /// Only the record of this id, or JSON object of its key fields
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) id: Option<String>,
+    /// Print each record again whenever its conflicts change, without any once they are settled, until interrupted
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) follow: bool,
+    /// Print NDJSON on a terminal, too
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// The field, or path into an embedded value (`address.city`)
+    pub(crate) field: String,
+    /// The value as JSON, or `-` to read it from stdin
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
+    pub(crate) value: String,
 }
 
 #[derive(Debug, Subcommand)]

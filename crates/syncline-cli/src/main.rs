@@ -5,6 +5,7 @@
 //! usage, 3 timed out; `sim` has its own.
 
 mod args;
+mod conflicts;
 mod demo;
 mod export;
 mod failure;
@@ -99,6 +100,8 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Vector(args) => versions::vector(args, out).await,
         Command::Compare(args) => versions::compare(&args, out),
         Command::History(args) => versions::history(args, out).await,
+        Command::Conflicts(args) => conflicts::run(args, out).await,
+        Command::Resolve(args) => conflicts::resolve(args, out).await,
         Command::Verify(args) => status::verify(args, out).await,
         // `main` has taken it.
         Command::Sim(_) => Ok(()),
