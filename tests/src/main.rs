@@ -18,6 +18,7 @@ mod large;
 mod parity;
 mod program;
 mod program_conflicts;
+mod program_history;
 mod program_refusals;
 mod program_texts;
 mod queries;

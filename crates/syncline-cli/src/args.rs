@@ -49,8 +49,8 @@ pub(crate) enum Command {
     ///
     /// Texts and lists are changed by their difference, so concurrent edits elsewhere in them survive.
     Update(UpdateArgs),
-    /// Print a record
-    Get(RecordArgs),
+    /// Print a record, as it stands or as it was
+    Get(GetArgs),
     /// Delete a record and print what it held; `undelete` brings it back
     ///
     /// What the schema's `onDelete` takes along goes in the same transaction, and so do the record's links.
@@ -135,7 +135,13 @@ pub(crate) enum Command {
     Vector(VectorArgs),
     /// Compare two tokens: prints equal, before, after or concurrent
     Compare(CompareArgs),
-    /// Show the changes of a record, oldest first: NDJSON, and a table on a terminal
+    /// Show the changes of a record, or the newest ones of all records, oldest first: NDJSON, and text on a terminal
+    ///
+    /// Each line is one change: who made it ("replica", "counter", "mine"), when ("time_ms"), what it did ("did"),
+    /// "concurrent_with" for changes before it in the list that its writer did not know of, "joins" for those that it
+    /// brought together. Each thing done has a "did" (created, deleted, undeleted, set, settled, counted, added,
+    /// removed, text, marked, list) and, but for the first three, a "field". "kind" is `applied` unless the change is
+    /// not part of the record; "note" says why then.
     History(HistoryArgs),
     /// List the records that hold concurrent values, with who wrote them and when: NDJSON, and a table on a terminal
     ///
@@ -214,6 +220,16 @@ pub(crate) struct RecordArgs {
     /// The record's id, or a JSON object of its key fields
     #[arg(allow_hyphen_values = true)]
     pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+    /// As it was: at a token (`vector` prints one), at a time (2026-01-31, 2026-01-31T08:00:00Z, milliseconds since
+    /// 1970), or right after a change as `history` names it (3f2a1b2c:7, or a hash)
+    #[arg(long, value_name = "MOMENT", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -577,8 +593,20 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    #[command(flatten)]
-    pub(crate) record: RecordArgs,
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model
+    #[arg(requires = "id")]
+    pub(crate) model: Option<String>,
+    /// The record's id, or a JSON object of its key fields
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) id: Option<String>,
+    /// Only what was done to this field, or inside it: title, address.city
+    #[arg(long, value_name = "FIELD", requires = "id")]
+    pub(crate) field: Option<String>,
+    /// At most so many changes, the newest; without a record 100 unless given
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
     /// Print NDJSON on a terminal, too
     #[arg(long)]
     pub(crate) json: bool,

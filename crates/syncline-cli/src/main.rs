@@ -9,6 +9,7 @@ mod conflicts;
 mod demo;
 mod export;
 mod failure;
+mod history;
 mod import;
 mod init;
 mod json;
@@ -99,7 +100,7 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Status(args) => status::run(args, out).await,
         Command::Vector(args) => versions::vector(args, out).await,
         Command::Compare(args) => versions::compare(&args, out),
-        Command::History(args) => versions::history(args, out).await,
+        Command::History(args) => history::run(args, out).await,
         Command::Conflicts(args) => conflicts::run(args, out).await,
         Command::Resolve(args) => conflicts::resolve(args, out).await,
         Command::Verify(args) => status::verify(args, out).await,

@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal;
 
-use crate::args::{DeleteArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
+use syncline::At;
+
+use crate::args::{DeleteArgs, GetArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::Out;
 use crate::{json, store};
@@ -20,8 +22,15 @@ pub(crate) async fn update(args: UpdateArgs, out: &mut Out) -> Outcome {
     out.json(&saved.record)
 }
 
-pub(crate) async fn get(args: RecordArgs, out: &mut Out) -> Outcome {
-    let RecordArgs { db, model, id } = args;
+pub(crate) async fn get(args: GetArgs, out: &mut Out) -> Outcome {
+    let GetArgs { record: RecordArgs { db, model, id }, at } = args;
+    if let Some(at) = at {
+        let moment: At = at.parse().map_err(|error| Failure::usage(format!("--at: {error}")))?;
+        return match store::with(&db, async |store| Ok(store.get_at_json(&model, &id, moment).await?)).await? {
+            Some(record) => out.json(&record),
+            None => Err(Failure::failed(format!("{model} {id} was not there then, or was deleted"))),
+        };
+    }
     match store::with(&db, async |store| Ok(store.get_json(&model, &id).await?)).await? {
         Some(record) => out.json(&record),
         None => Err(Failure::failed(format!("there is no {model} {id}; if it was deleted, `undelete` brings it back"))),

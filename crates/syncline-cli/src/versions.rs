@@ -1,13 +1,11 @@
-//! `vector`, `compare` and `history`: causal positions, and how a record came to be.
-
-use std::io::IsTerminal;
+//! `vector` and `compare`: causal positions.
 
 use serde_json::{Map, Value, json};
-use syncline::{Causal, HistoryEntry, Token};
+use syncline::{Causal, Token};
 
-use crate::args::{CompareArgs, HistoryArgs, RecordArgs, VectorArgs};
+use crate::args::{CompareArgs, VectorArgs};
 use crate::failure::{Failure, Outcome};
-use crate::output::{Out, moment, stdout_is_colored, styled};
+use crate::output::Out;
 use crate::store;
 
 pub(crate) async fn vector(args: VectorArgs, out: &mut Out) -> Outcome {
@@ -42,27 +40,4 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut Out) -> Outcome {
 
 fn token(text: &str, which: &str) -> Outcome<Token> {
     text.trim().parse().map_err(|error| Failure::usage(format!("the {which} token cannot be read: {error}")))
-}
-
-pub(crate) async fn history(args: HistoryArgs, out: &mut Out) -> Outcome {
-    let RecordArgs { db, model, id } = args.record;
-    let entries = store::with(&db, async |store| Ok(store.history(&model, &id).await?)).await?;
-    let as_table = std::io::stdout().is_terminal() && !args.json;
-    for entry in &entries {
-        if as_table {
-            out.line(row(entry))?;
-        } else {
-            out.json(entry)?;
-        }
-    }
-    Ok(())
-}
-
-fn row(entry: &HistoryEntry) -> String {
-    let colored = stdout_is_colored();
-    let replica = entry.replica.get(..8).unwrap_or("(here)");
-    let who = styled(format_args!("{replica}:{}", entry.counter), "36", colored);
-    let kind = if entry.kind == "applied" { String::new() } else { format!(" [{}]", entry.kind) };
-    let wrote = serde_json::to_string(&entry.wrote).unwrap_or_default();
-    format!("{} {who}{kind} {wrote}", styled(moment(entry.time_ms), "2", colored))
 }

@@ -15,12 +15,13 @@ mod json;
 mod marks;
 mod sandbox;
 mod texts;
+mod then;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc, TextEncoding, Value,
+    ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, ObjId, ObjType, ROOT, ReadDoc, TextEncoding,
 };
 
 use crate::change::Change;
@@ -28,9 +29,11 @@ use crate::edit::ObjectKind;
 use crate::mutant::{self, Mutant};
 use crate::rich::{MarkCount, SPANS_BYTES_MAX, Span, SpansTooLarge, names_of};
 use texts::Texts;
+use then::newest;
 
+pub(crate) use diff::{sequence as sequence_edits, text as text_edits};
 pub use edit::{Edited, SPLIT_OPS};
-pub(crate) use json::canonical as canonical_json;
+pub(crate) use json::{canonical as canonical_json, scalar_to_json as scalar_json};
 pub use sandbox::{Budget, Rejected, Sandboxed};
 
 /// Writes nothing: reading and merging need no writer.
@@ -223,12 +226,7 @@ impl Document {
 
 /// The object to show at a root key: the newest, whatever else stands there.
 fn newest_object(doc: &impl ReadDoc, key: &str) -> Option<(ObjType, ObjId)> {
-    let standing = doc.get_all(ROOT, key).ok()?;
-    let objects = standing.into_iter().filter_map(|(value, id)| match value {
-        Value::Object(kind) => Some((kind, id)),
-        Value::Scalar(_) => None,
-    });
-    objects.max_by(|(_, a), (_, b)| name(a).cmp(&name(b)))
+    newest(doc.get_all(ROOT, key).ok()?)
 }
 
 /// Orders operations as Automerge does.

@@ -25,6 +25,13 @@ pub struct LogRow {
 }
 
 impl Store {
+    /// Hashes of a record's changes in the order of the log, whatever became of them.
+    pub fn change_hashes(&self, model: &str, id: &str) -> Result<Vec<String>> {
+        let (_, row) = self.find(model, id)?;
+        let entries = log::of_record_after(&self.db, row.last, 0)?;
+        Ok(entries.iter().rev().map(|entry| entry.hash.to_string()).collect())
+    }
+
     /// The log's rows after a position, in order.
     pub fn log_after(&self, seq: u64) -> Result<Vec<LogRow>> {
         let mut rows = Vec::new();

@@ -111,6 +111,9 @@ pub enum StoreError {
         /// The field, as asked.
         field: String,
     },
+    /// The store cannot say what a record was then.
+    #[error("{0}")]
+    UnknownMoment(String),
     /// The id cannot name a record of the model.
     #[error("`{id}` cannot be an id of {model}: {reason}")]
     BadId {

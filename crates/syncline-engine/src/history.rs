@@ -40,7 +40,8 @@ pub(crate) fn changes(db: &Connection, last: u64, after: u64) -> Result<Vec<Chan
     parse_all(db, entries.iter().filter(|entry| entry.kind.in_record()))
 }
 
-fn parse_all<'e>(db: &Connection, entries: impl Iterator<Item = &'e Entry>) -> Result<Vec<Change>> {
+/// The changes in these rows, each after what it depends on, genesis put in.
+pub(crate) fn parse_all<'e>(db: &Connection, entries: impl Iterator<Item = &'e Entry>) -> Result<Vec<Change>> {
     let mut all = Vec::new();
     let mut seen: BTreeSet<ChangeHash> = BTreeSet::new();
     for entry in entries {

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use automerge::legacy::{Key, ObjectId};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use syncline_core::change::Change;
 use syncline_core::document::Document;
 use syncline_core::ids::{Dot, ReplicaId, StoreId};
 use syncline_core::vector::{Token, TokenEntry};
@@ -16,7 +14,7 @@ use crate::history;
 use crate::identity::Renewal;
 use crate::local::parse_key;
 use crate::projection::quoted;
-use crate::storage::log::{self, Entry, Kind};
+use crate::storage::log::{self, Kind};
 use crate::storage::{peers, records};
 use crate::store::Store;
 
@@ -95,27 +93,6 @@ pub struct Quarantined {
     pub model: String,
     /// Why.
     pub reason: String,
-}
-
-/// One change of a record, for people.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct HistoryEntry {
-    /// Position in this store's log.
-    pub seq: u64,
-    /// Who wrote it; empty for a `@local` model.
-    pub replica: String,
-    /// The how-manieth of the replica's changes.
-    pub counter: u64,
-    /// Hash of the change.
-    pub hash: String,
-    /// Time that the writer's clock showed, in milliseconds since 1970.
-    pub time_ms: i64,
-    /// `applied`, `quarantined`, `pending`, `repeated` or `local`.
-    pub kind: &'static str,
-    /// What it wrote: document keys with the value, or what was done inside an object.
-    pub wrote: Map<String, Value>,
-    /// The changes it builds on.
-    pub deps: Vec<String>,
 }
 
 impl Store {
@@ -234,14 +211,6 @@ impl Store {
         Token::new(self.namespace(), entries)
     }
 
-    /// A record's changes in the order of this store's log, oldest first.
-    pub fn history(&self, model: &str, id: &str) -> Result<Vec<HistoryEntry>> {
-        let (_, row) = self.find(model, id)?;
-        let mut entries = log::of_record_after(&self.db, row.last, 0)?;
-        entries.reverse();
-        entries.iter().map(|entry| self.history_entry(entry)).collect()
-    }
-
     /// The changes of one record that this store holds, as a token.
     pub fn record_token(&self, model: &str, id: &str) -> Result<Token> {
         let (_, row) = self.find(model, id)?;
@@ -255,21 +224,6 @@ impl Store {
         Ok(Token::new(self.namespace(), newest))
     }
 
-    fn history_entry(&self, entry: &Entry) -> Result<HistoryEntry> {
-        let change = history::change_of(entry).ok();
-        let replica = self.names.replica_at(entry.replica);
-        Ok(HistoryEntry {
-            seq: entry.seq,
-            replica: replica.map(|replica| replica.id.to_string()).unwrap_or_default(),
-            counter: entry.counter,
-            hash: entry.hash.to_string(),
-            time_ms: change.as_ref().map_or(0, Change::time),
-            kind: kind_name(entry.kind),
-            wrote: change.as_ref().map(wrote).unwrap_or_default(),
-            deps: change.iter().flat_map(|change| change.deps()).map(ToString::to_string).collect(),
-        })
-    }
-
     /// A record as a file that any Automerge loads. The caller makes sure that it is durable before it leaves.
     pub fn document(&self, model: &str, id: &str) -> Result<Vec<u8>> {
         let (_, row) = self.find(model, id)?;
@@ -278,7 +232,7 @@ impl Store {
         Ok(document.export())
     }
 
-    fn find(&self, model: &str, id: &str) -> Result<(&Model, records::Row)> {
+    pub(crate) fn find(&self, model: &str, id: &str) -> Result<(&Model, records::Row)> {
         let schema = self.schema.as_deref().ok_or(StoreError::NoSchema)?;
         let model = schema.model(model).ok_or_else(|| crate::no_model(schema, model))?;
         let record = parse_key(schema, model, id)?.record_id(model);
@@ -306,39 +260,5 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
         Kind::Pending => "pending",
         Kind::Repeated => "repeated",
         Kind::Local => "local",
-    }
-}
-
-/// What a change did, by document key.
-fn wrote(change: &Change) -> Map<String, Value> {
-    let mut wrote = Map::new();
-    let mut inside = 0_u64;
-    for op in change.ops() {
-        match (&op.obj, &op.key) {
-            (ObjectId::Root, Key::Map(key)) => {
-                wrote.insert(key.to_string(), Value::String(format!("{}", Action(&op.action))));
-            }
-            (ObjectId::Root | ObjectId::Id(_), _) => inside += 1,
-        }
-    }
-    if inside > 0 {
-        wrote.insert("~inside".to_owned(), Value::from(inside));
-    }
-    wrote
-}
-
-/// An operation in one word and its value.
-struct Action<'a>(&'a automerge::legacy::OpType);
-
-impl std::fmt::Display for Action<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use automerge::legacy::OpType;
-        match self.0 {
-            OpType::Put(value) => write!(f, "put {value}"),
-            OpType::Delete => f.write_str("delete"),
-            OpType::Increment(by) => write!(f, "increment {by}"),
-            OpType::Make(kind) => write!(f, "make {kind}"),
-            OpType::MarkBegin(_) | OpType::MarkEnd(_) => f.write_str("mark"),
-        }
     }
 }

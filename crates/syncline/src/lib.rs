@@ -14,6 +14,8 @@
 //!   [`Store::cursor`] for positions that survive edits.
 //! - Concurrent values: [`Store::conflicted_json`] lists them, [`Store::observe_conflicts`] tells of them,
 //!   [`Store::resolve`] settles them.
+//! - The past: [`Store::history`] tells what each change of a record did, field by field; [`Store::get_at`] reads a
+//!   record as it was.
 //! - Peers (feature `net`): [`Store::connect`], [`Store::listen`], [`Store::sync_once`].
 //! - Positions: every save returns a [`Token`]; [`Store::wait_for`] waits for it on any replica.
 //!
@@ -24,6 +26,7 @@ mod conflicts;
 mod driver;
 mod error;
 mod event;
+mod history;
 #[cfg(feature = "net")]
 mod link;
 mod observe;
@@ -60,6 +63,7 @@ pub use typed_search::Hit;
 pub use typed_store::{Live, LiveSnapshot, TypedPage, TypedQuery};
 
 pub use syncline_core::filter::{Filter, Function, Include, Measure, Nulls, Order};
+pub use syncline_core::record::{At, BadMoment, ChangeEffect, ChangeName, ListEdited, MarkPut, TextEdited};
 pub use syncline_core::rich::{BadMark, BadSpans, Expand, ExpandRules, Mark, Marks, Span};
 pub use syncline_core::text_cursor::{CursorError, Side};
 pub use syncline_core::vector::{Causal, Token, TokenError, VersionVector};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use syncline_core::ids::{Chain, Dot};
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_engine::query::{Aggregation, Page, Query};
-use syncline_engine::{HistoryEntry, Reader, Source, StoreError, Tx, VerifyReport};
+use syncline_engine::{Reader, Source, StoreError, Tx, VerifyReport};
 use syncline_schema::Schema;
 use tokio::sync::oneshot;
 
@@ -219,12 +219,6 @@ impl Store {
         self.durable().await?;
         let (model, id) = (model.to_owned(), id.to_owned());
         self.inner.driver.exclusive(move |engine, _| Ok(engine.store().document(&model, &id)?)).await
-    }
-
-    /// A record's changes, oldest first.
-    pub async fn history(&self, model: &str, id: &str) -> Result<Vec<HistoryEntry>> {
-        let (model, id) = (model.to_owned(), id.to_owned());
-        self.inner.driver.exclusive(move |engine, _| Ok(engine.store().history(&model, &id)?)).await
     }
 
     /// Runs several writes as one: all or nothing here, and visible at once on every peer.

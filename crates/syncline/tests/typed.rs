@@ -60,8 +60,8 @@ async fn an_update_by_closure_writes_only_what_it_changed() {
     let saved = store.save(&Task::new("one")).await.unwrap().record;
     store.update::<Task>(&saved.id, |task| task.count = Some(7)).await.unwrap();
     let history = store.history("Task", &saved.id).await.unwrap();
-    let last = &history.last().unwrap().wrote;
-    assert_eq!(last.keys().map(String::as_str).collect::<Vec<_>>(), ["count"]);
+    let last = &history.last().unwrap().did;
+    assert_eq!(last.iter().map(|effect| effect.field()).collect::<Vec<_>>(), [Some("count")]);
     let nothing = store.update::<Task>(&saved.id, |_| {}).await.unwrap();
     assert_eq!(nothing.token, None);
 }

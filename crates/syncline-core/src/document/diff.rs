@@ -13,21 +13,21 @@ const MAX_STEPS: usize = 20_000_000;
 
 /// Old positions that go, new ones that come in their place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hunk {
-    pub(super) old: Range<usize>,
-    pub(super) new: Range<usize>,
+pub(crate) struct Hunk {
+    pub(crate) old: Range<usize>,
+    pub(crate) new: Range<usize>,
 }
 
 /// Replaces `delete` characters at `at`, counted in the text as it is when its turn comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TextEdit {
-    pub(super) at: usize,
-    pub(super) delete: usize,
-    pub(super) insert: String,
+pub(crate) struct TextEdit {
+    pub(crate) at: usize,
+    pub(crate) delete: usize,
+    pub(crate) insert: String,
 }
 
 /// Compares sequences: hunks in ascending order.
-pub(super) fn sequence<T: Ord>(old: &[T], new: &[T]) -> Vec<Hunk> {
+pub(crate) fn sequence<T: Ord>(old: &[T], new: &[T]) -> Vec<Hunk> {
     let (prefix, old_mid, new_mid) = trim(old, new);
     if old_mid.is_empty() && new_mid.is_empty() {
         return Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn sequence<T: Ord>(old: &[T], new: &[T]) -> Vec<Hunk> {
 
 /// Compares texts by words, then by lines where words differ too much; what remains of a hunk is
 /// trimmed to the characters that differ.
-pub(super) fn text(old: &str, new: &str) -> Vec<TextEdit> {
+pub(crate) fn text(old: &str, new: &str) -> Vec<TextEdit> {
     let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
     let (prefix, old_mid, new_mid) = trim(&old, &new);
     let hunks = [words as fn(&[char]) -> Vec<&[char]>, lines]

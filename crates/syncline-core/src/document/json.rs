@@ -1,40 +1,58 @@
 //! List elements between plain JSON and the document.
 
 use automerge::transaction::{Transactable, Transaction};
-use automerge::{AutomergeError, ObjId, ObjType, Prop, ReadDoc, ScalarValue, Value};
+use automerge::{AutomergeError, ChangeHash, ObjId, ObjType, Prop, ReadDoc, ScalarValue, Value};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::guard::MAX_DEPTH;
 
 /// The elements of a list.
 pub(super) fn elements(doc: &impl ReadDoc, list: &ObjId) -> Vec<Json> {
-    (0..doc.length(list)).map(|at| read(doc, list, at.into(), MAX_DEPTH)).collect()
+    elements_at(doc, list, None)
+}
+
+/// The elements of a list, as they were at these heads if any are given.
+pub(super) fn elements_at(doc: &impl ReadDoc, list: &ObjId, heads: Option<&[ChangeHash]>) -> Vec<Json> {
+    read_list(doc, list, heads, MAX_DEPTH)
+}
+
+fn read_list(doc: &impl ReadDoc, list: &ObjId, heads: Option<&[ChangeHash]>, levels: u8) -> Vec<Json> {
+    let length = heads.map_or_else(|| doc.length(list), |heads| doc.length_at(list, heads));
+    (0..length).map(|at| read(doc, list, at.into(), heads, levels)).collect()
 }
 
 /// `levels` bounds the recursion; the guard lets nothing deeper in.
-fn read(doc: &impl ReadDoc, parent: &ObjId, at: Prop, levels: u8) -> Json {
-    match doc.get(parent, at) {
+fn read(doc: &impl ReadDoc, parent: &ObjId, at: Prop, heads: Option<&[ChangeHash]>, levels: u8) -> Json {
+    let found = match heads {
+        None => doc.get(parent, at),
+        Some(heads) => doc.get_at(parent, at, heads),
+    };
+    match found {
         Ok(Some((Value::Scalar(scalar), _))) => scalar_to_json(&scalar),
-        Ok(Some((Value::Object(kind), object))) if levels > 0 => read_object(doc, &object, kind, levels - 1),
+        Ok(Some((Value::Object(kind), object))) if levels > 0 => read_object(doc, &object, kind, heads, levels - 1),
         Ok(Some((Value::Object(_), _)) | None) | Err(_) => Json::Null,
     }
 }
 
-fn read_object(doc: &impl ReadDoc, object: &ObjId, kind: ObjType, levels: u8) -> Json {
+fn read_object(doc: &impl ReadDoc, object: &ObjId, kind: ObjType, heads: Option<&[ChangeHash]>, levels: u8) -> Json {
     match kind {
-        ObjType::Text => doc.text(object).map_or(Json::Null, Json::String),
-        ObjType::List => (0..doc.length(object)).map(|at| read(doc, object, at.into(), levels)).collect(),
+        ObjType::Text => {
+            let text = heads.map_or_else(|| doc.text(object), |heads| doc.text_at(object, heads));
+            text.map_or(Json::Null, Json::String)
+        }
+        ObjType::List => Json::Array(read_list(doc, object, heads, levels)),
         ObjType::Map | ObjType::Table => {
             let entry = |key: String| {
-                let value = read(doc, object, key.as_str().into(), levels);
+                let value = read(doc, object, key.as_str().into(), heads, levels);
                 (key, value)
             };
-            Json::Object(doc.keys(object).map(entry).collect())
+            let keys = heads.map_or_else(|| doc.keys(object), |heads| doc.keys_at(object, heads));
+            Json::Object(keys.map(entry).collect())
         }
     }
 }
 
-pub(super) fn scalar_to_json(scalar: &ScalarValue) -> Json {
+pub(crate) fn scalar_to_json(scalar: &ScalarValue) -> Json {
     match scalar {
         ScalarValue::Str(text) => Json::String(text.to_string()),
         ScalarValue::Int(int) | ScalarValue::Timestamp(int) => Json::from(*int),

@@ -22,10 +22,12 @@
 //! concurrent null. A counter is never null: what nobody has counted is 0. Of counters made twice,
 //! by two creators of one custom key or on records older than their field, the winner's value shows.
 
+mod at;
 mod check;
 mod columns;
 mod conflicts;
 mod create;
+mod effects;
 mod encode;
 mod foreign;
 mod items;
@@ -39,10 +41,12 @@ mod time;
 mod touched;
 mod view;
 
+pub use at::{At, BadMoment, ChangeName, closed};
 pub use check::{FieldError, InvalidRecord, NewRecord, RECORD_BYTES_MAX};
 pub use columns::{Column, SqlType, SqlValue, column_value, column_values, columns, json_value, record_from_columns};
 pub use conflicts::{ConcurrentValues, Unsettled};
 pub use create::create_edits;
+pub use effects::{ChangeEffect, ListEdited, MarkPut, TextEdited, checked_field};
 pub use encode::{decode_scalar, encode_scalar};
 pub use foreign::{ForeignChange, check_foreign};
 pub use key::RecordKey;

@@ -116,6 +116,14 @@ pub(crate) fn chain_at(db: &Connection, seq: u64) -> Result<Option<Chain>> {
         .doing("reading the log")
 }
 
+/// Positions and records of the newest rows, newest first.
+pub(crate) fn newest(db: &Connection, limit: u64) -> Result<Vec<(u64, i64)>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    db.prepare_cached("SELECT seq, record FROM syncline_log ORDER BY seq DESC LIMIT ?1")
+        .and_then(|mut s| s.query_map([limit], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?.collect())
+        .doing("reading the log")
+}
+
 /// One row.
 pub(crate) fn read(db: &Connection, seq: u64) -> Result<Option<Entry>> {
     let mut statement =

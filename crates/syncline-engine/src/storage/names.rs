@@ -272,6 +272,13 @@ pub(crate) fn replica_at(db: &Connection, row: i64) -> Result<Option<Replica>> {
         .doing("reading the replicas")
 }
 
+/// The replica of that id.
+pub(crate) fn replica(db: &Connection, id: ReplicaId) -> Result<Option<Replica>> {
+    db.prepare_cached("SELECT replica, id, counter, chain, tip, forked, mine FROM syncline_replicas WHERE id = ?1")
+        .and_then(|mut s| s.query_row([id.0], read_replica).optional())
+        .doing("reading the replicas")
+}
+
 fn write_replica(db: &Connection, replica: &Replica) -> rusqlite::Result<()> {
     let values = params![
         replica.row,

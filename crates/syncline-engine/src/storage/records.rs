@@ -240,6 +240,13 @@ pub(crate) fn name_of(db: &Connection, record: i64) -> Result<Option<(RecordId, 
         .doing("finding a record")
 }
 
+/// Why a row of the log is in quarantine.
+pub(crate) fn reason(db: &Connection, seq: u64) -> Result<Option<String>> {
+    db.prepare_cached("SELECT reason FROM syncline_quarantine WHERE seq = ?1")
+        .and_then(|mut s| s.query_row([seq as i64], |row| row.get(0)).optional())
+        .doing("reading the quarantine")
+}
+
 /// Rows in quarantine with their reasons, oldest first.
 pub(crate) fn quarantined(db: &Connection) -> Result<Vec<(u64, i64, String)>> {
     db.prepare_cached("SELECT seq, record, reason FROM syncline_quarantine ORDER BY seq")

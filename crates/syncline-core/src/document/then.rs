@@ -1,0 +1,34 @@
+//! Texts and lists as they were at earlier heads.
+
+use automerge::{ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value};
+use serde_json::Value as Json;
+
+use super::{Document, json};
+
+impl Document {
+    /// The text at a key when exactly these heads and what they build on had been merged.
+    pub fn text_at(&self, key: &str, heads: &[ChangeHash]) -> Option<String> {
+        let text = self.object_at(key, ObjType::Text, heads)?;
+        self.doc.text_at(text, heads).ok()
+    }
+
+    /// The list at a key, as [`text_at`](Self::text_at).
+    pub fn list_at(&self, key: &str, heads: &[ChangeHash]) -> Option<Vec<Json>> {
+        let list = self.object_at(key, ObjType::List, heads)?;
+        Some(json::elements_at(&self.doc, &list, Some(heads)))
+    }
+
+    fn object_at(&self, key: &str, kind: ObjType, heads: &[ChangeHash]) -> Option<ObjId> {
+        let (found, object) = newest(self.doc.get_all_at(ROOT, key, heads).ok()?)?;
+        (found == kind).then_some(object)
+    }
+}
+
+/// The object to show, of all that stands at a key.
+pub(super) fn newest(standing: Vec<(Value<'_>, ObjId)>) -> Option<(ObjType, ObjId)> {
+    let objects = standing.into_iter().filter_map(|(value, id)| match value {
+        Value::Object(kind) => Some((kind, id)),
+        Value::Scalar(_) => None,
+    });
+    objects.max_by(|(_, a), (_, b)| super::name(a).cmp(&super::name(b)))
+}

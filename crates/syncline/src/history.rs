@@ -1,0 +1,58 @@
+//! How records came to be, and what they were.
+
+use syncline_core::record::At;
+use syncline_engine::HistoryEntry;
+
+use crate::error::Result;
+use crate::store::{Record, Store};
+use crate::typed::{Model, from_json};
+
+impl Store {
+    /// A record's changes in the order in which this store came to know of them, oldest first: who made each and when,
+    /// and what it did, field by field, as its writer saw the record. Also of a deleted record.
+    pub async fn history(&self, model: &str, id: &str) -> Result<Vec<HistoryEntry>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.read(move |reader| reader.history(&model, &id, u64::MAX)).await
+    }
+
+    /// The changes that did something to one field, a name or a path into an embedded value (`address.city`), and of
+    /// each what it did there.
+    pub async fn field_history(&self, model: &str, id: &str, field: &str) -> Result<Vec<HistoryEntry>> {
+        let (model, id, field) = (model.to_owned(), id.to_owned(), field.to_owned());
+        self.read(move |reader| reader.field_history(&model, &id, &field, u64::MAX)).await
+    }
+
+    /// The newest changes of all records, at most so many, oldest first. Reads the past of every record that they
+    /// belong to.
+    pub async fn recent_changes(&self, limit: u64) -> Result<Vec<HistoryEntry>> {
+        self.read(move |reader| reader.recent(limit)).await
+    }
+
+    /// The record as it was: at a token's position, at a time, or right after a change. `None` if it was not there or
+    /// was deleted then. Nothing is brought back by it; a save of what it returns does that.
+    ///
+    /// ```
+    /// # use syncline::{Error, Store};
+    /// syncline::models!(sdl = "type Todo @model { title: String! }");
+    ///
+    /// # #[tokio::main] async fn main() -> Result<(), Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("app.db");
+    /// let store = Store::open(path, SDL).await?;
+    /// let saved = store.save(&Todo::new("Buy milk")).await?;
+    /// let id = saved.record.id;
+    /// store.update::<Todo>(&id, |todo| todo.title = "Buy oat milk".to_owned()).await?;
+    /// let then = store.get_at::<Todo>(&id, saved.token.unwrap()).await?;
+    /// assert_eq!(then.unwrap().title, "Buy milk");
+    /// # store.close().await }
+    /// ```
+    pub async fn get_at<M: Model>(&self, id: &str, at: impl Into<At>) -> Result<Option<M>> {
+        Ok(self.get_at_json(M::NAME, id, at).await?.map(from_json).transpose()?)
+    }
+
+    /// As [`Store::get_at`].
+    pub async fn get_at_json(&self, model: &str, id: &str, at: impl Into<At>) -> Result<Option<Record>> {
+        let (model, id, at) = (model.to_owned(), id.to_owned(), at.into());
+        self.read(move |reader| reader.record_at(&model, &id, &at)).await
+    }
+}
