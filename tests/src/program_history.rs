@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::program::{init, listen, ok, run};
+use crate::support::program::{assert_sound, init, listen, ok, run};
 use crate::support::{Bed, SDL};
 
 #[test]
@@ -40,6 +40,42 @@ fn history_tells_what_each_change_did_field_by_field() {
     assert_eq!((&recent[0]["model"], &recent[0]["id"]), (&json!("Todo"), &json!(id)));
     assert_eq!((&recent[1]["model"], &recent[1]["id"]), (&json!("Place"), &json!(r#"{"name":"here"}"#)));
     assert_eq!(ok(["history", &db]).lines().len(), 5);
+}
+
+#[test]
+fn undo_takes_back_own_edits_one_by_one_and_redo_does_them_again() {
+    let bed = Bed::new();
+    let (db, other) = (init(&bed, "a.db", SDL), init(&bed, "b.db", SDL));
+    let first = ok(["save", &db, "Todo", r#"{"title":"Milk","body":"one two"}"#]).json();
+    let id = first["id"].as_str().unwrap();
+    let meet = || {
+        let served = listen(["serve", &db, "--listen", "127.0.0.1:0"]);
+        ok(["sync", &other, &served.url]);
+    };
+    meet();
+    ok(["update", &db, "Todo", id, r#"{"title":"Bread"}"#]);
+    ok(["edit", &db, "Todo", id, "body", "--at", "0", "--delete", "4"]);
+    ok(["edit", &other, "Todo", id, "body", "--at", "7", "--insert", "!"]);
+    meet();
+    // Each in a process of its own; the other's edit stays.
+    assert_eq!(ok(["undo", &db, "Todo", id]).json()["body"], "one two!");
+    assert_eq!(ok(["undo", &db, "Todo", id]).json()["title"], "Milk");
+    assert_eq!(ok(["redo", &db, "Todo", id]).json()["title"], "Bread");
+    meet();
+    let shown = ok(["get", &other, "Todo", id]).json();
+    assert_eq!((&shown["title"], &shown["body"]), (&json!("Bread"), &json!("one two!")));
+    let turns: Vec<Value> =
+        ok(["history", &db, "Todo", id]).lines().iter().map(|entry| entry["turn"].clone()).collect();
+    assert_eq!(turns[turns.len() - 3..], [json!("undo"), json!("undo"), json!("redo")]);
+    assert_eq!(ok(["undo", &db, "Todo", id]).json()["title"], "Milk");
+    ok(["undo", &db, "Todo", id]);
+    assert_eq!(run(["get", &db, "Todo", id]).code, 1, "its creation is taken back");
+    let nothing = run(["undo", &db, "Todo", id]);
+    assert!(nothing.code == 1 && nothing.err.contains("nothing to undo"), "{nothing:?}");
+    let nothing = run(["redo", &other, "Todo", id]);
+    assert!(nothing.code == 1 && nothing.err.contains("nothing to redo"), "{nothing:?}");
+    assert_sound(&bed.path("a.db"));
+    assert_sound(&bed.path("b.db"));
 }
 
 #[test]

@@ -139,10 +139,17 @@ pub(crate) enum Command {
     ///
     /// Each line is one change: who made it ("replica", "counter", "mine"), when ("time_ms"), what it did ("did"),
     /// "concurrent_with" for changes before it in the list that its writer did not know of, "joins" for those that it
-    /// brought together. Each thing done has a "did" (created, deleted, undeleted, set, settled, counted, added,
+    /// brought together, "turn" for an undo or redo. Each thing done has a "did" (created, deleted, undeleted, set, settled, counted, added,
     /// removed, text, marked, list) and, but for the first three, a "field". "kind" is `applied` unless the change is
     /// not part of the record; "note" says why then.
     History(HistoryArgs),
+    /// Take back this store's last edit of a record that still stands, and print the record
+    ///
+    /// What others wrote stays. Again it takes back the edit before; taking back the first one deletes the record.
+    /// Marks of rich texts are not taken back.
+    Undo(RecordArgs),
+    /// Do again what was undone last, unless this store has edited the record since, and print the record
+    Redo(RecordArgs),
     /// List the records that hold concurrent values, with who wrote them and when: NDJSON, and a table on a terminal
     ///
     /// Each line is {"model":NAME,"id":ID,"conflicts":[…]}, each conflict {"field":PATH,"rule":RULE,"values":[…]},

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::IsTerminal;
 
 use serde_json::Value;
-use syncline::{ChangeEffect, HistoryEntry};
+use syncline::{ChangeEffect, HistoryEntry, Turn};
 
 use crate::args::HistoryArgs;
 use crate::failure::Outcome;
@@ -47,6 +47,11 @@ impl Text {
         head.push_str(&format!("  {}", self.styled(writer(entry), "36")));
         if self.names_record {
             head.push_str(&format!("  {} {}", entry.model, entry.id));
+        }
+        match entry.turn {
+            Some(Turn::Undo) => head.push_str("  undo"),
+            Some(Turn::Redo) => head.push_str("  redo"),
+            None => {}
         }
         if !matches!(entry.kind, "applied" | "local") {
             head.push_str(&format!("  {}", self.styled(format_args!("[{}]", entry.kind), "33")));
@@ -178,12 +183,13 @@ mod tests {
             ],
             concurrent_with: vec!["9f03aa1100000000:3".to_owned()],
             joins: Vec::new(),
+            turn: Some(Turn::Undo),
             note: None,
             deps: Vec::new(),
         };
         let lines = Text { colored: false, names_record: true }.of(&entry);
         let expected = [
-            "1970-01-01 00:00:00  3f2a1b2c:7 (this store)  Todo id  not knowing of 9f03aa11:3",
+            "1970-01-01 00:00:00  3f2a1b2c:7 (this store)  Todo id  undo  not knowing of 9f03aa11:3",
             "  brought back",
             "  title: \"a\" → null",
             "  room: 1, settled against 2",

@@ -101,6 +101,8 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Vector(args) => versions::vector(args, out).await,
         Command::Compare(args) => versions::compare(&args, out),
         Command::History(args) => history::run(args, out).await,
+        Command::Undo(args) => records::undo(args, out).await,
+        Command::Redo(args) => records::redo(args, out).await,
         Command::Conflicts(args) => conflicts::run(args, out).await,
         Command::Resolve(args) => conflicts::resolve(args, out).await,
         Command::Verify(args) => status::verify(args, out).await,

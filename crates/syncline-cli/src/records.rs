@@ -1,4 +1,4 @@
-//! Commands that work on one record: save, update, get, delete, undelete, increment, document.
+//! Commands that work on one record: save, update, get, delete, undelete, undo, redo, increment, document.
 
 use std::io::IsTerminal;
 
@@ -52,6 +52,18 @@ pub(crate) async fn delete(args: DeleteArgs, out: &mut Out) -> Outcome {
 pub(crate) async fn undelete(args: RecordArgs, out: &mut Out) -> Outcome {
     let RecordArgs { db, model, id } = args;
     let saved = store::with(&db, async |store| Ok(store.undelete_json(&model, &id).await?)).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn undo(args: RecordArgs, out: &mut Out) -> Outcome {
+    let RecordArgs { db, model, id } = args;
+    let saved = store::with(&db, async |store| Ok(store.undo_json(&model, &id).await?)).await?;
+    out.json(&saved.record)
+}
+
+pub(crate) async fn redo(args: RecordArgs, out: &mut Out) -> Outcome {
+    let RecordArgs { db, model, id } = args;
+    let saved = store::with(&db, async |store| Ok(store.redo_json(&model, &id).await?)).await?;
     out.json(&saved.record)
 }
 

@@ -33,7 +33,9 @@ use then::newest;
 
 pub(crate) use diff::{sequence as sequence_edits, text as text_edits};
 pub use edit::{Edited, SPLIT_OPS};
-pub(crate) use json::{canonical as canonical_json, scalar_to_json as scalar_json};
+pub(crate) use json::{
+    canonical as canonical_json, scalar as json_scalar, scalar_to_json as scalar_json, sorted as json_sorted,
+};
 pub use sandbox::{Budget, Rejected, Sandboxed};
 
 /// Writes nothing: reading and merging need no writer.

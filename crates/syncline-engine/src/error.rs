@@ -111,6 +111,20 @@ pub enum StoreError {
         /// The field, as asked.
         field: String,
     },
+    /// No own edit of the record can be undone, or redone.
+    #[error(
+        "there is nothing to {} in {model} {id}: {}",
+        if *.again { "redo" } else { "undo" },
+        if *.again { "nothing was undone since the last own edit" } else { "no own edit of it stands any more" }
+    )]
+    NothingToUndo {
+        /// The model.
+        model: String,
+        /// The record, as asked.
+        id: String,
+        /// Redo was asked for.
+        again: bool,
+    },
     /// The store cannot say what a record was then.
     #[error("{0}")]
     UnknownMoment(String),

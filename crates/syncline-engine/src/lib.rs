@@ -38,6 +38,7 @@ mod storage;
 mod store;
 mod timeline;
 mod tx;
+mod undo;
 mod verify;
 
 pub use audit::LogRow;
@@ -55,7 +56,7 @@ pub use relay::{Relay, RelayOutput, Shelf};
 pub use rusqlite;
 pub use seed::Seed;
 pub use store::{Create, Durability, Options, Store};
-pub use timeline::HistoryEntry;
+pub use timeline::{HistoryEntry, Turn};
 pub use tx::Tx;
 pub use verify::VerifyReport;
 

@@ -374,12 +374,12 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    fn actor(&self) -> Result<automerge::ActorId> {
+    pub(crate) fn actor(&self) -> Result<automerge::ActorId> {
         self.writer.as_ref().map(|writer| writer.actor.clone()).ok_or(StoreError::Closed)
     }
 
     /// This process's last change of the record: Automerge names it as a dependency even when it is no head.
-    fn own_last(&self, working: &Working, actor: &automerge::ActorId) -> Result<Option<ChangeHash>> {
+    pub(crate) fn own_last(&self, working: &Working, actor: &automerge::ActorId) -> Result<Option<ChangeHash>> {
         if !working.state.seqs.contains_key(actor) {
             return Ok(None);
         }
@@ -397,12 +397,12 @@ impl<'a> Tx<'a> {
         history::last_of_actor(self.db, last, actor)
     }
 
-    fn last_dot(&self) -> Option<(Dot, Chain)> {
+    pub(crate) fn last_dot(&self) -> Option<(Dot, Chain)> {
         let replica = self.names.replica(self.writer.as_ref()?.replica)?;
         Some((Dot { replica: replica.id, counter: replica.counter }, replica.chain))
     }
 
-    fn saved(&self, schema: &Schema, model: &Model, working: &Working) -> Saved {
+    pub(crate) fn saved(&self, schema: &Schema, model: &Model, working: &Working) -> Saved {
         let view = working.view(schema, model);
         Saved { record: view.project_deleted(), id: working.id, dot: None }
     }
@@ -425,11 +425,11 @@ pub(crate) fn check_alive(model: &Model, id: &str, working: &Working) -> Result<
     Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true })
 }
 
-fn bad_edit(model: &Model, error: &EditError) -> StoreError {
+pub(crate) fn bad_edit(model: &Model, error: &EditError) -> StoreError {
     StoreError::BadEdit { model: model.name.clone(), reason: error.to_string() }
 }
 
-fn put_into_live(live: &mut Live, change: &Change) -> Result<()> {
+pub(crate) fn put_into_live(live: &mut Live, change: &Change) -> Result<()> {
     live.document.apply_own(change).map_err(|error| StoreError::Damaged(error.to_string()))?;
     live.changes += 1;
     live.tail += 1;

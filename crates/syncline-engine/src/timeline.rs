@@ -20,7 +20,7 @@ use crate::past::Past;
 use crate::reader::Reader;
 use crate::reading::{Found, Reading};
 use crate::storage::log::{self, Entry, Kind};
-use crate::storage::{meta, names, records};
+use crate::storage::{meta, names, records, turns};
 
 /// One change of a record, for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,10 +50,22 @@ pub struct HistoryEntry {
     pub concurrent_with: Vec<String>,
     /// The changes that it brought together, where it builds on several that did not know of each other.
     pub joins: Vec<String>,
+    /// Whether it undid an edit of this store, or redid one.
+    pub turn: Option<Turn>,
     /// Why it is not part of the record, or cannot be read.
     pub note: Option<String>,
     /// Hashes of the changes it builds on.
     pub deps: Vec<String>,
+}
+
+/// What a change did to an edit of this store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Turn {
+    /// It undid one.
+    Undo,
+    /// It redid one.
+    Redo,
 }
 
 impl Reader {
@@ -125,12 +137,14 @@ impl Reading<'_> {
         let changes = past.changes.iter().map(|change| (change.hash(), change)).collect();
         let id = found.id(self.schema);
         let mut teller = Teller { reading: *self, found, past, lineage, document, changes, id, tips: Vec::new() };
+        let turned = turns::of(self.db, wanted.iter().copied())?;
         let mut entries = Vec::new();
         for entry in &past.entries {
             // The tips follow every row, wanted or not.
             let concurrent_with = teller.concurrent_with(entry);
             if wanted.contains(&entry.seq) {
-                entries.push(HistoryEntry { concurrent_with, ..teller.tell(entry)? });
+                let turn = turned.get(&entry.seq).map(|turned| if turned.undone { Turn::Undo } else { Turn::Redo });
+                entries.push(HistoryEntry { concurrent_with, turn, ..teller.tell(entry)? });
             }
         }
         Ok(entries)
@@ -288,6 +302,7 @@ impl Teller<'_> {
             did: change.map(|change| self.effects(change)).unwrap_or_default(),
             concurrent_with: Vec::new(),
             joins: change.map(|change| self.joins(change)).unwrap_or_default(),
+            turn: None,
             note: self.note(entry, change.is_some())?,
             deps: change.iter().flat_map(|change| change.deps()).map(ToString::to_string).collect(),
         })

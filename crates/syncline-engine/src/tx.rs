@@ -26,7 +26,8 @@ use crate::projection::Projection;
 use crate::seed::Seed;
 use crate::storage::log::{self, Kind};
 use crate::storage::names::{Names, Replica};
-use crate::storage::{conflicts, records};
+use crate::storage::turns::Turned;
+use crate::storage::{conflicts, records, turns};
 
 /// A record in work.
 #[derive(Debug)]
@@ -69,6 +70,8 @@ pub struct Tx<'a> {
     /// Boxed, as trees move their values about.
     working: BTreeMap<RecordId, Box<Working>>,
     rows: Vec<log::Entry>,
+    /// What own changes turned, by their rows.
+    turns: Vec<(u64, Turned)>,
     changed: BTreeMap<i64, Changed>,
     undo: Vec<Undo>,
     failed: Option<StoreError>,
@@ -126,6 +129,7 @@ impl<'a> Tx<'a> {
             now_ms: parts.now_ms,
             working: BTreeMap::new(),
             rows: Vec::new(),
+            turns: Vec::new(),
             changed: BTreeMap::new(),
             undo: Vec::new(),
             failed: None,
@@ -391,6 +395,7 @@ impl<'a> Tx<'a> {
             ));
         }
         self.rows.truncate(undo.rows);
+        self.turns.retain(|(seq, _)| *seq <= undo.head.0);
         *self.head = undo.head;
         *self.next_record = undo.next_record;
         for (id, before) in undo.touched {
@@ -451,7 +456,19 @@ impl<'a> Tx<'a> {
                 log::mark(self.db, row.replica, row.counter, row.seq)?;
             }
         }
-        Ok(())
+        std::mem::take(&mut self.turns).into_iter().try_for_each(|(seq, turned)| turns::note(self.db, seq, turned))
+    }
+
+    /// Notes that the own change appended last turned an edit.
+    pub(crate) fn note_turn(&mut self, turned: Turned) {
+        self.turns.push((self.head.0, turned));
+    }
+
+    /// What these rows turned, unwritten ones included.
+    pub(crate) fn turns_of(&self, rows: impl Iterator<Item = u64>) -> Result<BTreeMap<u64, Turned>> {
+        let mut known = turns::of(self.db, rows)?;
+        known.extend(self.turns.iter().copied());
+        Ok(known)
     }
 
     /// Writes records and projections, so that queries inside the transaction see them. Log rows stay in

@@ -14,7 +14,7 @@ use crate::history;
 use crate::projection::{quoted, sql_value};
 use crate::storage::chains::{self, Chains};
 use crate::storage::log::{self, Entry};
-use crate::storage::{conflicts, fulltext, records};
+use crate::storage::{conflicts, fulltext, records, turns};
 use crate::store::Store;
 
 /// What a verification found.
@@ -213,6 +213,9 @@ impl Store {
     fn verify_notes(&self, report: &mut VerifyReport) -> Result<()> {
         for record in conflicts::strays(&self.db)? {
             report.faults.push(format!("record {record} is noted with conflicts and is not what the note says"));
+        }
+        for seq in turns::strays(&self.db)? {
+            report.faults.push(format!("log row {seq} is noted to undo something and cannot"));
         }
         Ok(())
     }

@@ -351,7 +351,7 @@ fn a_file_of_format_1_gets_its_notes_when_it_is_opened() {
     two.apart((2000, json!({"title": "ours"})), (3000, json!({"title": "theirs"})));
     two.a.close().unwrap();
     let file = two.beds[0].sql();
-    file.execute_batch("DROP TABLE syncline_conflicts; PRAGMA user_version = 1;").unwrap();
+    file.execute_batch("DROP TABLE syncline_conflicts; DROP TABLE syncline_undo; PRAGMA user_version = 1;").unwrap();
     drop(file);
     two.a = two.beds[0].open_with(Some(SDL));
     assert_eq!(listed(&two.a), std::slice::from_ref(&two.id));

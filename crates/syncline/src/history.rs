@@ -1,11 +1,13 @@
-//! How records came to be, and what they were.
+//! How records came to be, what they were, and taking own edits back.
 
 use syncline_core::record::At;
 use syncline_engine::HistoryEntry;
 
 use crate::error::Result;
-use crate::store::{Record, Store};
+use crate::store::{Record, Saved, Store, with_token};
+use crate::transaction::Transaction;
 use crate::typed::{Model, from_json};
+use crate::typed_store::typed;
 
 impl Store {
     /// A record's changes in the order in which this store came to know of them, oldest first: who made each and when,
@@ -54,5 +56,59 @@ impl Store {
     pub async fn get_at_json(&self, model: &str, id: &str, at: impl Into<At>) -> Result<Option<Record>> {
         let (model, id, at) = (model.to_owned(), id.to_owned(), at.into());
         self.read(move |reader| reader.record_at(&model, &id, &at)).await
+    }
+
+    /// Undoes this store's last edit of a record that still stands, as a new change: what others wrote stays, and what
+    /// they have written over is left alone. Called again it undoes the edit before that, also after a restart; undoing
+    /// the creation deletes the record. What one call or one transaction wrote to the record is undone together.
+    ///
+    /// [`StoreError::NothingToUndo`](crate::StoreError::NothingToUndo) if no own edit is left. Marks of rich texts are
+    /// not undone: an edit with some is refused.
+    ///
+    /// ```
+    /// # use syncline::{Error, Store};
+    /// syncline::models!(sdl = "type Todo @model { title: String! }");
+    ///
+    /// # #[tokio::main] async fn main() -> Result<(), Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("app.db");
+    /// let store = Store::open(path, SDL).await?;
+    /// let id = store.save(&Todo::new("Buy milk")).await?.record.id;
+    /// store.update::<Todo>(&id, |todo| todo.title = "Buy oat milk".to_owned()).await?;
+    /// assert_eq!(store.undo::<Todo>(&id).await?.record.title, "Buy milk");
+    /// assert_eq!(store.redo::<Todo>(&id).await?.record.title, "Buy oat milk");
+    /// # store.close().await }
+    /// ```
+    pub async fn undo<M: Model>(&self, id: &str) -> Result<Saved<M>> {
+        typed(self.undo_json(M::NAME, id).await?)
+    }
+
+    /// Redoes what was undone last, as long as this store has not edited the record since.
+    pub async fn redo<M: Model>(&self, id: &str) -> Result<Saved<M>> {
+        typed(self.redo_json(M::NAME, id).await?)
+    }
+
+    /// As [`Store::undo`].
+    pub async fn undo_json(&self, model: &str, id: &str) -> Result<Saved<Record>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.write(move |tx| tx.undo(&model, &id)).await
+    }
+
+    /// As [`Store::redo`].
+    pub async fn redo_json(&self, model: &str, id: &str) -> Result<Saved<Record>> {
+        let (model, id) = (model.to_owned(), id.to_owned());
+        self.write(move |tx| tx.redo(&model, &id)).await
+    }
+}
+
+impl Transaction<'_, '_> {
+    /// As [`Store::undo`].
+    pub fn undo_json(&mut self, model: &str, id: &str) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.undo(model, id)?))
+    }
+
+    /// As [`Store::redo`].
+    pub fn redo_json(&mut self, model: &str, id: &str) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.redo(model, id)?))
     }
 }

@@ -15,7 +15,7 @@
 //! - Concurrent values: [`Store::conflicted_json`] lists them, [`Store::observe_conflicts`] tells of them,
 //!   [`Store::resolve`] settles them.
 //! - The past: [`Store::history`] tells what each change of a record did, field by field; [`Store::get_at`] reads a
-//!   record as it was.
+//!   record as it was; [`Store::undo`] takes own edits back.
 //! - Peers (feature `net`): [`Store::connect`], [`Store::listen`], [`Store::sync_once`].
 //! - Positions: every save returns a [`Token`]; [`Store::wait_for`] waits for it on any replica.
 //!
@@ -72,7 +72,7 @@ pub use syncline_engine::query::{
 };
 pub use syncline_engine::{
     ChangeKind, Commit, Concurrent, Conflict, ConflictPage, Conflicted, Create, Durability, HistoryEntry, Origin,
-    RecordChange, StoreError, VerifyReport, rusqlite,
+    RecordChange, StoreError, Turn, VerifyReport, rusqlite,
 };
 /// The schema as data, and its parser.
 pub use syncline_schema as schema;

@@ -16,6 +16,14 @@ pub(super) fn elements_at(doc: &impl ReadDoc, list: &ObjId, heads: Option<&[Chan
     read_list(doc, list, heads, MAX_DEPTH)
 }
 
+/// A value that stands in a list.
+pub(super) fn value_at(doc: &impl ReadDoc, value: &Value<'_>, object: &ObjId, heads: &[ChangeHash]) -> Json {
+    match value {
+        Value::Scalar(scalar) => scalar_to_json(scalar),
+        Value::Object(kind) => read_object(doc, object, *kind, Some(heads), MAX_DEPTH - 1),
+    }
+}
+
 fn read_list(doc: &impl ReadDoc, list: &ObjId, heads: Option<&[ChangeHash]>, levels: u8) -> Vec<Json> {
     let length = heads.map_or_else(|| doc.length(list), |heads| doc.length_at(list, heads));
     (0..length).map(|at| read(doc, list, at.into(), heads, levels)).collect()
@@ -103,14 +111,15 @@ fn fill_list(tx: &mut Transaction<'_>, list: &ObjId, elements: &[Json]) -> Resul
     enumerated.try_for_each(|(at, element)| insert(tx, list, at, element))
 }
 
-fn sorted(entries: &Map<String, Json>) -> Vec<(&str, &Json)> {
+/// Entries in order of their keys.
+pub(crate) fn sorted(entries: &Map<String, Json>) -> Vec<(&str, &Json)> {
     let mut sorted: Vec<_> = entries.iter().map(|(key, value)| (key.as_str(), value)).collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
     sorted
 }
 
 /// A value that is no list and no object.
-pub(super) fn scalar(value: &Json) -> ScalarValue {
+pub(crate) fn scalar(value: &Json) -> ScalarValue {
     match value {
         Json::Bool(truth) => ScalarValue::Boolean(*truth),
         Json::String(text) => ScalarValue::Str(text.as_str().into()),

@@ -4,6 +4,7 @@ use automerge::{ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value};
 use serde_json::Value as Json;
 
 use super::{Document, json};
+use crate::state::OpId;
 
 impl Document {
     /// The text at a key when exactly these heads and what they build on had been merged.
@@ -16,6 +17,18 @@ impl Document {
     pub fn list_at(&self, key: &str, heads: &[ChangeHash]) -> Option<Vec<Json>> {
         let list = self.object_at(key, ObjType::List, heads)?;
         Some(json::elements_at(&self.doc, &list, Some(heads)))
+    }
+
+    /// The elements of a list with the operations that put them there, as [`text_at`](Self::text_at).
+    pub(crate) fn elements_at(&self, key: &str, heads: &[ChangeHash]) -> Vec<(OpId, Json)> {
+        let Some(list) = self.object_at(key, ObjType::List, heads) else { return Vec::new() };
+        let element = |at: usize| {
+            let (value, id) = self.doc.get_at(&list, at, heads).ok()??;
+            let ObjId::Id(counter, actor, _) = &id else { return None };
+            let name = OpId { counter: *counter, actor: actor.clone() };
+            Some((name, json::value_at(&self.doc, &value, &id, heads)))
+        };
+        (0..self.doc.length_at(&list, heads)).filter_map(element).collect()
     }
 
     fn object_at(&self, key: &str, kind: ObjType, heads: &[ChangeHash]) -> Option<ObjId> {

@@ -39,6 +39,7 @@ mod refer;
 mod texts;
 mod time;
 mod touched;
+mod undo;
 mod view;
 
 pub use at::{At, BadMoment, ChangeName, closed};
@@ -53,6 +54,7 @@ pub use key::RecordKey;
 pub use texts::TextEdit;
 pub use time::rfc3339;
 pub use touched::Touched;
+pub use undo::{Inverse, Part, Told};
 pub use view::RecordView;
 
 use syncline_schema::{FieldKind, Model};

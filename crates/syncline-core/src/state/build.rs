@@ -130,14 +130,19 @@ impl RecordState {
         if ops.is_empty() {
             return Ok(None);
         }
+        let seq = self.seqs.get(writer.actor).copied().unwrap_or(0) + 1;
+        checked(signed(writer.actor, seq, self.max_op + 1, self.next_deps(writer), time, ops)).map(Some)
+    }
+
+    /// What the next change of a writer builds on, ascending.
+    pub(crate) fn next_deps(&self, writer: &Writer<'_>) -> Vec<ChangeHash> {
         let mut deps: Vec<_> = self.heads.iter().copied().collect();
         if let Some(own) = writer.own_last
             && let Err(at) = deps.binary_search(&own)
         {
             deps.insert(at, own);
         }
-        let seq = self.seqs.get(writer.actor).copied().unwrap_or(0) + 1;
-        checked(signed(writer.actor, seq, self.max_op + 1, deps, time, ops)).map(Some)
+        deps
     }
 }
 

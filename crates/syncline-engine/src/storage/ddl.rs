@@ -108,4 +108,9 @@ CREATE TABLE syncline_conflicts(
     model INTEGER NOT NULL,
     mark INTEGER NOT NULL
 );
+CREATE TABLE syncline_undo(
+    seq INTEGER PRIMARY KEY,
+    edit INTEGER NOT NULL,
+    undone INTEGER NOT NULL
+);
 ";

@@ -9,3 +9,4 @@ pub(crate) mod meta;
 pub(crate) mod names;
 pub(crate) mod peers;
 pub(crate) mod records;
+pub(crate) mod turns;

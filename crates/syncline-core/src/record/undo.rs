@@ -1,0 +1,376 @@
+//! Undoing an own edit, and redoing it, as a new change that leaves everybody else's edits alone.
+//!
+//! The target is the record as if the edit had never been made: every change is told again in its
+//! order, without the edits that are undone and without the changes that undid or redid something.
+//! What stands otherwise at the places that the edit touched is then put right. So undoing may be
+//! repeated, mixed with redoing and with edits of others, and never drifts; an edit that somebody
+//! has since written over leaves nothing to undo.
+//!
+//! - One value: the former one comes back if the edit's own still stands. If others wrote at the same
+//!   time, only the own value goes, unless it is the one that shows.
+//!   A conflict that was settled stands again, with the value that showed.
+//! - Counters: what was added is subtracted.
+//! - Sets, presence and existence: the mark is set or removed.
+//! - Texts and lists: what was inserted and still stands goes; what was deleted, and by nobody else,
+//!   comes back behind its tombstone, whatever has been inserted around it since.
+//!
+//! An edit that made or revived the record is undone by deleting the record, with its fields as they are.
+
+mod sequence;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::legacy::{self, ElementId, Key, ObjectId, Op, OpType, SortedVec};
+use automerge::{ActorId, ChangeHash, ObjType, ScalarValue};
+use serde_json::Value;
+use syncline_schema::{Deletes, Merge};
+
+use super::LIVE;
+use super::place::Place;
+use super::view::RecordView;
+use crate::change::Change;
+use crate::document::{SPLIT_OPS, json_scalar, json_sorted};
+use crate::lineage::Lineage;
+use crate::state::{self, EditError, OpId, RecordState, VisibleOp, Writer, toggled};
+use sequence::Sequence;
+
+/// A change of the record, and what it has to do with undoing.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The change.
+    pub change: &'a Change,
+    /// Its part.
+    pub part: Part,
+}
+
+/// What a change has to do with undoing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// An edit that counts: of others, or an own one that is not undone.
+    Edit,
+    /// An own edit that is undone, or about to be.
+    Undone,
+    /// It undid an edit, or redid one.
+    Turn,
+}
+
+/// What turns a record to its target; empty if it is there already.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inverse {
+    root: Vec<Op>,
+    objects: Vec<Step>,
+}
+
+/// One step inside a text or list.
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    /// A character or element comes behind this one.
+    Insert { object: OpId, after: OpId, value: Restored },
+    /// An element goes, by the names of its values.
+    Remove { object: OpId, element: OpId, values: Vec<OpId> },
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq)]
+enum Restored {
+    Character(ScalarValue),
+    Element(Value),
+}
+
+impl RecordView<'_> {
+    /// What undoes the changes at these places of `past`, if they are marked as undone there, or redoes
+    /// them, if they are marked as edits. `past` are all changes of the record, each after what it
+    /// depends on; the view shows the record as it stands, its document included where the changes
+    /// touch lists.
+    pub fn turn(&self, past: &[Told<'_>], edit: &[usize]) -> Inverse {
+        let Ok(lineage) = Lineage::of(past.iter().map(|told| told.change)) else {
+            return Inverse::default();
+        };
+        let turn = Turn { view: *self, past, edit: edit.iter().copied().collect(), lineage };
+        let mut inverse = Inverse::default();
+        if turn.gives_life() {
+            inverse.root.extend(turn.at_key(LIVE));
+            return inverse;
+        }
+        for key in turn.keys() {
+            inverse.root.extend(turn.at_key(&key));
+        }
+        for (object, key) in turn.objects() {
+            inverse.objects.extend(turn.in_object(&object, &key));
+        }
+        turn.stay_alive(&mut inverse);
+        inverse
+    }
+}
+
+struct Turn<'a> {
+    view: RecordView<'a>,
+    past: &'a [Told<'a>],
+    edit: BTreeSet<usize>,
+    lineage: Lineage,
+}
+
+impl Turn<'_> {
+    fn edit_ops(&self) -> impl Iterator<Item = &Op> {
+        self.edit.iter().filter_map(|at| self.past.get(*at)).flat_map(|told| told.change.ops())
+    }
+
+    /// Whether the edit made the record, or revived it.
+    fn gives_life(&self) -> bool {
+        let mut at_life = self.edit_ops().filter(|op| state::root_key(op) == Some(LIVE));
+        at_life.any(|op| matches!(op.action, OpType::Put(_)) && op.pred.is_empty())
+    }
+
+    fn keys(&self) -> BTreeSet<String> {
+        self.edit_ops().filter_map(state::root_key).map(str::to_owned).collect()
+    }
+
+    /// Texts and lists that the edit touched and that show, with their root keys.
+    fn objects(&self) -> Vec<(OpId, String)> {
+        let touched: BTreeSet<(u64, &ActorId)> = self
+            .edit_ops()
+            .filter_map(|op| match &op.obj {
+                ObjectId::Id(id) => Some((id.0, &id.1)),
+                ObjectId::Root => None,
+            })
+            .collect();
+        let keys = self.view.state.keys.keys();
+        let shown = keys.filter_map(|key| Some((self.view.state.object(key)?.0.clone(), key.clone())));
+        shown.filter(|(id, _)| touched.contains(&(id.counter, &id.actor))).collect()
+    }
+
+    fn at_key(&self, key: &str) -> Vec<Op> {
+        let now = self.view.state.visible(key);
+        match Place::of(self.view.schema, self.view.model, key) {
+            Place::Live | Place::Presence(_) | Place::Element(..) => self.presence(key, now),
+            Place::Counter(_) => self.counter(key, now),
+            Place::Single(slot) => self.single(key, now, slot.field.merge),
+            Place::Object(_) => Vec::new(),
+            Place::Unknown if key.starts_with('~') || key.contains('/') => self.presence(key, now),
+            Place::Unknown if now.iter().any(|op| op.value.counter().is_some()) => self.counter(key, now),
+            Place::Unknown if now.iter().all(|op| op.value.scalar().is_some()) => self.single(key, now, Merge::Winner),
+            Place::Unknown => Vec::new(),
+        }
+    }
+
+    fn presence(&self, key: &str, now: &[VisibleOp]) -> Vec<Op> {
+        let wanted = !self.target(key).is_empty();
+        match (wanted, now.is_empty()) {
+            (true, true) => vec![put(key, toggled(now), &[])],
+            (false, false) => vec![delete(key, now)],
+            (true, false) | (false, true) => Vec::new(),
+        }
+    }
+
+    /// Only counters that the edit counted on: one that somebody else made is not his to change.
+    fn counter(&self, key: &str, now: &[VisibleOp]) -> Vec<Op> {
+        let mut by: i64 = 0;
+        let mut counted: BTreeSet<(u64, ActorId)> = BTreeSet::new();
+        for op in self.edit_ops().filter(|op| state::root_key(op) == Some(key)) {
+            if let OpType::Increment(more) = op.action {
+                by = by.saturating_add(more);
+                counted.extend(op.pred.iter().map(|pred| (pred.0, pred.1.clone())));
+            }
+        }
+        let standing: Vec<&OpId> =
+            now.iter().map(|op| &op.id).filter(|id| counted.contains(&(id.counter, id.actor.clone()))).collect();
+        if by == 0 || standing.is_empty() {
+            return Vec::new();
+        }
+        let undone = self.edit.iter().any(|at| self.past[*at].part == Part::Undone);
+        let by = if undone { by.saturating_neg() } else { by };
+        vec![op(key, OpType::Increment(by), standing)]
+    }
+
+    fn single(&self, key: &str, now: &[VisibleOp], rule: Merge) -> Vec<Op> {
+        let mut at_key = self.edit_ops().filter(|op| state::root_key(op) == Some(key));
+        let settled = at_key.any(|op| matches!(op.action, OpType::Delete));
+        values::steps(key, now, &self.target(key), rule, settled)
+    }
+
+    /// With update-wins every edit says again that the record exists.
+    fn stay_alive(&self, inverse: &mut Inverse) {
+        let now = self.view.state.visible(LIVE);
+        let settled = inverse.root.iter().any(|op| state::root_key(op) == Some(LIVE));
+        if self.view.model.deletes == Deletes::UpdateWins && !inverse.is_empty() && !settled && !now.is_empty() {
+            inverse.root.insert(0, put(LIVE, toggled(now), &now.iter().map(|op| &op.id).collect::<Vec<_>>()));
+        }
+    }
+
+    fn in_object(&self, object: &OpId, key: &str) -> Vec<Step> {
+        let sequence = Sequence::of(self.past, object);
+        let is_text = matches!(self.view.state.object(key), Some((_, crate::edit::ObjectKind::Text)));
+        let mut kept: BTreeMap<Vec<ChangeHash>, Vec<(OpId, Value)>> = BTreeMap::new();
+        let mut value = |told: usize, element: &sequence::Element| {
+            if is_text {
+                return element.character().map(Restored::Character);
+            }
+            let deps = self.past[told].change.deps().to_vec();
+            let elements = kept.entry(deps).or_insert_with_key(|deps| {
+                self.view.document.map(|document| document.elements_at(key, deps)).unwrap_or_default()
+            });
+            let found = elements.iter().find(|(id, _)| element.has_value(id));
+            found.map(|(_, value)| Restored::Element(value.clone()))
+        };
+        sequence.steps(self.past, &self.edit, object, &mut value)
+    }
+}
+
+impl Inverse {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.root.is_empty() && self.objects.is_empty()
+    }
+
+    /// Whether it says that the record exists, or that it does not.
+    pub fn decides_existence(&self) -> bool {
+        self.root.iter().any(|op| state::root_key(op) == Some(LIVE))
+    }
+
+    /// The changes that do it, each building on the one before: usually one.
+    pub fn changes(self, state: &RecordState, writer: &Writer<'_>, time: i64) -> Result<Vec<Change>, EditError> {
+        state::check_time(time)?;
+        let actor = writer.actor;
+        self.check_counters(state)?;
+        let mut ops = self.root;
+        for step in self.objects {
+            push_step(&mut ops, step, state.max_op + 1, actor);
+        }
+        if state.max_op + 1 + ops.len() as u64 >= u64::from(u32::MAX) {
+            return Err(EditError::Exhausted);
+        }
+        let mut deps = state.next_deps(writer);
+        let mut seq = state.seqs.get(actor).copied().unwrap_or(0);
+        let mut start = state.max_op + 1;
+        let mut changes = Vec::new();
+        while !ops.is_empty() {
+            let later = ops.split_off(room(&ops));
+            let count = ops.len() as u64;
+            seq += 1;
+            let change = state::checked(state::signed(actor, seq, start, deps, time, ops))?;
+            deps = vec![change.hash()];
+            start += count;
+            changes.push(change);
+            ops = later;
+        }
+        Ok(changes)
+    }
+
+    /// Others may have counted since, so that turning back leaves the range.
+    fn check_counters(&self, state: &RecordState) -> Result<(), EditError> {
+        for op in &self.root {
+            let (Some(key), OpType::Increment(by)) = (state::root_key(op), &op.action) else { continue };
+            let by = *by;
+            for current in state.visible(key).iter().filter_map(|op| op.value.counter()) {
+                if current.checked_add(by).is_none_or(|sum| sum.abs() > crate::change::MAX_COUNTER) {
+                    return Err(EditError::CounterOverflow { key: key.to_owned(), current, by });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of values of one change.
+const ROOM_BYTES: usize = 1 << 20;
+
+/// How many of the operations one change takes; at least one.
+fn room(ops: &[Op]) -> usize {
+    let mut bytes = 0;
+    let fits = ops.iter().take(SPLIT_OPS).take_while(|op| {
+        if let OpType::Put(ScalarValue::Str(text)) = &op.action {
+            bytes += text.len();
+        }
+        bytes <= ROOM_BYTES
+    });
+    fits.count().max(1)
+}
+
+fn push_step(ops: &mut Vec<Op>, step: Step, start: u64, actor: &ActorId) {
+    match step {
+        Step::Remove { object, element, values } => ops.push(Op {
+            action: OpType::Delete,
+            obj: ObjectId::Id(named(&object)),
+            key: Key::Seq(ElementId::Id(named(&element))),
+            pred: values.iter().map(named).collect(),
+            insert: false,
+        }),
+        Step::Insert { object, after, value: Restored::Character(character) } => {
+            ops.push(insert(&named(&object), ElementId::Id(named(&after)), OpType::Put(character)));
+        }
+        Step::Insert { object, after, value: Restored::Element(value) } => {
+            push_element(ops, &named(&object), ElementId::Id(named(&after)), &value, start, actor);
+        }
+    }
+}
+
+/// An element with all that is in it. Returns its name.
+fn push_element(
+    ops: &mut Vec<Op>,
+    object: &legacy::OpId,
+    after: ElementId,
+    value: &Value,
+    start: u64,
+    actor: &ActorId,
+) -> legacy::OpId {
+    let own = legacy::OpId(start + ops.len() as u64, actor.clone());
+    ops.push(insert(object, after, made_of(value)));
+    push_content(ops, &own, value, start, actor);
+    own
+}
+
+fn push_content(ops: &mut Vec<Op>, own: &legacy::OpId, value: &Value, start: u64, actor: &ActorId) {
+    match value {
+        Value::Array(items) => {
+            let mut after = ElementId::Head;
+            for item in items {
+                after = ElementId::Id(push_element(ops, own, after, item, start, actor));
+            }
+        }
+        Value::Object(entries) => {
+            for (key, value) in json_sorted(entries) {
+                let entry = legacy::OpId(start + ops.len() as u64, actor.clone());
+                ops.push(Op {
+                    action: made_of(value),
+                    obj: ObjectId::Id(own.clone()),
+                    key: Key::Map(key.into()),
+                    pred: SortedVec::new(),
+                    insert: false,
+                });
+                push_content(ops, &entry, value, start, actor);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn made_of(value: &Value) -> OpType {
+    match value {
+        Value::Array(_) => OpType::Make(ObjType::List),
+        Value::Object(_) => OpType::Make(ObjType::Map),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => OpType::Put(json_scalar(value)),
+    }
+}
+
+fn insert(object: &legacy::OpId, after: ElementId, action: OpType) -> Op {
+    let key = Key::Seq(after);
+    Op { action, obj: ObjectId::Id(object.clone()), key, pred: SortedVec::new(), insert: true }
+}
+
+fn op<'i>(key: &str, action: OpType, pred: impl IntoIterator<Item = &'i OpId>) -> Op {
+    let pred = pred.into_iter().map(named).collect();
+    Op { action, obj: ObjectId::Root, key: Key::Map(key.into()), pred, insert: false }
+}
+
+fn put(key: &str, value: ScalarValue, pred: &[&OpId]) -> Op {
+    op(key, OpType::Put(value), pred.iter().copied())
+}
+
+fn delete(key: &str, standing: &[VisibleOp]) -> Op {
+    op(key, OpType::Delete, standing.iter().map(|op| &op.id))
+}
+
+fn named(id: &OpId) -> legacy::OpId {
+    legacy::OpId(id.counter, id.actor.clone())
+}
