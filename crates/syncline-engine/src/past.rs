@@ -80,14 +80,17 @@ impl Past {
 
     /// Who knew of what.
     pub(crate) fn lineage(&self) -> Result<Lineage> {
-        Lineage::of(&self.changes).map_err(|missing| {
-            let missing = missing.first().map(ToString::to_string).unwrap_or_default();
-            StoreError::Damaged(format!("a change builds on {missing}, which the log lacks"))
-        })
+        Lineage::of(&self.changes).map_err(|missing| damaged(&missing))
     }
 
     /// The record's document, of these changes.
     pub(crate) fn document<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Result<Document> {
         Document::rebuild(changes).map_err(|error| StoreError::Damaged(error.to_string()))
     }
+}
+
+/// A record's log lacks changes that others build on.
+pub(crate) fn damaged(missing: &[ChangeHash]) -> StoreError {
+    let missing = missing.first().map(ToString::to_string).unwrap_or_default();
+    StoreError::Damaged(format!("a change builds on {missing}, which the log lacks"))
 }

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::legacy::{Op, OpType};
+use automerge::legacy::OpType;
 use syncline_core::change::Change;
-use syncline_core::record::{Inverse, Part, Told};
+use syncline_core::record::{Inverse, Part, Story};
 use syncline_core::state::Writer;
 use syncline_schema::{Model, Schema};
 
 use crate::error::{Result, StoreError};
 use crate::local::{Saved, bad_edit, put_into_live};
-use crate::past::Past;
+use crate::past::{self, Past};
 use crate::storage::turns::Turned;
 use crate::tx::{Tx, Working};
 
@@ -29,6 +29,18 @@ struct Unit {
     /// Positions in the log; the first names the unit.
     rows: Vec<u64>,
     turned: Option<Turned>,
+    /// It made or revived the record.
+    gives_life: bool,
+    /// It put marks on a text or took some away.
+    has_marks: bool,
+}
+
+/// This store's edits of a record, and which of them are undone.
+struct Turns {
+    units: Vec<Unit>,
+    undone: BTreeSet<u64>,
+    /// The unit of each change of the record, if it is one of this store's.
+    unit_of: Vec<Option<usize>>,
 }
 
 impl<'a> Tx<'a> {
@@ -67,11 +79,10 @@ impl<'a> Tx<'a> {
     ) -> Result<Saved> {
         let past = self.past_of(working)?;
         let mine = past.entries.iter().filter(|entry| entry.kind.in_record() && past.is_mine(entry));
-        let turns = self.turns_of(mine.map(|entry| entry.seq))?;
-        let units = units(&past, &turns);
-        let undone = undone(&units);
-        for edit in candidates(&units, &undone, way) {
-            if has_marks(&past, &units, edit) {
+        let turns = Turns::of(&past, &self.turns_of(mine.map(|entry| entry.seq))?);
+        let story = Story::of(&past.changes).map_err(|missing| past::damaged(&missing))?;
+        for edit in turns.candidates(way) {
+            if turns.units[edit].has_marks {
                 return Err(StoreError::BadEdit {
                     model: model.name.clone(),
                     reason: "the last edit put marks on a rich text or took some away, which is not undone: mark or \
@@ -79,14 +90,14 @@ impl<'a> Tx<'a> {
                         .to_owned(),
                 });
             }
-            let inverse = self.inverse(model, working, &past, (&units, &turns), (&undone, edit, way))?;
+            let inverse = self.view(model, working)?.turn(&story, &turns.parts(edit, way), &turns.changes_of(edit));
             if inverse.is_empty() {
                 continue;
             }
             if !working.is_alive() && !inverse.decides_existence() {
                 return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true });
             }
-            let turned = Turned { edit, undone: way == Way::Undo };
+            let turned = Turned { edit: turns.units[edit].rows[0], undone: way == Way::Undo };
             self.append_turn(model, working, inverse, turned)?;
             let mut saved = self.saved_with_document(schema, model, working)?;
             saved.dot = self.last_dot().filter(|_| !model.local);
@@ -101,43 +112,6 @@ impl<'a> Tx<'a> {
         let last = unwritten.last().map_or(working.last, |oldest| oldest.prev);
         unwritten.reverse();
         Past::read(self.db, last, unwritten)
-    }
-
-    fn inverse(
-        &mut self,
-        model: &'a Model,
-        working: &mut Working,
-        past: &Past,
-        (units, turns): (&[Unit], &BTreeMap<u64, Turned>),
-        (undone, edit, way): (&BTreeSet<u64>, u64, Way),
-    ) -> Result<Inverse> {
-        let edited: &[u64] = units.iter().find(|unit| unit.rows[0] == edit).map_or(&[], |unit| &unit.rows);
-        let gone: BTreeSet<u64> = units
-            .iter()
-            .filter(|unit| undone.contains(&unit.rows[0]))
-            .flat_map(|unit| &unit.rows)
-            .filter(|row| way == Way::Undo || !edited.contains(row))
-            .chain(edited.iter().filter(|_| way == Way::Undo))
-            .copied()
-            .collect();
-        let seqs: Vec<Option<u64>> =
-            past.changes.iter().map(|change| past.entry(&change.hash()).map(|entry| entry.seq)).collect();
-        let told: Vec<Told<'_>> = past
-            .changes
-            .iter()
-            .zip(&seqs)
-            .map(|(change, seq)| {
-                let part = match seq {
-                    Some(seq) if turns.contains_key(seq) => Part::Turn,
-                    Some(seq) if gone.contains(seq) => Part::Undone,
-                    Some(_) | None => Part::Edit,
-                };
-                Told { change, part }
-            })
-            .collect();
-        let places: Vec<usize> =
-            (0..told.len()).filter(|at| seqs[*at].is_some_and(|seq| edited.contains(&seq))).collect();
-        Ok(self.view(model, working)?.turn(&told, &places))
     }
 
     fn append_turn(&mut self, model: &Model, working: &mut Working, inverse: Inverse, turned: Turned) -> Result<()> {
@@ -161,6 +135,57 @@ impl<'a> Tx<'a> {
     }
 }
 
+impl Turns {
+    /// `turned` tells of the rows that turned an edit.
+    fn of(past: &Past, turned: &BTreeMap<u64, Turned>) -> Self {
+        let mut units = units(past, turned);
+        let rows =
+            units.iter().enumerate().flat_map(|(unit, Unit { rows, .. })| rows.iter().map(move |row| (*row, unit)));
+        let unit_of_row: BTreeMap<u64, usize> = rows.collect();
+        let unit_of_change = |change: &Change| unit_of_row.get(&past.entry(&change.hash())?.seq).copied();
+        let unit_of: Vec<Option<usize>> = past.changes.iter().map(unit_of_change).collect();
+        for (change, unit) in past.changes.iter().zip(&unit_of) {
+            if let Some(unit) = unit.map(|unit| &mut units[unit]) {
+                unit.gives_life |= Story::gives_life(change);
+                unit.has_marks |= has_marks(change);
+            }
+        }
+        Self { undone: undone(&units), units, unit_of }
+    }
+
+    /// The edits that may be turned, best first.
+    fn candidates(&self, way: Way) -> Vec<usize> {
+        let newest_first = (0..self.units.len()).rev();
+        let is_undone = |unit: &usize| self.undone.contains(&self.units[*unit].rows[0]);
+        match way {
+            Way::Undo => newest_first.filter(|unit| self.units[*unit].turned.is_none() && !is_undone(unit)).collect(),
+            // What was undone before the last edit stays undone.
+            Way::Redo => {
+                let since = newest_first.map_while(|unit| self.units[unit].turned);
+                let edits = since.filter(|turned| turned.undone && self.undone.contains(&turned.edit));
+                edits.filter_map(|turned| self.units.iter().position(|unit| unit.rows[0] == turned.edit)).collect()
+            }
+        }
+    }
+
+    /// What each change of the record has to do with undoing once this edit is turned.
+    fn parts(&self, edit: usize, way: Way) -> Vec<Part> {
+        let part = |unit: usize| match &self.units[unit] {
+            Unit { turned: Some(_), .. } => Part::Turn,
+            Unit { rows, .. } if unit != edit && !self.undone.contains(&rows[0]) => Part::Edit,
+            _ if unit == edit && way == Way::Redo => Part::Edit,
+            Unit { gives_life: true, .. } => Part::Unmade,
+            Unit { .. } => Part::Undone,
+        };
+        self.unit_of.iter().map(|unit| unit.map_or(Part::Edit, part)).collect()
+    }
+
+    /// Places of an edit's changes.
+    fn changes_of(&self, edit: usize) -> Vec<usize> {
+        (0..self.unit_of.len()).filter(|at| self.unit_of[*at] == Some(edit)).collect()
+    }
+}
+
 /// This store's changes of the record, by the operation that made them: those of one transaction, which stand
 /// side by side.
 fn units(past: &Past, turns: &BTreeMap<u64, Turned>) -> Vec<Unit> {
@@ -171,19 +196,17 @@ fn units(past: &Past, turns: &BTreeMap<u64, Turned>) -> Vec<Unit> {
         let transaction = (entry.replica != 0).then_some((entry.replica, entry.counter + u64::from(entry.txn), turned));
         match units.last_mut() {
             Some(unit) if transaction.is_some() && transaction == last => unit.rows.push(entry.seq),
-            Some(_) | None => units.push(Unit { rows: vec![entry.seq], turned }),
+            Some(_) | None => {
+                units.push(Unit { rows: vec![entry.seq], turned, gives_life: false, has_marks: false });
+            }
         }
         last = transaction;
     }
     units
 }
 
-/// Whether an edit put marks on a text or took some away.
-fn has_marks(past: &Past, units: &[Unit], edit: u64) -> bool {
-    let rows = units.iter().find(|unit| unit.rows[0] == edit).map_or(&[][..], |unit| &unit.rows);
-    let is_of_edit = |change: &&Change| past.entry(&change.hash()).is_some_and(|entry| rows.contains(&entry.seq));
-    let is_mark = |op: &Op| matches!(op.action, OpType::MarkBegin(_) | OpType::MarkEnd(_));
-    past.changes.iter().filter(is_of_edit).any(|change| change.ops().iter().any(is_mark))
+fn has_marks(change: &Change) -> bool {
+    change.ops().iter().any(|op| matches!(op.action, OpType::MarkBegin(_) | OpType::MarkEnd(_)))
 }
 
 /// The edits that are undone: the last turn decides.
@@ -197,20 +220,4 @@ fn undone(units: &[Unit]) -> BTreeSet<u64> {
         }
     }
     undone
-}
-
-/// The edits that may be turned, best first.
-fn candidates(units: &[Unit], undone: &BTreeSet<u64>, way: Way) -> Vec<u64> {
-    let newest_first = units.iter().rev();
-    match way {
-        Way::Undo => {
-            let edits = newest_first.filter(|unit| unit.turned.is_none()).map(|unit| unit.rows[0]);
-            edits.filter(|edit| !undone.contains(edit)).collect()
-        }
-        // What was undone before the last edit stays undone.
-        Way::Redo => {
-            let since = newest_first.map_while(|unit| unit.turned);
-            since.filter(|turned| turned.undone && undone.contains(&turned.edit)).map(|turned| turned.edit).collect()
-        }
-    }
 }

@@ -54,7 +54,7 @@ pub use key::RecordKey;
 pub use texts::TextEdit;
 pub use time::rfc3339;
 pub use touched::Touched;
-pub use undo::{Inverse, Part, Told};
+pub use undo::{Inverse, Part, Story};
 pub use view::RecordView;
 
 use syncline_schema::{FieldKind, Model};

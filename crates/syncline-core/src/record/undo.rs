@@ -7,7 +7,9 @@
 //! has since written over leaves nothing to undo.
 //!
 //! - One value: the former one comes back if the edit's own still stands. If others wrote at the same
-//!   time, only the own value goes, unless it is the one that shows.
+//!   time, only the own value goes. Where it is that of the newest operation, what shows instead is
+//!   written again: of two writers who undo at the same time both would else take the value of the other
+//!   for the one that stays, and none would.
 //!   A conflict that was settled stands again, with the value that showed.
 //! - Counters: what was added is subtracted.
 //! - Sets, presence and existence: the mark is set or removed.
@@ -29,19 +31,27 @@ use syncline_schema::{Deletes, Merge};
 use super::LIVE;
 use super::place::Place;
 use super::view::RecordView;
-use crate::change::Change;
+use crate::change::{Change, MAX_COUNTER};
 use crate::document::{SPLIT_OPS, json_scalar, json_sorted};
 use crate::lineage::Lineage;
 use crate::state::{self, EditError, OpId, RecordState, VisibleOp, Writer, toggled};
 use sequence::Sequence;
 
-/// A change of the record, and what it has to do with undoing.
-#[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
-    /// The change.
-    pub change: &'a Change,
-    /// Its part.
-    pub part: Part,
+/// All changes of a record, laid out for undoing.
+#[derive(Debug)]
+pub struct Story<'a> {
+    changes: &'a [Change],
+    lineage: Lineage,
+    /// Operations at root keys, in the order of the changes.
+    at_keys: BTreeMap<&'a str, Vec<AtKey<'a>>>,
+}
+
+/// An operation at a root key, with the place of its change.
+#[derive(Debug)]
+struct AtKey<'a> {
+    told: usize,
+    id: OpId,
+    op: &'a Op,
 }
 
 /// What a change has to do with undoing.
@@ -51,6 +61,8 @@ pub enum Part {
     Edit,
     /// An own edit that is undone, or about to be.
     Undone,
+    /// As `Undone`, of an edit that made or revived the record: what else it wrote counts.
+    Unmade,
     /// It undid an edit, or redid one.
     Turn,
 }
@@ -78,18 +90,41 @@ enum Restored {
     Element(Value),
 }
 
+impl<'a> Story<'a> {
+    /// Of all changes of a record, each after what it depends on. The error names what is missing.
+    pub fn of(changes: &'a [Change]) -> Result<Self, Vec<ChangeHash>> {
+        let mut at_keys: BTreeMap<&str, Vec<AtKey<'_>>> = BTreeMap::new();
+        for (told, change) in changes.iter().enumerate() {
+            for (counter, op) in (change.start_op()..).zip(change.ops()) {
+                let Some(key) = state::root_key(op) else { continue };
+                let id = OpId { counter, actor: change.actor().clone() };
+                at_keys.entry(key).or_default().push(AtKey { told, id, op });
+            }
+        }
+        Ok(Self { changes, lineage: Lineage::of(changes)?, at_keys })
+    }
+
+    /// Whether a change makes or revives the record.
+    pub fn gives_life(change: &Change) -> bool {
+        let mut at_life = change.ops().iter().filter(|op| state::root_key(op) == Some(LIVE));
+        at_life.any(|op| matches!(op.action, OpType::Put(_)) && op.pred.is_empty())
+    }
+
+    /// Whether one change was known to the writer of another, or is the same.
+    fn precedes(&self, before: usize, after: usize) -> bool {
+        let hash = |told: usize| self.changes[told].hash();
+        before == after || self.lineage.is_ancestor(&hash(before), &hash(after))
+    }
+}
+
 impl RecordView<'_> {
-    /// What undoes the changes at these places of `past`, if they are marked as undone there, or redoes
-    /// them, if they are marked as edits. `past` are all changes of the record, each after what it
-    /// depends on; the view shows the record as it stands, its document included where the changes
-    /// touch lists.
-    pub fn turn(&self, past: &[Told<'_>], edit: &[usize]) -> Inverse {
-        let Ok(lineage) = Lineage::of(past.iter().map(|told| told.change)) else {
-            return Inverse::default();
-        };
-        let turn = Turn { view: *self, past, edit: edit.iter().copied().collect(), lineage };
+    /// What undoes the changes at these places of a story, if their parts say that they are undone, or redoes
+    /// them, if they say that they are edits. `parts` has one for each change; the view shows the record as it
+    /// stands, its document included where the changes touch lists.
+    pub fn turn(&self, story: &Story<'_>, parts: &[Part], edit: &[usize]) -> Inverse {
+        let turn = Turn { view: *self, story, parts, edit: edit.iter().copied().collect() };
         let mut inverse = Inverse::default();
-        if turn.gives_life() {
+        if turn.edit_changes().any(Story::gives_life) {
             inverse.root.extend(turn.at_key(LIVE));
             return inverse;
         }
@@ -106,20 +141,28 @@ impl RecordView<'_> {
 
 struct Turn<'a> {
     view: RecordView<'a>,
-    past: &'a [Told<'a>],
+    story: &'a Story<'a>,
+    parts: &'a [Part],
     edit: BTreeSet<usize>,
-    lineage: Lineage,
 }
 
 impl Turn<'_> {
-    fn edit_ops(&self) -> impl Iterator<Item = &Op> {
-        self.edit.iter().filter_map(|at| self.past.get(*at)).flat_map(|told| told.change.ops())
+    fn edit_changes(&self) -> impl Iterator<Item = &Change> {
+        self.edit.iter().filter_map(|at| self.story.changes.get(*at))
     }
 
-    /// Whether the edit made the record, or revived it.
-    fn gives_life(&self) -> bool {
-        let mut at_life = self.edit_ops().filter(|op| state::root_key(op) == Some(LIVE));
-        at_life.any(|op| matches!(op.action, OpType::Put(_)) && op.pred.is_empty())
+    fn edit_ops(&self) -> impl Iterator<Item = &Op> {
+        self.edit_changes().flat_map(Change::ops)
+    }
+
+    /// What the change at a place has to do with undoing.
+    fn part(&self, told: usize) -> Part {
+        self.parts.get(told).copied().unwrap_or(Part::Edit)
+    }
+
+    /// Whether what a change wrote at fields counts.
+    fn counts(&self, told: usize) -> bool {
+        matches!(self.part(told), Part::Edit | Part::Unmade)
     }
 
     fn keys(&self) -> BTreeSet<String> {
@@ -178,7 +221,7 @@ impl Turn<'_> {
         if by == 0 || standing.is_empty() {
             return Vec::new();
         }
-        let undone = self.edit.iter().any(|at| self.past[*at].part == Part::Undone);
+        let undone = self.edit.iter().any(|at| self.part(*at) == Part::Undone);
         let by = if undone { by.saturating_neg() } else { by };
         vec![op(key, OpType::Increment(by), standing)]
     }
@@ -199,21 +242,21 @@ impl Turn<'_> {
     }
 
     fn in_object(&self, object: &OpId, key: &str) -> Vec<Step> {
-        let sequence = Sequence::of(self.past, object);
+        let sequence = Sequence::of(self, object);
         let is_text = matches!(self.view.state.object(key), Some((_, crate::edit::ObjectKind::Text)));
         let mut kept: BTreeMap<Vec<ChangeHash>, Vec<(OpId, Value)>> = BTreeMap::new();
         let mut value = |told: usize, element: &sequence::Element| {
             if is_text {
                 return element.character().map(Restored::Character);
             }
-            let deps = self.past[told].change.deps().to_vec();
+            let deps = self.story.changes[told].deps().to_vec();
             let elements = kept.entry(deps).or_insert_with_key(|deps| {
                 self.view.document.map(|document| document.elements_at(key, deps)).unwrap_or_default()
             });
             let found = elements.iter().find(|(id, _)| element.has_value(id));
             found.map(|(_, value)| Restored::Element(value.clone()))
         };
-        sequence.steps(self.past, &self.edit, object, &mut value)
+        sequence.steps(self, object, &mut value)
     }
 }
 
@@ -263,7 +306,7 @@ impl Inverse {
             let (Some(key), OpType::Increment(by)) = (state::root_key(op), &op.action) else { continue };
             let by = *by;
             for current in state.visible(key).iter().filter_map(|op| op.value.counter()) {
-                if current.checked_add(by).is_none_or(|sum| sum.abs() > crate::change::MAX_COUNTER) {
+                if current.checked_add(by).is_none_or(|sum| sum.unsigned_abs() > MAX_COUNTER.unsigned_abs()) {
                     return Err(EditError::CounterOverflow { key: key.to_owned(), current, by });
                 }
             }

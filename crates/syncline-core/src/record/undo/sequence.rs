@@ -3,12 +3,12 @@
 //! An element that an undo brings back is a new one, inserted behind the tombstone of the old: it
 //! stands for it from then on, however often that goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use automerge::ScalarValue;
 use automerge::legacy::{self, ElementId, Key, ObjectId, OpType};
 
-use super::{Part, Restored, Step, Told};
+use super::{Part, Restored, Step, Turn};
 use crate::state::OpId;
 
 /// All elements of one text or list.
@@ -60,11 +60,12 @@ impl Element {
 
 impl Sequence {
     /// The object of this name, from all changes of the record.
-    pub(super) fn of(past: &[Told<'_>], object: &OpId) -> Self {
+    pub(super) fn of(turn: &Turn<'_>, object: &OpId) -> Self {
         let mut elements: Vec<Element> = Vec::new();
         let mut numbers: BTreeMap<OpId, usize> = BTreeMap::new();
         let mut behind: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
-        for (told, Told { change, part }) in past.iter().enumerate() {
+        for (told, change) in turn.story.changes.iter().enumerate() {
+            let is_turn = turn.part(told) == Part::Turn;
             for (counter, op) in (change.start_op()..).zip(change.ops()) {
                 let (ObjectId::Id(of), Key::Seq(at)) = (&op.obj, &op.key) else { continue };
                 if of.0 != object.counter || of.1 != object.actor {
@@ -75,7 +76,7 @@ impl Sequence {
                 let value = value_of(&id, told, &op.action);
                 if op.insert {
                     let number = elements.len();
-                    let after = named.filter(|_| *part == Part::Turn).map(|after| elements[after].stands_for);
+                    let after = named.filter(|_| is_turn).map(|after| elements[after].stands_for);
                     let stands_for = after.unwrap_or(number);
                     elements.push(Element { id: id.clone(), told, values: value.into_iter().collect(), stands_for });
                     numbers.insert(id, number);
@@ -96,12 +97,11 @@ impl Sequence {
     }
 
     /// What makes it show what it would if only the edits that count had been made: elements that the
-    /// changes at these places inserted or removed. `value` gives what an element held before the
+    /// turned edit inserted or removed. `value` gives what an element held before the
     /// change at a place.
     pub(super) fn steps(
         &self,
-        past: &[Told<'_>],
-        edit: &BTreeSet<usize>,
+        turn: &Turn<'_>,
         object: &OpId,
         value: &mut dyn FnMut(usize, &Element) -> Option<Restored>,
     ) -> Vec<Step> {
@@ -112,15 +112,14 @@ impl Sequence {
         let mut steps = Vec::new();
         for number in self.order.iter().filter(|number| self.elements[**number].stands_for == **number) {
             let same = stand_ins.get(number).map_or(&[][..], Vec::as_slice);
-            self.settle(past, edit, object, (*number, same), value, &mut steps);
+            self.settle(turn, object, (*number, same), value, &mut steps);
         }
         steps
     }
 
     fn settle(
         &self,
-        past: &[Told<'_>],
-        edit: &BTreeSet<usize>,
+        turn: &Turn<'_>,
         object: &OpId,
         (number, same): (usize, &[usize]),
         value: &mut dyn FnMut(usize, &Element) -> Option<Restored>,
@@ -128,11 +127,11 @@ impl Sequence {
     ) {
         let first = &self.elements[number];
         let values = || same.iter().flat_map(|one| &self.elements[*one].values);
-        let touched = |value: &Standing| value.gone.iter().any(|told| edit.contains(told));
-        if !edit.contains(&first.told) && !values().any(touched) {
+        let touched = |value: &Standing| value.gone.iter().any(|told| turn.edit.contains(told));
+        if !turn.edit.contains(&first.told) && !values().any(touched) {
             return;
         }
-        let counts = |told: &usize| past[*told].part == Part::Edit;
+        let counts = |told: &usize| turn.counts(*told);
         let is_kept = |value: &Standing| !value.gone.iter().any(counts);
         // Who removed a stand-in removed what it stands for.
         let wanted = first.values.iter().any(|value| counts(&value.told) && is_kept(value))

@@ -1,19 +1,14 @@
 //! Root keys: what would stand there without the undone edits, and the operations that bring it back.
 
+use std::collections::BTreeMap;
+
 use automerge::ScalarValue;
 use automerge::legacy::{Op, OpType};
 use syncline_schema::Merge;
 
-use super::{Part, Told, Turn, op, put};
-use crate::record::view;
-use crate::state::{self, OpId, Visible, VisibleOp};
-
-/// An operation at the key, with the place of its change.
-struct AtKey<'a> {
-    told: usize,
-    id: OpId,
-    op: &'a Op,
-}
+use super::{AtKey, Part, Turn, op, put};
+use crate::record::{LIVE, view};
+use crate::state::{OpId, Visible, VisibleOp};
 
 impl Turn<'_> {
     /// What would stand at a root key if only the edits that count had been made, ascending.
@@ -21,22 +16,24 @@ impl Turn<'_> {
     /// A put removes all that its writer had before him, which is more than it names: what an undone
     /// edit had removed before it, too. A delete spares what it left standing on purpose.
     pub(super) fn target(&self, key: &str) -> Vec<VisibleOp> {
-        let ops = self.ops_at(key);
+        let ops = self.story.at_keys.get(key).map_or(&[][..], Vec::as_slice);
+        let removals = Removals::of(ops);
+        let counts = |told| if key == LIVE { self.part(told) == Part::Edit } else { self.counts(told) };
         let mut standing: Vec<(usize, VisibleOp)> = Vec::new();
         for (number, at) in ops.iter().enumerate() {
-            let told = &self.past[at.told];
-            if told.part != Part::Edit {
+            if !counts(at.told) {
                 continue;
             }
             match &at.op.action {
                 OpType::Put(value) => {
-                    standing.retain(|(before, _)| !self.precedes(*before, at.told));
+                    standing.retain(|(before, _)| !self.story.precedes(*before, at.told));
                     let value = Visible::Scalar(value.clone());
-                    standing.push((at.told, VisibleOp { id: at.id.clone(), value, time: told.change.time() }));
+                    let time = self.story.changes[at.told].time();
+                    standing.push((at.told, VisibleOp { id: at.id.clone(), value, time }));
                 }
                 OpType::Delete => {
-                    let spared = self.spared(&ops[..number], at);
-                    standing.retain(|(before, op)| !self.precedes(*before, at.told) || spared.spares(&op.id));
+                    let spared = self.spared(&ops[..number], at, &removals);
+                    standing.retain(|(before, op)| !self.story.precedes(*before, at.told) || spared.spares(&op.id));
                 }
                 OpType::Increment(_) | OpType::Make(_) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => {}
             }
@@ -46,39 +43,41 @@ impl Turn<'_> {
         standing
     }
 
-    fn ops_at(&self, key: &str) -> Vec<AtKey<'_>> {
-        let mut found = Vec::new();
-        for (told, Told { change, .. }) in self.past.iter().enumerate() {
-            for (counter, op) in (change.start_op()..).zip(change.ops()) {
-                if state::root_key(op) == Some(key) {
-                    found.push(AtKey { told, id: OpId { counter, actor: change.actor().clone() }, op });
-                }
-            }
-        }
-        found
-    }
-
-    /// Whether one change was known to the writer of another, or is the same.
-    fn precedes(&self, before: usize, after: usize) -> bool {
-        let hash = |told: usize| self.past[told].change.hash();
-        before == after || self.lineage.is_ancestor(&hash(before), &hash(after))
-    }
-
     /// What a delete left standing although its writer had it before him.
-    fn spared(&self, before: &[AtKey<'_>], delete: &AtKey<'_>) -> Spared {
-        let known: Vec<&AtKey<'_>> = before.iter().filter(|at| self.precedes(at.told, delete.told)).collect();
-        let names = |by: &Op, id: &OpId| by.pred.iter().any(|pred| pred.0 == id.counter && pred.1 == id.actor);
-        let stood = known.iter().filter(|at| {
-            let gone = known.iter().any(|by| !matches!(by.op.action, OpType::Increment(_)) && names(by.op, &at.id));
-            matches!(at.op.action, OpType::Put(_)) && !gone && !names(delete.op, &at.id)
+    fn spared(&self, before: &[AtKey<'_>], delete: &AtKey<'_>, removals: &Removals<'_>) -> Spared {
+        let is_known = |told: usize| self.story.precedes(told, delete.told);
+        let stood = before.iter().filter(|at| {
+            matches!(at.op.action, OpType::Put(_)) && is_known(at.told) && {
+                let mut by = removals.of_op(&at.id).iter();
+                !by.any(|(told, id)| **id == delete.id || is_known(*told))
+            }
         });
         let mut spared = Spared { all: false, ids: Vec::new() };
         for at in stood {
             // A turn brought back what others wrote: it stands for any of them.
-            spared.all |= self.past[at.told].part == Part::Turn;
+            spared.all |= self.part(at.told) == Part::Turn;
             spared.ids.push(at.id.clone());
         }
         spared
+    }
+}
+
+/// Which operations removed which: for each removed one the changes that did, with their operations.
+struct Removals<'a>(BTreeMap<OpId, Vec<(usize, &'a OpId)>>);
+
+impl<'a> Removals<'a> {
+    fn of(ops: &'a [AtKey<'a>]) -> Self {
+        let mut removals: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for at in ops.iter().filter(|at| !matches!(at.op.action, OpType::Increment(_))) {
+            for gone in at.op.pred.iter() {
+                removals.entry(OpId { counter: gone.0, actor: gone.1.clone() }).or_default().push((at.told, &at.id));
+            }
+        }
+        Self(removals)
+    }
+
+    fn of_op(&self, id: &OpId) -> &[(usize, &'a OpId)] {
+        self.0.get(id).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -113,6 +112,12 @@ pub(super) fn steps(key: &str, now: &[VisibleOp], target: &[VisibleOp], rule: Me
         // What comes back would be the newest, and show instead of what others wrote.
         Some(_) => coming.clear(),
         None => {}
+    }
+    let newest_stays = now.last().is_some_and(|newest| !going.contains(&&newest.id));
+    if let Some(shown) = shows.filter(|_| coming.is_empty() && !newest_stays) {
+        // Only what is older than something that stays may go for nothing.
+        going.push(&shown.id);
+        coming.push(shown);
     }
     if coming.is_empty() {
         return if going.is_empty() { Vec::new() } else { vec![op(key, OpType::Delete, going)] };
