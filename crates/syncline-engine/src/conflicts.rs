@@ -13,7 +13,8 @@ use crate::local::Saved;
 use crate::reader::Reader;
 use crate::reading::{Found, Reading};
 use crate::storage::log::{self, Entry, Kind};
-use crate::storage::{conflicts, names, records};
+use crate::storage::names::{self, Names};
+use crate::storage::{conflicts, records};
 use crate::store::Store;
 use crate::tx::Tx;
 
@@ -119,7 +120,7 @@ impl Reader {
             if mark == known {
                 return Ok(None);
             }
-            let Some(found) = reading.at(row)? else { return Ok(None) };
+            let Some(found) = reading.readable_at(row)? else { return Ok(None) };
             Ok(Some((reading.conflicted_record(&found)?, mark)))
         })
     }
@@ -154,21 +155,20 @@ impl Tx<'_> {
 /// Notes the conflicts of every record, in a file that has no note of any.
 pub(crate) fn note_all(db: &Connection, schema: &Schema) -> Result<()> {
     let reading = Reading { db, schema };
-    let mut all = Vec::new();
-    records::each_end(db, |record, _| all.push(record))?;
-    for record in all {
-        let found = match reading.at(record) {
-            Ok(Some(found)) => found,
+    let names = Names::load(db)?;
+    records::each_judged(db, |row| {
+        let (record, number) = (row.record, row.model);
+        let Some(model) = names.model_name(number).and_then(|name| schema.model_known_as(name)) else { return Ok(()) };
+        match reading.found(model, row, names.actors_ref()) {
+            Ok(found) => match found.view(schema).conflict_mark() {
+                Some(mark) => conflicts::set(db, record, number, Some(mark)),
+                None => Ok(()),
+            },
             // Nobody can tell what a damaged record holds; `verify` names it.
-            Err(error) if error.is_damage() => continue,
-            Err(error) => return Err(error),
-            Ok(None) => continue,
-        };
-        if let Some(mark) = found.view(schema).conflict_mark() {
-            conflicts::set(db, record, found.row.model, Some(mark))?;
+            Err(error) if error.is_damage() => Ok(()),
+            Err(error) => Err(error),
         }
-    }
-    Ok(())
+    })
 }
 
 impl Reading<'_> {
@@ -192,7 +192,7 @@ impl Reading<'_> {
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let mut page = ConflictPage { records: Vec::new(), next: rows.last().filter(|_| more).map(|row| row.record) };
         for row in rows {
-            if let Some(found) = self.at(row.record)? {
+            if let Some(found) = self.readable_at(row.record)? {
                 page.records.push(self.conflicted_record(&found)?);
             }
         }

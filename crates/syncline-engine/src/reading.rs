@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 use syncline_core::record::RecordView;
-use syncline_core::state::RecordState;
+use syncline_core::state::{ActorTable, RecordState};
 use syncline_schema::{Model, Schema};
 
 use crate::error::{Doing, Result, StoreError};
@@ -64,7 +64,7 @@ impl<'a> Reading<'a> {
         let model = self.model(model)?;
         let record = parse_key(self.schema, model, id)?.record_id(model);
         match records::find(self.db, record)? {
-            Some(row) => self.found(model, row),
+            Some(row) => self.found(model, row, &StoredActors(self.db)),
             None => Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false }),
         }
     }
@@ -73,13 +73,26 @@ impl<'a> Reading<'a> {
     pub(crate) fn at(&self, record: i64) -> Result<Option<Found<'a>>> {
         let Some(row) = records::at(self.db, record)? else { return Ok(None) };
         let Some(name) = names::model_name(self.db, row.model)? else { return Ok(None) };
-        self.schema.model_known_as(&name).map(|model| self.found(model, row)).transpose()
+        self.schema.model_known_as(&name).map(|model| self.found(model, row, &StoredActors(self.db))).transpose()
     }
 
-    fn found(&self, model: &'a Model, row: records::Row) -> Result<Found<'a>> {
+    /// As [`at`](Self::at), for lists of many records: a damaged one, of which nobody can tell what it holds, is left
+    /// out; `verify` names it.
+    pub(crate) fn readable_at(&self, record: i64) -> Result<Option<Found<'a>>> {
+        match self.at(record) {
+            Err(error) if error.is_damage() => {
+                tracing::warn!(%error, record, "a damaged record is left out of a list");
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// A row with its state.
+    pub(crate) fn found(&self, model: &'a Model, row: records::Row, actors: &dyn ActorTable) -> Result<Found<'a>> {
         let state = match &row.state {
             // A damaged one is as good as none: the log is the truth.
-            Some(bytes) => match RecordState::decode(bytes, &StoredActors(self.db)) {
+            Some(bytes) => match RecordState::decode(bytes, actors) {
                 Ok(state) => state,
                 Err(_) => history::fold(self.db, row.last)?,
             },

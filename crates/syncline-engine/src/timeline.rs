@@ -46,7 +46,8 @@ pub struct HistoryEntry {
     pub kind: &'static str,
     /// What it did, as its writer saw it; nothing where it is not part of the record.
     pub did: Vec<ChangeEffect>,
-    /// The newest of the changes before it in this list that its writer did not know of, as `REPLICA:COUNTER`.
+    /// The newest of the changes before it in this list that its writer did not know of, as `REPLICA:COUNTER`; of
+    /// more than 32 the 32 that came last.
     pub concurrent_with: Vec<String>,
     /// The changes that it brought together, where it builds on several that did not know of each other.
     pub joins: Vec<String>,
@@ -67,6 +68,10 @@ pub enum Turn {
     /// It redid one.
     Redo,
 }
+
+/// Most changes that one is said to be concurrent with: where many replicas write one record without hearing of each
+/// other each would name all others.
+const CONCURRENT_MAX: usize = 32;
 
 impl Reader {
     /// The newest changes of a record, at most so many, oldest first.
@@ -97,15 +102,15 @@ impl Reading<'_> {
         let past = Past::read_what_can_be(self.db, found.row.last)?;
         let skipped = past.entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
         let wanted = past.entries[skipped..].iter().map(|entry| entry.seq).collect();
-        self.tell(&found, &past, &wanted)
+        self.tell(&found, &past, &wanted, None)
     }
 
     fn field_history(&self, model: &str, id: &str, field: &str, limit: u64) -> Result<Vec<HistoryEntry>> {
         record::checked_field(self.schema, self.model(model)?, field)?;
-        let mut entries = self.history(model, id, u64::MAX)?;
-        for entry in &mut entries {
-            entry.did.retain(|effect| effect.concerns(field));
-        }
+        let found = self.find(model, id)?;
+        let past = Past::read_what_can_be(self.db, found.row.last)?;
+        let all = past.entries.iter().map(|entry| entry.seq).collect();
+        let mut entries = self.tell(&found, &past, &all, Some(field))?;
         entries.retain(|entry| !entry.did.is_empty());
         let skipped = entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(entries.split_off(skipped))
@@ -118,17 +123,23 @@ impl Reading<'_> {
         }
         let mut all = Vec::new();
         for (record, wanted) in wanted {
-            // Records of models that this schema lacks cannot be told.
-            let Some(found) = self.at(record)? else { continue };
+            // Records of models that this schema lacks cannot be told, nor damaged ones.
+            let Some(found) = self.readable_at(record)? else { continue };
             let past = Past::read_what_can_be(self.db, found.row.last)?;
-            all.extend(self.tell(&found, &past, &wanted)?);
+            all.extend(self.tell(&found, &past, &wanted, None)?);
         }
         all.sort_by_key(|entry| entry.seq);
         Ok(all)
     }
 
-    /// These rows of a record's past.
-    fn tell(&self, found: &Found<'_>, past: &Past, wanted: &BTreeSet<u64>) -> Result<Vec<HistoryEntry>> {
+    /// These rows of a record's past, and what they did to it, or to this field alone.
+    fn tell(
+        &self,
+        found: &Found<'_>,
+        past: &Past,
+        wanted: &BTreeSet<u64>,
+        only: Option<&str>,
+    ) -> Result<Vec<HistoryEntry>> {
         let lineage = past.lineage()?;
         let document = match record::needs_document(found.model) {
             true => Past::document(&past.changes).ok(),
@@ -136,13 +147,15 @@ impl Reading<'_> {
         };
         let changes = past.changes.iter().map(|change| (change.hash(), change)).collect();
         let id = found.id(self.schema);
-        let mut teller = Teller { reading: *self, found, past, lineage, document, changes, id, tips: Vec::new() };
+        let mut teller = Teller { reading: *self, found, past, lineage, document, changes, id, only, tips: Vec::new() };
         let turned = turns::of(self.db, wanted.iter().copied())?;
         let mut entries = Vec::new();
         for entry in &past.entries {
             // The tips follow every row, wanted or not.
-            let concurrent_with = teller.concurrent_with(entry);
+            let beside = teller.beside(entry);
             if wanted.contains(&entry.seq) {
+                let beside = &beside[beside.len().saturating_sub(CONCURRENT_MAX)..];
+                let concurrent_with = beside.iter().map(|tip| teller.name(tip)).collect();
                 let turn = turned.get(&entry.seq).map(|turned| if turned.undone { Turn::Undo } else { Turn::Redo });
                 entries.push(HistoryEntry { concurrent_with, turn, ..teller.tell(entry)? });
             }
@@ -265,12 +278,14 @@ struct Teller<'a> {
     document: Option<Document>,
     changes: BTreeMap<ChangeHash, &'a Change>,
     id: String,
+    only: Option<&'a str>,
     /// Changes told so far on which no other told one builds.
     tips: Vec<ChangeHash>,
 }
 
 impl Teller<'_> {
-    fn concurrent_with(&mut self, entry: &Entry) -> Vec<String> {
+    /// Which of the tips the writer of this row did not know of.
+    fn beside(&mut self, entry: &Entry) -> Vec<ChangeHash> {
         let hash = entry.hash;
         if !entry.kind.in_record() || !self.changes.contains_key(&hash) {
             return Vec::new();
@@ -283,7 +298,7 @@ impl Teller<'_> {
         if beside.len() == self.tips.len() {
             self.tips.push(hash);
         }
-        beside.iter().map(|tip| self.name(tip)).collect()
+        beside
     }
 
     fn tell(&mut self, entry: &Entry) -> Result<HistoryEntry> {
@@ -311,7 +326,7 @@ impl Teller<'_> {
     fn effects(&mut self, change: &Change) -> Vec<ChangeEffect> {
         let Some(state) = self.lineage.fold(change.deps()) else { return Vec::new() };
         let (schema, model, record) = (self.reading.schema, self.found.model, self.found.row.id);
-        RecordView { schema, model, record, state, document: self.document.as_ref() }.effects(change)
+        RecordView { schema, model, record, state, document: self.document.as_ref() }.effects(change, self.only)
     }
 
     /// What a change builds on directly, genesis and what the rest builds on left out.

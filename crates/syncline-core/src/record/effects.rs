@@ -1,5 +1,7 @@
 //! What a change did to its record, field by field, as its writer saw it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use automerge::legacy::{ObjectId, Op, OpType};
 use serde::Serialize;
 use serde_json::Value;
@@ -124,17 +126,27 @@ pub struct ListEdited {
 }
 
 impl RecordView<'_> {
-    /// What `change` did to a record that its writer saw as this view shows it. The document, needed
-    /// only if the change touches texts or lists, may hold more: it is read as it was then.
-    pub fn effects(&self, change: &Change) -> Vec<ChangeEffect> {
+    /// What `change` did to a record that its writer saw as this view shows it, or to a field of it alone:
+    /// a name, or a path into an embedded value. The document, needed only if the change touches texts or
+    /// lists, may hold more: it is read as it was then.
+    pub fn effects(&self, change: &Change, only: Option<&str>) -> Vec<ChangeEffect> {
         let mut state = self.state.clone();
         state.apply(change);
         let after = RecordView { state: &state, ..*self };
-        let mut told = Effects { before: *self, after, change, effects: Vec::new(), presence: Vec::new() };
+        let mut told = Effects {
+            before: *self,
+            after,
+            change,
+            effects: Vec::new(),
+            presence: Vec::new(),
+            elements: BTreeMap::new(),
+            only,
+        };
         told.existence();
         told.root_keys();
         told.objects();
         told.null_or_not();
+        told.effects.retain(|effect| only.is_none_or(|field| effect.concerns(field)));
         told.effects
     }
 }
@@ -168,6 +180,10 @@ struct Effects<'a> {
     effects: Vec<ChangeEffect>,
     /// Fields whose presence mark was touched.
     presence: Vec<String>,
+    /// Places of what was done to the elements of a set, by its field and whether they went.
+    elements: BTreeMap<(String, bool), usize>,
+    /// The field that is asked for; texts and lists of others are not looked at.
+    only: Option<&'a str>,
 }
 
 impl Effects<'_> {
@@ -183,13 +199,9 @@ impl Effects<'_> {
     }
 
     fn root_keys(&mut self) {
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for op in self.change.ops() {
-            let Some(key) = state::root_key(op) else { continue };
-            if seen.contains(&key) {
-                continue;
-            }
-            seen.push(key);
+            let Some(key) = state::root_key(op).filter(|key| seen.insert(key)) else { continue };
             match Place::of(self.before.schema, self.before.model, key) {
                 Place::Live | Place::Object(_) => {}
                 Place::Presence(path) => self.presence.push(path),
@@ -234,23 +246,23 @@ impl Effects<'_> {
     fn element(&mut self, path: String, kind: &Element, text: &str, op: &Op) {
         let element = element_value(&kind.kind, text);
         let is_removal = matches!(op.action, OpType::Delete);
-        let same = self.effects.iter_mut().find_map(|effect| {
-            let alike = matches!(effect, ChangeEffect::Removed { .. }) == is_removal;
-            let (ChangeEffect::Added { field, elements } | ChangeEffect::Removed { field, elements }) = effect else {
-                return None;
-            };
-            (alike && *field == path).then_some(elements)
-        });
-        match same {
-            Some(elements) => elements.push(element),
-            None if is_removal => self.effects.push(ChangeEffect::Removed { field: path, elements: vec![element] }),
-            None => self.effects.push(ChangeEffect::Added { field: path, elements: vec![element] }),
+        let place = self.elements.get(&(path.clone(), is_removal)).and_then(|place| self.effects.get_mut(*place));
+        if let Some(ChangeEffect::Added { elements, .. } | ChangeEffect::Removed { elements, .. }) = place {
+            elements.push(element);
+            return;
         }
+        self.elements.insert((path.clone(), is_removal), self.effects.len());
+        let elements = vec![element];
+        self.effects.push(match is_removal {
+            true => ChangeEffect::Removed { field: path, elements },
+            false => ChangeEffect::Added { field: path, elements },
+        });
     }
 
     fn objects(&mut self) {
         let Some(document) = self.before.document.filter(|_| self.change.touches_objects()) else { return };
-        for field in &self.before.model.fields {
+        let is_asked = |field: &&Field| self.only.is_none_or(|only| only == field.name);
+        for field in self.before.model.fields.iter().filter(is_asked) {
             let effects = match &field.kind {
                 FieldKind::Text { .. } => [self.text(document, field), self.marks(field)],
                 FieldKind::List(element) => [self.list(document, field, element), None],
@@ -280,7 +292,19 @@ impl Effects<'_> {
         (!marks.is_empty()).then(|| ChangeEffect::Marked { field: field.name.clone(), marks })
     }
 
+    /// Whether the change wrote in a text, or made it. What is in a list may have a name of its own.
+    fn concerns_text(&self, field: &Field) -> bool {
+        let text = self.after.state.object(&field.document_key).map(|(text, _)| text);
+        self.change.ops().iter().any(|op| match &op.obj {
+            ObjectId::Root => state::root_key(op) == Some(&field.document_key),
+            ObjectId::Id(of) => text.is_some_and(|text| (of.0, &of.1) == (text.counter, &text.actor)),
+        })
+    }
+
     fn text(&self, document: &Document, field: &Field) -> Option<ChangeEffect> {
+        if !self.concerns_text(field) {
+            return None;
+        }
         let at = |heads: &[automerge::ChangeHash]| document.text_at(&field.document_key, heads).unwrap_or_default();
         let (before, after) = (at(self.change.deps()), at(&[self.change.hash()]));
         let mut stands: Vec<char> = before.chars().collect();
@@ -335,7 +359,7 @@ impl Effects<'_> {
 
 impl ChangeEffect {
     /// Whether it was done to this field, or inside it.
-    pub fn concerns(&self, field: &str) -> bool {
+    fn concerns(&self, field: &str) -> bool {
         let inside = |told: &str| told.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         self.field().is_some_and(inside)
     }

@@ -84,6 +84,27 @@ pub(crate) fn each_end(db: &Connection, mut each: impl FnMut(i64, u64)) -> Resul
     Ok(())
 }
 
+/// Calls `each` with every record that a schema has looked at.
+pub(crate) fn each_judged(db: &Connection, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+    let mut statement = db
+        .prepare_cached("SELECT record, id, model, last, state FROM syncline_records WHERE state IS NOT NULL")
+        .doing("listing records")?;
+    let mut rows = statement.query([]).doing("listing records")?;
+    while let Some(row) = rows.next().doing("listing records")? {
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Row {
+                record: row.get(0)?,
+                id: RecordId(row.get(1)?),
+                model: row.get(2)?,
+                last: row.get::<_, i64>(3)? as u64,
+                state: row.get(4)?,
+            })
+        };
+        each(read(row).doing("listing records")?)?;
+    }
+    Ok(())
+}
+
 /// Greatest row in use.
 pub(crate) fn greatest(db: &Connection) -> Result<i64> {
     db.prepare_cached("SELECT coalesce(max(record), 0) FROM syncline_records")
