@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
-use syncline_schema::{ChangeKind, Model, Schema};
+use syncline_schema::{ChangeKind, Element, ElementKind, EmbeddedType, Field, FieldKind, Model, Schema};
 
 use crate::commit::Origin;
 use crate::error::{Doing, Result, StoreError};
@@ -56,7 +56,9 @@ pub(crate) fn replace_schema(db: &Connection, old: &Schema, new: &Schema, sdl: &
             old.model(&model.name).is_none_or(|before| {
                 // Relations are no part of a table; the indexes they need are made at every open that lacks one.
                 let alike = Model { relations: model.relations.clone(), ..before.clone() };
-                alike != **model || create_table_sql(old, before) != create_table_sql(&next, model)
+                alike != **model
+                    || embedded_in(old, before) != embedded_in(&next, model)
+                    || create_table_sql(old, before) != create_table_sql(&next, model)
             })
         })
         .map(|model| model.name.as_str())
@@ -75,6 +77,26 @@ pub(crate) fn replace_schema(db: &Connection, old: &Schema, new: &Schema, sdl: &
         mark_stale(db, &next, &stale)
     })?;
     Ok(next)
+}
+
+/// The types that stand in a model's fields, and those in theirs: its table shows what is in them.
+fn embedded_in<'a>(schema: &'a Schema, model: &'a Model) -> BTreeMap<&'a str, &'a EmbeddedType> {
+    let mut found = BTreeMap::new();
+    let mut unseen: Vec<&Field> = model.fields.iter().collect();
+    while let Some(field) = unseen.pop() {
+        let (FieldKind::Embedded(name)
+        | FieldKind::List(Element { kind: ElementKind::Embedded(name), .. })
+        | FieldKind::Set(Element { kind: ElementKind::Embedded(name), .. })) = &field.kind
+        else {
+            continue;
+        };
+        if let Some(embedded) = schema.embedded_type(name)
+            && found.insert(name.as_str(), embedded).is_none()
+        {
+            unseen.extend(&embedded.fields);
+        }
+    }
+    found
 }
 
 fn in_transaction(db: &Connection, act: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -375,6 +375,40 @@ fn another_schema_makes_the_notes_anew() {
     assert_verified(&two.a);
 }
 
+/// A field that an embedded type gained was shown only of records that were written again, and what stood in conflict
+/// there was not noted.
+#[test]
+fn a_field_that_an_embedded_type_gains_shows_what_newer_replicas_wrote() {
+    let older = SDL.replace("city: String zip: Int", "city: String");
+    let mut beds = [Bed::new(1), Bed::new(2), Bed::new(3)];
+    let mut old = beds[0].open_with(Some(&older));
+    let (mut a, mut b) = (beds[1].open_with(Some(SDL)), beds[2].open_with(Some(SDL)));
+    let id = id(&save(&mut a, 1000, "Event", json!({"title": "t", "place": {"city": "Bern"}})));
+    exchange(&mut b, &mut a);
+    update(&mut a, &id, 2000, json!({"place": {"zip": 1}}));
+    update(&mut b, &id, 3000, json!({"place": {"zip": 2}}));
+    exchange(&mut a, &mut b);
+    exchange(&mut old, &mut a);
+    assert_eq!(listed(&old), Vec::<String>::new(), "what a schema lacks is nothing to alert of");
+    old.close().unwrap();
+    old = beds[0].open_with(Some(SDL));
+    let seen = |store: &Store| store.reader().unwrap().query(&Query::new("Event")).unwrap().records;
+    assert_eq!(seen(&old), seen(&a));
+    assert_eq!(listed(&old), [id]);
+    assert_verified(&old);
+}
+
+#[test]
+fn a_damaged_record_is_left_out_of_the_list() {
+    let mut two = Two::new(json!({"title": "t"}));
+    two.apart((2000, json!({"title": "ours"})), (3000, json!({"title": "theirs"})));
+    let spoil = "UPDATE syncline_records SET state = x'00'; UPDATE syncline_log SET bytes = x'00'";
+    two.beds[0].sql().execute_batch(spoil).unwrap();
+    let page = two.a.conflicted(None, None, 10).unwrap();
+    assert_eq!((page.records, page.next), (Vec::new(), None));
+    assert!(two.a.conflicts("Event", &two.id).is_err());
+}
+
 #[test]
 fn the_conflicts_of_a_renamed_model_are_found_under_its_new_name() {
     let mut two = Two::new(json!({"title": "t"}));

@@ -161,6 +161,26 @@ fn writers_that_did_not_know_of_each_other_are_named_and_joined() {
     assert!(kept["did"] == "settled" || kept["did"] == "set", "{kept}");
 }
 
+/// Each change named all the others, which are as many as there are devices.
+#[test]
+fn a_change_beside_very_many_names_the_last_of_them() {
+    let mut hub = Desk::new(1);
+    let id = hub.new_note(json!({"title": "t"}));
+    let mut devices: Vec<Desk> = (2..42).map(Desk::new).collect();
+    for device in &mut devices {
+        exchange(device, &mut hub);
+    }
+    for (n, device) in devices.iter_mut().enumerate() {
+        device.update(&id, json!({"title": n.to_string()}));
+        exchange(&mut hub, device);
+    }
+    let history = hub.history(&id);
+    let named = |entry: &HistoryEntry| format!("{}:{}", entry.replica, entry.counter);
+    let before: Vec<String> = history[history.len() - 33..history.len() - 1].iter().map(named).collect();
+    assert_eq!(history.last().unwrap().concurrent_with, before);
+    assert_eq!(history[3].concurrent_with, [named(&history[1]), named(&history[2])]);
+}
+
 #[test]
 fn a_field_has_a_history_of_its_own() {
     let mut desk = Desk::new(1);
