@@ -138,10 +138,11 @@ pub(crate) enum Command {
     /// Show the changes of a record, or the newest ones of all records, oldest first: NDJSON, and text on a terminal
     ///
     /// Each line is one change: who made it ("replica", "counter", "mine"), when ("time_ms"), what it did ("did"),
-    /// "concurrent_with" for changes before it in the list that its writer did not know of, "joins" for those that it
-    /// brought together, "turn" for an undo or redo. Each thing done has a "did" (created, deleted, undeleted, set, settled, counted, added,
-    /// removed, text, marked, list) and, but for the first three, a "field". "kind" is `applied` unless the change is
-    /// not part of the record; "note" says why then.
+    /// "concurrent_with" for changes before it in the list that its writer did not know of (the last 32), "joins" for
+    /// those that it brought together, "turn" for an undo or redo. Each thing done has a "did" (created, deleted,
+    /// undeleted, set, settled, counted, added, removed, text, marked, list, unknown) and, but for the first three, a
+    /// "field"; unknown has the "key" of a field that the schema lacks. "kind" is `applied` unless the change is not
+    /// part of the record; "note" says why then.
     History(HistoryArgs),
     /// Take back this store's last edit of a record that still stands, and print the record
     ///

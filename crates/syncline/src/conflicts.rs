@@ -95,7 +95,9 @@ impl ConflictObserver {
     }
 
     /// The next record whose conflicts are others than before, with those it has now: none if they are settled or the
-    /// record was deleted. `None` once the store is closed. A slow follower is told less often, never wrong. Cancel-safe.
+    /// record was deleted. `None` once the store is closed. A slow follower is told less often, never wrong. An error
+    /// concerns one record, and the next call goes on with the others, or the list of all, which is tried again.
+    /// Cancel-safe.
     pub async fn next(&mut self) -> Option<Result<Conflicted>> {
         loop {
             if !self.listed {
