@@ -12,7 +12,7 @@
 //!
 //! | kind | promised | not promised |
 //! |---|---|---|
-//! | [`Garbage`](Adversary::Garbage) | the connection ends with code 1 (violation), or is ended by a deadline where bytes stop in the middle of the handshake | that a peer which stalls in the middle of a frame later on is thrown out |
+//! | [`Garbage`](Adversary::Garbage) | the connection ends with code 1 (violation), or is ended by a deadline where bytes stop in the middle of the handshake | that a peer which stalls in the middle of a frame later on is thrown out; what becomes of a garbled change that is still a change, for that is a twin of the true one (see equivocation) |
 //! | [`WrongState`](Adversary::WrongState) | code 1, or the message means nothing; a goodbye ends the session in good order | – |
 //! | [`Equivocation`](Adversary::Equivocation) | once two honest stores compare, the *adversary's* replica id is retired everywhere, both changes are kept, and records converge | which of the two is seen first. Two changes of one *actor* with one sequence number exclude each other in an Automerge document: each store keeps what came first, so such a record of the adversary's may differ for good ([`Hostile::with_twins`]). The same where one of two *transactions* under the same dots is refused whole and they share a change: neither the transaction nor the model is part of hash and chain |
 //! | [`InflatedVector`](Adversary::InflatedVector) | an impossible acknowledgement ends the session (code 1); nothing is acknowledged on its word but its own position; cursors that do not stand are refused | that the liar gets what it says it has. A device that is told of changes of its own that it does not have must think that its file is older, and takes new ids: a liar can make it do so at will. A relay keeps its log |
@@ -356,6 +356,9 @@ impl Hostile {
             Adversary::Garbage if due && self.dice.one_in(2) => {
                 let (kind, mut body) = message.encode();
                 noise::garble(&mut self.dice, &mut body);
+                if noise::makes_twins(&message, kind, &body) {
+                    body.truncate(body.len() / 2);
+                }
                 // A bit of a chain or a counter is enough.
                 self.accuse_everybody();
                 self.lies.acts += 1;

@@ -1,6 +1,9 @@
 //! Bytes that are no frames, frames that are no messages.
 
-use syncline_core::wire::{FRAME_BYTES_MAX, Hello, Lane, Message, frame};
+use std::collections::BTreeSet;
+
+use syncline_core::change::Change;
+use syncline_core::wire::{Batch, BatchContent, FRAME_BYTES_MAX, Hello, Lane, Message, frame};
 
 use super::Said;
 use super::dice::Dice;
@@ -37,6 +40,17 @@ pub(super) fn garble(dice: &mut Dice, body: &mut Vec<u8>) {
             _ => body.insert(at, byte),
         }
     }
+}
+
+/// Whether a garbled batch holds other changes than it did. They would be twins of the true ones: of two changes of an
+/// actor with one sequence number each store keeps for good what came first.
+pub(super) fn makes_twins(before: &Message, kind: u8, body: &[u8]) -> bool {
+    let rows = |batch: &Batch| BatchContent::unpack(batch).map(|unpacked| unpacked.content.rows).unwrap_or_default();
+    let (Message::Batch(before), Ok(Message::Batch(after))) = (before, Message::decode(kind, body)) else {
+        return false;
+    };
+    let told: BTreeSet<Vec<u8>> = rows(before).into_iter().map(|row| row.bytes).collect();
+    rows(&after).iter().any(|row| !told.contains(&row.bytes) && Change::parse(&row.bytes).is_ok())
 }
 
 pub(super) fn any_lane(dice: &mut Dice) -> Lane {
@@ -111,5 +125,43 @@ pub(super) fn varint(to: &mut Vec<u8>, value: u64) {
             to.push(253);
             to.extend_from_slice(&value.to_le_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_core::edit::ObjectKind;
+    use syncline_core::genesis::Genesis;
+    use syncline_core::ids::{Chain, RecordId, ReplicaId};
+    use syncline_core::wire::{BatchReplica, BatchRow};
+
+    use super::*;
+
+    fn batch(bytes: Vec<u8>) -> Message {
+        let content = BatchContent {
+            replicas: vec![BatchReplica { replica: ReplicaId([1; 16]), before: Chain::EMPTY, forked: false }],
+            models: vec!["Note".to_owned()],
+            genesis: Vec::new(),
+            rows: vec![BatchRow { replica: 0, counter: 1, txn: 0, model: 0, record: RecordId([2; 16]), bytes }],
+            large: Vec::new(),
+        };
+        let (packing, unpacked_len, content) = content.pack().unwrap();
+        let (number, after, upto, head) = (1, 0, 1, 1);
+        Batch { number, after, upto, upto_chain: Chain::EMPTY, head, packing, unpacked_len, content }.into()
+    }
+
+    fn change(key: &str) -> Vec<u8> {
+        let genesis = Genesis { model: "Note".to_owned(), key: key.to_owned(), kind: ObjectKind::Text };
+        genesis.change().bytes().to_vec()
+    }
+
+    /// In a swarm one garbled bit had made another time of a change: it was taken for a change of its honest writer,
+    /// and two devices showed another record for good, as nobody had promised they would not.
+    #[test]
+    fn a_garbled_batch_makes_twins_only_if_what_it_holds_is_still_a_change() {
+        let (kind, body) = batch(change("body")).encode();
+        assert!(!makes_twins(&batch(change("body")), kind, &body));
+        assert!(makes_twins(&batch(change("bodz")), kind, &body));
+        assert!(!makes_twins(&batch(change("body")), kind, &body[..body.len() / 2]));
     }
 }
