@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::sim::args::SimCommand;
 
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     ///
     /// Fields that are left out get their default, or null. With the key of an existing record in the
     /// JSON only the named fields change. Saving over a deleted record brings it back.
+    ///
+    /// A JSON array saves its records as one transaction, all or none, and prints each on a line.
     Save(SaveArgs),
     /// Change some fields of a record and print it
     ///
@@ -51,9 +53,11 @@ pub(crate) enum Command {
     Update(UpdateArgs),
     /// Print a record, as it stands or as it was
     Get(GetArgs),
-    /// Delete a record and print what it held; `undelete` brings it back
+    /// Delete a record and print what it held, or delete all records that match; `undelete` brings one back
     ///
-    /// What the schema's `onDelete` takes along goes in the same transaction, and so do the record's links.
+    /// What the schema's `onDelete` takes along goes in the same transaction, and so do the records' links. More than
+    /// 500 records at once, those taken along included, need --in-parts. With --where, --filter or --all it prints
+    /// {"deleted":N,"along":M}: how many matched, and how many others were deleted or lost their reference to them.
     Delete(DeleteArgs),
     /// Bring a deleted record back, with the edits that were made meanwhile, and print it
     Undelete(RecordArgs),
@@ -204,9 +208,22 @@ pub(crate) struct SaveArgs {
     pub(crate) db: PathBuf,
     /// The model
     pub(crate) model: String,
-    /// The record, or `-` to read it from stdin
+    /// The record, or an array of records, or `-` to read them from stdin
     #[arg(allow_hyphen_values = true)]
     pub(crate) json: String,
+    /// Update the one record that is equal in these fields, whatever its key; create one if none is
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',', conflicts_with = "condition")]
+    pub(crate) key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) only_if: ConditionArgs,
+}
+
+/// What must hold of a record before it is written.
+#[derive(Debug, Args)]
+pub(crate) struct ConditionArgs {
+    /// Only if the stored record matches, as filter JSON or as an SQL condition; else nothing is written
+    #[arg(id = "condition", long = "if", value_name = "JSON|EXPR", allow_hyphen_values = true)]
+    pub(crate) condition: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -216,6 +233,8 @@ pub(crate) struct UpdateArgs {
     /// The fields to change, or `-` to read them from stdin
     #[arg(allow_hyphen_values = true)]
     pub(crate) json: String,
+    #[command(flatten)]
+    pub(crate) only_if: ConditionArgs,
 }
 
 /// One record of a store.
@@ -241,12 +260,29 @@ pub(crate) struct GetArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["id", "where_text", "filter", "all"])))]
 pub(crate) struct DeleteArgs {
-    #[command(flatten)]
-    pub(crate) record: RecordArgs,
-    /// Delete in several transactions what is too much for one; what depends on others goes first
+    /// The store's file
+    pub(crate) db: PathBuf,
+    /// The model
+    pub(crate) model: String,
+    /// The record's id, or a JSON object of its key fields
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) id: Option<String>,
+    /// All records that match an SQL condition: "done = true AND priority < 3"
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true)]
+    pub(crate) where_text: Option<String>,
+    /// All records that match AppSync filter JSON: '{"done":{"eq":true}}'
+    #[arg(long, value_name = "JSON")]
+    pub(crate) filter: Option<String>,
+    /// Every record of the model
     #[arg(long)]
+    pub(crate) all: bool,
+    /// Delete in several transactions what is too much for one; what depends on others goes first
+    #[arg(long, conflicts_with = "condition")]
     pub(crate) in_parts: bool,
+    #[command(flatten)]
+    pub(crate) only_if: ConditionArgs,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ const SHOWN_CHARS_MAX: usize = 160;
 
 /// The object in the argument, or on stdin if the argument is `-`. `what` names it in messages.
 pub(crate) fn object(argument: &str, what: &str) -> Outcome<Record> {
-    parse_object(&text(argument)?, what)
+    as_object(any(argument, what)?, what)
 }
 
 /// Any JSON value in the argument, or on stdin if the argument is `-`. `what` names it in messages.
@@ -37,8 +37,9 @@ pub(crate) fn value(text: &str, what: &str) -> Outcome<Value> {
     serde_json::from_str(text).map_err(|error| Failure::usage(syntax_error(text, what, &error)))
 }
 
-fn parse_object(text: &str, what: &str) -> Outcome<Record> {
-    let found = match value(text, what)? {
+/// The value, which must be an object; `what` names it in messages.
+pub(crate) fn as_object(value: Value, what: &str) -> Outcome<Record> {
+    let found = match value {
         Value::Object(record) => return Ok(record),
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

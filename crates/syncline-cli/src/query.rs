@@ -1,6 +1,6 @@
 //! `query`: records that match, as NDJSON.
 
-use syncline::schema::Schema;
+use syncline::schema::{Model, Schema};
 use syncline::{Aggregation, Filter, Include, Measure, Order, Query, QueryCondition, Search, Store};
 
 use crate::args::{QueryArgs, Selection};
@@ -36,13 +36,7 @@ pub(crate) async fn run(args: QueryArgs, out: &mut Out) -> Outcome {
 pub(crate) fn build(schema: &Schema, selection: &Selection) -> Outcome<Query> {
     let model = store::model(schema, &selection.model)?;
     let mut query = Query::new(&selection.model);
-    if let Some(text) = &selection.where_text {
-        query.condition = QueryCondition::Where(text.clone());
-    }
-    if let Some(text) = &selection.filter {
-        let filter = json::value(text, "the filter")?;
-        query.condition = Filter::parse_json(schema, model, &filter).map_err(Failure::failed)?.into();
-    }
+    query.condition = condition(schema, model, selection.where_text.clone(), selection.filter.clone())?;
     if let Some(text) = &selection.order {
         query.order = Order::parse(text).map_err(Failure::failed)?;
     }
@@ -52,6 +46,23 @@ pub(crate) fn build(schema: &Schema, selection: &Selection) -> Outcome<Query> {
     query.search = selection.search.as_ref().map(|text| search(text, selection));
     query.limit = selection.limit;
     Ok(query)
+}
+
+/// The condition in one of its two languages; all records without.
+pub(crate) fn condition(
+    schema: &Schema,
+    model: &Model,
+    where_text: Option<String>,
+    filter: Option<String>,
+) -> Outcome<QueryCondition> {
+    match (filter, where_text) {
+        (Some(text), _) => {
+            let filter = json::value(&text, "the filter")?;
+            Ok(Filter::parse_json(schema, model, &filter).map_err(Failure::failed)?.into())
+        }
+        (None, Some(text)) => Ok(QueryCondition::Where(text)),
+        (None, None) => Ok(QueryCondition::default()),
+    }
 }
 
 fn search(text: &str, selection: &Selection) -> Search {

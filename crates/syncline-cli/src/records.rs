@@ -1,25 +1,57 @@
 //! Commands that work on one record: save, update, get, delete, undelete, undo, redo, increment, document.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
-use syncline::At;
+use serde_json::Value;
+use syncline::{At, DeletedCount, QueryCondition, Store};
 
-use crate::args::{DeleteArgs, GetArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
+use crate::args::{ConditionArgs, DeleteArgs, GetArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::Out;
-use crate::{json, store};
+use crate::{json, query, store};
 
 pub(crate) async fn save(args: SaveArgs, out: &mut Out) -> Outcome {
-    let record = json::object(&args.json, "the record")?;
-    let saved = store::with(&args.db, async |store| Ok(store.save_json(&args.model, record).await?)).await?;
-    out.json(&saved.record)
+    let SaveArgs { db, model, json, key, only_if } = args;
+    let record = match json::any(&json, "the record")? {
+        Value::Array(records) => {
+            if !key.is_empty() || only_if.condition.is_some() {
+                return Err(Failure::usage("--key and --if take one record, not an array"));
+            }
+            return save_all(&db, &model, records, out).await;
+        }
+        one => json::as_object(one, "the record")?,
+    };
+    let saved = store::with(&db, async |store| {
+        Ok(match condition(store, &model, only_if)? {
+            Some(condition) => store.save_if_json(&model, record, condition).await?,
+            None => {
+                let key: Vec<&str> = key.iter().map(|field| field.trim()).collect();
+                store.upsert_json(&model, record, &key).await?
+            }
+        })
+    });
+    out.json(&saved.await?.record)
+}
+
+async fn save_all(db: &Path, model: &str, records: Vec<Value>, out: &mut Out) -> Outcome {
+    let name = |index: usize| format!("record [{index}] of the array");
+    let records = records.into_iter().enumerate().map(|(index, one)| json::as_object(one, &name(index)));
+    let records = records.collect::<Outcome<Vec<_>>>()?;
+    let saved = store::with(db, async |store| Ok(store.save_all_json(model, records).await?)).await?;
+    saved.iter().try_for_each(|one| out.json(&one.record))
 }
 
 pub(crate) async fn update(args: UpdateArgs, out: &mut Out) -> Outcome {
     let patch = json::object(&args.json, "the patch")?;
     let RecordArgs { db, model, id } = args.record;
-    let saved = store::with(&db, async |store| Ok(store.update_json(&model, &id, patch).await?)).await?;
-    out.json(&saved.record)
+    let saved = store::with(&db, async |store| {
+        Ok(match condition(store, &model, args.only_if)? {
+            Some(condition) => store.update_if_json(&model, &id, patch, condition).await?,
+            None => store.update_json(&model, &id, patch).await?,
+        })
+    });
+    out.json(&saved.await?.record)
 }
 
 pub(crate) async fn get(args: GetArgs, out: &mut Out) -> Outcome {
@@ -38,15 +70,66 @@ pub(crate) async fn get(args: GetArgs, out: &mut Out) -> Outcome {
 }
 
 pub(crate) async fn delete(args: DeleteArgs, out: &mut Out) -> Outcome {
-    let DeleteArgs { record: RecordArgs { db, model, id }, in_parts } = args;
+    let DeleteArgs { db, model, id, where_text, filter, all, in_parts, only_if } = args;
+    let Some(id) = id else {
+        let which = Which { where_text, filter, all };
+        return delete_where(&db, &model, which, in_parts, only_if, out).await;
+    };
     let saved = store::with(&db, async |store| {
-        Ok(if in_parts {
-            store.delete_in_parts_json(&model, &id).await?
-        } else {
-            store.delete_json(&model, &id).await?
+        Ok(match condition(store, &model, only_if)? {
+            Some(condition) => store.delete_if_json(&model, &id, condition).await?,
+            None if in_parts => store.delete_in_parts_json(&model, &id).await?,
+            None => store.delete_json(&model, &id).await?,
         })
     });
     out.json(&saved.await?.record)
+}
+
+/// Which records a delete means that names none by its id.
+struct Which {
+    where_text: Option<String>,
+    filter: Option<String>,
+    all: bool,
+}
+
+async fn delete_where(
+    db: &Path,
+    model: &str,
+    which: Which,
+    in_parts: bool,
+    only_if: ConditionArgs,
+    out: &mut Out,
+) -> Outcome {
+    if only_if.condition.is_some() {
+        return Err(Failure::usage(
+            "--if is asked of one record, named by its ID; --where and --filter say which records",
+        ));
+    }
+    let count = store::with(db, async |store| {
+        let schema = store::schema(store)?;
+        let condition = query::condition(schema, store::model(schema, model)?, which.where_text, which.filter)?;
+        if condition == QueryCondition::default() && !which.all {
+            return Err(Failure::usage(format!("the filter matches every {model}: say --all to delete them all")));
+        }
+        Ok(if in_parts {
+            store.delete_where_in_parts_json(model, condition).await?
+        } else {
+            let deleted = store.delete_where_json(model, condition).await?;
+            DeletedCount { records: deleted.records.len() as u64, along: deleted.along.len() as u64 }
+        })
+    });
+    let count = count.await?;
+    out.json(&serde_json::json!({ "deleted": count.records, "along": count.along }))
+}
+
+/// What `--if` asks: filter JSON, which is an object, or WHERE text, which never begins like one.
+fn condition(store: &Store, model: &str, args: ConditionArgs) -> Outcome<Option<QueryCondition>> {
+    let Some(text) = args.condition else { return Ok(None) };
+    let schema = store::schema(store)?;
+    let model = store::model(schema, model)?;
+    let is_json = text.trim_start().starts_with('{');
+    let (where_text, filter) = if is_json { (None, Some(text)) } else { (Some(text), None) };
+    Ok(Some(query::condition(schema, model, where_text, filter)?))
 }
 
 pub(crate) async fn undelete(args: RecordArgs, out: &mut Out) -> Outcome {
@@ -69,7 +152,7 @@ pub(crate) async fn redo(args: RecordArgs, out: &mut Out) -> Outcome {
 
 pub(crate) async fn increment(args: IncrementArgs, out: &mut Out) -> Outcome {
     let IncrementArgs { record: RecordArgs { db, model, id }, field, by } = args;
-    let increment = async |store: &syncline::Store| Ok(store.increment_json(&model, &id, &field, by).await?);
+    let increment = async |store: &Store| Ok(store.increment_json(&model, &id, &field, by).await?);
     let saved = store::with(&db, increment).await?;
     out.json(&saved.record)
 }

@@ -61,13 +61,16 @@ impl<'a> Tx<'a> {
     /// As [`Tx::delete`]; tells what was taken along.
     pub fn delete_along(&mut self, model: &str, id: &str) -> Result<Deleted> {
         let (schema, model) = (self.schema()?, self.model(model)?);
-        let plan = self.plan(schema, model, id, Plan::touched)?;
+        let root = self.living(schema, model, id)?;
+        let plan = self.plan(schema, model, &[root.0], Plan::touched)?;
         if plan.is_cut {
             return Err(StoreError::CascadeTooLarge { model: model.name.clone() });
         }
-        let mut along = self.carry_out(schema, plan)?;
-        match along.pop() {
-            Some(last) => Ok(Deleted { saved: last.saved, along }),
+        let mut done = self.carry_out(schema, plan.naming(root))?;
+        match done.pop() {
+            Some((_, last)) => {
+                Ok(Deleted { saved: last.saved, along: done.into_iter().map(|(_, along)| along).collect() })
+            }
             None => Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: true }),
         }
     }
@@ -76,30 +79,38 @@ impl<'a> Tx<'a> {
     /// before those. `None` as long as the record itself is still there: commit, and call again.
     pub fn delete_part(&mut self, model: &str, id: &str) -> Result<Option<Saved>> {
         let (schema, model) = (self.schema()?, self.model(model)?);
-        let plan = self.plan(schema, model, id, Plan::changes)?;
+        let root = self.living(schema, model, id)?;
+        let plan = self.plan(schema, model, &[root.0], Plan::changes)?;
         let is_whole = !plan.is_cut;
-        let last = self.carry_out(schema, plan)?.pop();
+        let last = self.carry_out(schema, plan.naming(root))?.pop();
         match last {
-            Some(last) => Ok(Some(last.saved).filter(|_| is_whole)),
+            Some((_, last)) => Ok(Some(last.saved).filter(|_| is_whole)),
             None => Err(StoreError::CascadeTooLarge { model: model.name.clone() }),
         }
     }
 
-    /// What is to be done, read from the tables before anything is written: so a refusal leaves nothing behind, and
-    /// nobody else's work undone. Records are looked at depth first, until the measure of the plan says that it is too
-    /// large, and deleted on the way back, so that a part of a plan leaves nothing dangling.
-    fn plan(
-        &mut self,
+    /// What is to be done to delete the records of these rows, read from the tables before anything is written: so a
+    /// refusal leaves nothing behind, and nobody else's work undone. Records are looked at depth first, until the measure
+    /// of the plan says that it is too large, and deleted on the way back, so that a part of a plan leaves nothing
+    /// dangling.
+    pub(crate) fn plan(
+        &self,
         schema: &'a Schema,
         model: &'a Model,
-        id: &str,
+        roots: &[i64],
         measure: impl Fn(&Plan<'a>) -> usize,
     ) -> Result<Plan<'a>> {
-        let root = self.living(schema, model, id)?;
-        let mut plan = Plan::of(root);
-        plan.seen.insert(root.0);
-        let mut stack = vec![self.look(schema, model, root.0, &mut plan)?];
-        while let Some(top) = stack.last_mut() {
+        let mut plan = Plan::default();
+        let mut roots = roots.iter();
+        let mut stack = Vec::new();
+        loop {
+            let Some(top): Option<&mut Found<'a>> = stack.last_mut() else {
+                let Some(root) = roots.next() else { break };
+                if plan.seen.insert(*root) {
+                    stack.push(self.look(schema, model, *root, &mut plan)?);
+                }
+                continue;
+            };
             if measure(&plan) > MAX_TRANSACTION_CHANGES {
                 break;
             }
@@ -115,7 +126,7 @@ impl<'a> Tx<'a> {
                 stack.pop();
             }
         }
-        plan.is_cut = !stack.is_empty() || plan.changes() > MAX_TRANSACTION_CHANGES;
+        plan.is_cut = !stack.is_empty() || roots.len() > 0 || plan.changes() > MAX_TRANSACTION_CHANGES;
         plan.trim();
         Ok(plan)
     }
@@ -164,7 +175,8 @@ impl<'a> Tx<'a> {
         Ok(found)
     }
 
-    fn carry_out(&mut self, schema: &'a Schema, plan: Plan<'a>) -> Result<Vec<Along>> {
+    /// Does what the plan says; what was done to which rows.
+    pub(crate) fn carry_out(&mut self, schema: &'a Schema, plan: Plan<'a>) -> Result<Vec<(i64, Along)>> {
         let deleted: BTreeSet<i64> = plan.deletes.iter().map(|(_, row)| *row).collect();
         let root = plan.root;
         let empties = plan.empties.into_iter().filter(|(row, _)| !deleted.contains(row));
@@ -180,14 +192,17 @@ impl<'a> Tx<'a> {
                     Ok(view.update(&nulls)?)
                 })?;
                 let effect = Effect::Emptied(was);
-                along.extend(emptied.map(|saved| Along { model: model.name.clone(), saved, effect }));
+                along.extend(emptied.map(|saved| (row, Along { model: model.name.clone(), saved, effect })));
             }
             for (model, row) in plan.deletes {
-                // The record itself may not be in the file yet.
-                let id = if row == root.0 { Some(root.1) } else { records::name_of(tx.db, row)?.map(|(id, _)| id) };
+                let id = match root {
+                    Some((root, id)) if row == root => Some(id),
+                    Some(_) | None => records::name_of(tx.db, row)?.map(|(id, _)| id),
+                };
                 let Some(id) = id else { continue };
                 let gone = tx.change(schema, model, id, |view| Ok(view.delete()))?;
-                along.extend(gone.map(|saved| Along { model: model.name.clone(), saved, effect: Effect::Deleted }));
+                let effect = Effect::Deleted;
+                along.extend(gone.map(|saved| (row, Along { model: model.name.clone(), saved, effect })));
             }
             Ok(along)
         })
@@ -216,31 +231,32 @@ impl<'a> Tx<'a> {
 }
 
 /// What a delete is to do.
-struct Plan<'a> {
-    /// Row and id of the record whose delete was asked for.
-    root: (i64, RecordId),
+#[derive(Default)]
+pub(crate) struct Plan<'a> {
+    /// Row and id of a record that may not be in the file yet.
+    root: Option<(i64, RecordId)>,
     /// Rows that were looked at.
     seen: BTreeSet<i64>,
     /// Records to delete, those first that depend on others.
-    deletes: Vec<(&'a Model, i64)>,
+    pub(crate) deletes: Vec<(&'a Model, i64)>,
     /// Rows whose fields are to become null.
     empties: BTreeMap<i64, (&'a Model, BTreeSet<String>)>,
     /// There is more to do than stands here.
-    is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl Plan<'_> {
-    fn of(root: (i64, RecordId)) -> Self {
-        Self { root, seen: BTreeSet::new(), deletes: Vec::new(), empties: BTreeMap::new(), is_cut: false }
+    fn naming(self, root: (i64, RecordId)) -> Self {
+        Self { root: Some(root), ..self }
     }
 
     /// At least so many records will be touched in the end.
-    fn touched(&self) -> usize {
+    pub(crate) fn touched(&self) -> usize {
         self.seen.len() + self.empties.len()
     }
 
     /// So many changes stand here.
-    fn changes(&self) -> usize {
+    pub(crate) fn changes(&self) -> usize {
         self.deletes.len() + self.empties.len()
     }
 

@@ -88,6 +88,9 @@ pub enum StoreError {
     /// The record's values do not fit its model.
     #[error(transparent)]
     Invalid(#[from] InvalidRecord),
+    /// Records of a batch do not fit their model; none was saved.
+    #[error("nothing was saved, for {} of the batch {} not fit: {}", count(.0.len()), if .0.len() == 1 { "does" } else { "do" }, listed(.0))]
+    InvalidBatch(Vec<BadRecord>),
     /// A cursor of a text that says nothing about a place in it.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -100,6 +103,35 @@ pub enum StoreError {
         id: String,
         /// It existed.
         deleted: bool,
+    },
+    /// The record is not as the write asks for; nothing of the write was done.
+    #[error(
+        "nothing was written: {model} {id} {} {condition}; read it again and decide anew",
+        if *.exists { "does not match" } else { "is not there (or deleted), so it does not match" }
+    )]
+    ConditionNotMet {
+        /// The model.
+        model: String,
+        /// The record, as asked.
+        id: String,
+        /// The condition: filter JSON or WHERE text.
+        condition: String,
+        /// The record is there, but does not match.
+        exists: bool,
+    },
+    /// Fields that should tell which record is meant do not tell of one.
+    #[error("nothing was saved: {}", which(model, condition, ids, *more, given.as_deref()))]
+    Ambiguous {
+        /// The model.
+        model: String,
+        /// What holds of the records that may be meant, as filter JSON.
+        condition: String,
+        /// Ids, or JSON objects of key fields, of some of them.
+        ids: Vec<String>,
+        /// There are more.
+        more: bool,
+        /// The key that the record to save brings, where it is another than that of the one found.
+        given: Option<String>,
     },
     /// A field that is to be settled holds one value.
     #[error("`{field}` of {model} {id} has no conflict to settle: it holds one value; to change it, update the record")]
@@ -169,6 +201,17 @@ pub enum StoreError {
         /// Model of the record that was to be deleted.
         model: String,
     },
+    /// A delete by condition is more than stays together as one transaction.
+    #[error(
+        "{condition} finds {model} records that are, with what they take along, more than the {} of one transaction:          delete them in parts (`--in-parts`, `delete_where_in_parts`), or narrow the condition",
+        crate::MAX_TRANSACTION_CHANGES
+    )]
+    TooManyDeletes {
+        /// Model of the records that were to be deleted.
+        model: String,
+        /// The condition: filter JSON or WHERE text.
+        condition: String,
+    },
     /// One change is larger than a peer accepts.
     #[error("the change has {0} bytes, a peer accepts at most {max}: save the value in several steps", max = syncline_core::change::MAX_CHANGE_BYTES)]
     ChangeTooLarge(usize),
@@ -202,6 +245,37 @@ pub enum StoreError {
     /// The caller's transaction ended itself.
     #[error("{0}")]
     Aborted(String),
+}
+
+/// A record of a batch that does not fit its model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BadRecord {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub fault: InvalidRecord,
+}
+
+fn which(model: &str, condition: &str, ids: &[String], more: bool, given: Option<&str>) -> String {
+    let ids = ids.join(", ");
+    match given {
+        Some(given) => format!(
+            "{condition} finds {model} {ids}, and the record to save is {given}: leave its key out, or save it by its key"
+        ),
+        None => format!(
+            "{condition} finds several {model}, {ids}{}: name fields that tell them apart, or save by the key",
+            if more { " and more" } else { "" }
+        ),
+    }
+}
+
+fn count(records: usize) -> String {
+    if records == 1 { "a record".to_owned() } else { format!("{records} records") }
+}
+
+fn listed(records: &[BadRecord]) -> String {
+    let each = records.iter().map(|bad| format!("[{}]: {}", bad.index, bad.fault));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 impl StoreError {

@@ -118,7 +118,7 @@ impl<'a> Found<'a> {
 }
 
 /// The id of a record in JSON, as calls take it.
-fn key_text(model: &Model, record: &Map<String, Value>) -> String {
+pub(crate) fn key_text(model: &Model, record: &Map<String, Value>) -> String {
     match model.key_fields().as_slice() {
         ["id"] => record["id"].as_str().unwrap_or_default().to_owned(),
         keys => {

@@ -9,6 +9,8 @@
 //!   [`Store::get`], [`Store::query`], [`Store::observe`].
 //! - Relations: [`Store::related`], [`TypedQuery::include`], [`Store::link`]; references may come before the record that
 //!   they lead to.
+//! - Under a condition, of many, by other fields than the key: [`Store::update_if`], [`Store::save_all`],
+//!   [`Store::upsert`], [`Store::delete_where`]; several writes as one: [`Store::transaction`].
 //! - Without generics: the same with JSON, [`Store::save_json`] and its neighbours.
 //! - Texts: [`Store::text`] opens one for typing; [`Store::mark`] and [`Store::spans`] for rich texts,
 //!   [`Store::cursor`] for positions that survive edits.
@@ -44,6 +46,8 @@ mod typed_conflicts;
 mod typed_related;
 mod typed_search;
 mod typed_store;
+mod typed_writes;
+mod writes;
 
 pub use conflicts::ConflictObserver;
 pub use error::{Error, Result};
@@ -61,6 +65,7 @@ pub use typed_aggregate::GroupedQuery;
 pub use typed_related::Including;
 pub use typed_search::Hit;
 pub use typed_store::{Live, LiveSnapshot, TypedPage, TypedQuery};
+pub use writes::{DeletedCount, DeletedWhere};
 
 pub use syncline_core::filter::{Filter, Function, Include, Measure, Nulls, Order};
 pub use syncline_core::record::{At, BadMoment, ChangeEffect, ChangeName, ListEdited, MarkPut, TextEdited};
@@ -71,8 +76,8 @@ pub use syncline_engine::query::{
     Aggregation, Condition as QueryCondition, Page, Query, QueryError, SCORE, SNIPPET, Search, Snippet,
 };
 pub use syncline_engine::{
-    ChangeKind, Commit, Concurrent, Conflict, ConflictPage, Conflicted, Create, Durability, HistoryEntry, Origin,
-    RecordChange, StoreError, Turn, VerifyReport, rusqlite,
+    BadRecord, ChangeKind, Commit, Concurrent, Conflict, ConflictPage, Conflicted, Create, Durability, HistoryEntry,
+    Origin, RecordChange, StoreError, Turn, VerifyReport, rusqlite,
 };
 /// The schema as data, and its parser.
 pub use syncline_schema as schema;

@@ -103,7 +103,11 @@ impl Transaction<'_, '_> {
 }
 
 fn told(namespace: &str, deleted: syncline_engine::Deleted) -> Deleted<Record> {
-    let along = deleted.along.into_iter().map(|along| Along {
+    Deleted { along: along_of(deleted.along), saved: with_token(namespace, deleted.saved) }
+}
+
+pub(crate) fn along_of(along: Vec<syncline_engine::Along>) -> Vec<Along> {
+    let each = along.into_iter().map(|along| Along {
         model: along.model,
         record: along.saved.record,
         effect: match along.effect {
@@ -111,5 +115,5 @@ fn told(namespace: &str, deleted: syncline_engine::Deleted) -> Deleted<Record> {
             syncline_engine::Effect::Emptied(was) => Effect::Emptied(was),
         },
     });
-    Deleted { along: along.collect(), saved: with_token(namespace, deleted.saved) }
+    each.collect()
 }

@@ -274,7 +274,7 @@ impl<R> std::fmt::Debug for Live<R> {
 }
 
 /// The record as it is saved: an id that is still empty is to be generated.
-fn to_save<M: Model>(record: &M) -> Result<Record> {
+pub(crate) fn to_save<M: Model>(record: &M) -> Result<Record> {
     let mut json = to_json(record)?;
     if record.key().is_none() {
         json.remove("id");

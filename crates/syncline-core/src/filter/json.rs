@@ -1,6 +1,6 @@
 //! AppSync's filter JSON: `{"done": {"eq": false}, "or": [{"priority": {"ge": 3}}, …]}`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use syncline_schema::{FieldKind, Model, Relation, Schema, did_you_mean};
 
 use super::related::target;
@@ -30,6 +30,24 @@ impl Filter {
         let filter = reader.filter(json, "filter", 0)?;
         // Depth and widths once more for the tree as a whole; leaves are resolved already.
         filter.resolve(schema, model)
+    }
+
+    /// The filter as JSON that [`Filter::parse_json`] reads to the same meaning.
+    pub fn to_json(&self) -> Value {
+        let each = |filters: &[Self]| Value::from_iter(filters.iter().map(Self::to_json));
+        let at = |field: &str, operator: &str, value: Value| json!({ field: { operator: value } });
+        match self {
+            Self::All => json!({}),
+            Self::And(all) => json!({ "and": each(all) }),
+            Self::Or(any) => json!({ "or": each(any) }),
+            Self::Not(filter) => json!({ "not": filter.to_json() }),
+            Self::Compare { field, op, value } => at(field, op.name(), value.clone()),
+            Self::Between { field, low, high } => at(field, "between", json!([low, high])),
+            Self::In { field, values } => at(field, "in", json!(values)),
+            Self::Contains { field, value } => at(field, "contains", value.clone()),
+            Self::BeginsWith { field, prefix } => at(field, "beginsWith", json!(prefix)),
+            Self::Related { relation, filter } => json!({ relation: filter.to_json() }),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod depends;
 mod error;
 mod filter;
 mod include;
+mod matching;
 mod order;
 mod relation;
 mod rows;
@@ -22,6 +23,8 @@ mod where_text;
 
 #[cfg(test)]
 mod tests;
+
+use std::fmt;
 
 use rusqlite::{Connection, Row, Statement};
 use serde_json::{Map, Value};
@@ -39,6 +42,7 @@ pub use search::{SCORE, SNIPPET, Search, Snippet};
 pub use sql::Compiled;
 
 pub(crate) use include::edges;
+pub(crate) use matching::{holds_of, rows_that_match};
 pub(crate) use relation::{is_relation_index, relation_index_sql};
 pub(crate) use totals::register as register_functions;
 
@@ -90,6 +94,16 @@ pub struct Page {
 impl Default for Condition {
     fn default() -> Self {
         Self::Filter(Filter::All)
+    }
+}
+
+/// The filter in JSON, or the WHERE text.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filter(filter) => filter.to_json().fmt(f),
+            Self::Where(text) => f.write_str(text),
+        }
     }
 }
 

@@ -148,7 +148,7 @@ pub trait Aggregates<M> {
     fn read(row: &mut dyn Iterator<Item = Value>) -> Result<Self::Output, Mismatch>;
 }
 
-/// One or several fields of model `M` that groups are made by: one, or a tuple of up to four.
+/// One or several fields of model `M` that groups are made by, or that tell records apart: one, or a tuple of up to four.
 pub trait GroupBy<M> {
     /// The values that make a group.
     type Key;

@@ -1,0 +1,94 @@
+//! Saves of many records as one, and saves that find their record by other fields than its key.
+
+use serde_json::{Map, Value};
+use syncline_core::filter::Filter;
+use syncline_core::record::{FieldError, InvalidRecord, RecordKey};
+use syncline_schema::Model;
+
+use crate::error::{BadRecord, Result, StoreError};
+use crate::local::{Saved, Source};
+use crate::query::Query;
+use crate::reading::key_text;
+use crate::tx::Tx;
+
+/// Records that an error names when fields are equal in several.
+const NAMED_MAX: usize = 5;
+
+impl Tx<'_> {
+    /// Saves all records, each as [`Tx::save`] does, as one transaction, or none. Of two with the same key the second
+    /// updates the first.
+    ///
+    /// If any does not fit the model, [`StoreError::InvalidBatch`] tells every bad field of every record.
+    pub fn save_all(&mut self, model: &str, records: &[Map<String, Value>]) -> Result<Vec<Saved>> {
+        self.together(|tx| {
+            let (mut saved, mut bad) = (Vec::with_capacity(records.len()), Vec::new());
+            for (index, record) in records.iter().enumerate() {
+                match tx.save(model, record, Source::App) {
+                    Ok(one) => saved.push(one),
+                    Err(StoreError::Invalid(fault)) => bad.push(BadRecord { index, fault }),
+                    Err(other) => return Err(other),
+                }
+            }
+            if bad.is_empty() { Ok(saved) } else { Err(StoreError::InvalidBatch(bad)) }
+        })
+    }
+
+    /// Saves over the one record that is equal in these fields, or creates one if none is. The record must have a value
+    /// in each of them. Without any this is [`Tx::save`].
+    ///
+    /// Several records that are equal there, or another than the one whose key is given, are
+    /// [`StoreError::Ambiguous`]. Replicas that do not know of each other's records may each create one: where that must
+    /// not be, make the fields the model's key.
+    pub fn upsert(&mut self, model: &str, record: &Map<String, Value>, by: &[String]) -> Result<Saved> {
+        let (schema, found) = (self.schema()?, self.model(model)?);
+        if by.is_empty() {
+            return self.save(model, record, Source::App);
+        }
+        let filter = equal_in(found, record, by)?;
+        let limit = Some(NAMED_MAX as u64);
+        let query = Query { condition: filter.clone().into(), limit, ..Query::new(model) };
+        let page = self.query(&query)?;
+        let mut given = RecordKey::in_record(schema, found, record)?;
+        match page.records.as_slice() {
+            [] => return self.save(model, record, Source::App),
+            [one] if given.is_none() || given == RecordKey::in_record(schema, found, one)? => {
+                let mut merged = record.clone();
+                merged.extend(key_fields(found, one));
+                return self.save(model, &merged, Source::App);
+            }
+            [_] => {}
+            _ => given = None,
+        }
+        Err(StoreError::Ambiguous {
+            model: found.name.clone(),
+            condition: filter.to_json().to_string(),
+            ids: page.records.iter().map(|record| key_text(found, record)).collect(),
+            more: page.next.is_some(),
+            given: given.map(|key| key_text(found, &key.fields(found).into_iter().collect())),
+        })
+    }
+}
+
+fn key_fields(model: &Model, record: &Map<String, Value>) -> Map<String, Value> {
+    let held = |name: &str| Some((name.to_owned(), record.get(name)?.clone()));
+    model.key_fields().into_iter().filter_map(held).collect()
+}
+
+/// What a record must hold to be meant by this one.
+fn equal_in(model: &Model, record: &Map<String, Value>, by: &[String]) -> Result<Filter> {
+    let value_at = |path: &str| {
+        let mut steps = path.split('.');
+        let first = steps.next().and_then(|name| record.get(name));
+        steps.fold(first, |value, name| value?.get(name)).filter(|value| !value.is_null())
+    };
+    let missing = by.iter().filter(|field| value_at(field).is_none()).map(|field| FieldError {
+        field: field.clone(),
+        message: "it tells which record is meant, and must have a value".to_owned(),
+    });
+    let fields: Vec<FieldError> = missing.collect();
+    if !fields.is_empty() {
+        return Err(InvalidRecord { model: model.name.clone(), fields }.into());
+    }
+    let each = by.iter().filter_map(|field| Some(Filter::eq(field, value_at(field)?.clone())));
+    Ok(each.fold(Filter::All, |all, one| all & one))
+}
