@@ -11,7 +11,7 @@ use syncline_core::record::column_values;
 use syncline_schema::Schema;
 
 use super::{database, found, ids, schema, todo};
-use crate::query::{Aggregation, Condition, Query, QueryError};
+use crate::query::{Aggregation, Condition, Query, QueryError, holds_of, rows_that_match};
 
 fn word() -> BoxedStrategy<Value> {
     let words = [
@@ -323,6 +323,34 @@ proptest! {
             let query = Query { condition: filter.into(), ..Query::new("Todo") };
             prop_assert_eq!(&found(&db, &schema, &query), &matching.iter().cloned().collect::<Vec<_>>(), "{:?}", query.compile(&schema));
             prop_assert_eq!(query.count(&db, &schema).unwrap(), matching.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_condition_holds_of_exactly_the_rows_that_it_finds_and_reads_back_from_its_text(
+        records in records(),
+        filters in prop::collection::vec(filter(), 8),
+    ) {
+        let schema = schema();
+        let db = database(&schema, "Todo", &records);
+        let model = schema.model("Todo").unwrap();
+        for filter in filters {
+            let resolved = filter.resolve(&schema, model).unwrap();
+            let condition = Condition::from(filter);
+            let text: Value = serde_json::from_str(&condition.to_string()).unwrap();
+            let again = Filter::parse_json(&schema, model, &text).unwrap();
+            let mut rows = Vec::new();
+            for (row, record) in (1..).zip(&records) {
+                let matches = resolved.matches(record);
+                prop_assert_eq!(holds_of(&db, &schema, "Todo", &condition, row).unwrap(), Some(matches), "{}", text);
+                prop_assert_eq!(again.matches(record), matches, "{}", text);
+                rows.extend(matches.then_some(row));
+            }
+            prop_assert_eq!(holds_of(&db, &schema, "Todo", &condition, 0).unwrap(), None);
+            rows.sort_by_key(|row| records[*row as usize - 1]["id"].as_str());
+            prop_assert_eq!(&rows_that_match(&db, &schema, "Todo", &condition, None).unwrap(), &rows);
+            rows.truncate(3);
+            prop_assert_eq!(rows_that_match(&db, &schema, "Todo", &condition, Some(3)).unwrap(), rows);
         }
     }
 
