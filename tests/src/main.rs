@@ -29,3 +29,4 @@ mod sim_program;
 mod sync;
 mod trace;
 mod typed;
+mod writes;
