@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Fields that are left out get their default, or null. With the key of an existing record in the
     /// JSON only the named fields change. Saving over a deleted record brings it back.
     ///
-    /// A JSON array saves its records as one transaction, all or none, and prints each on a line.
+    /// A JSON array saves its records, 500 at most, as one transaction, all or none, and prints each on a line.
     Save(SaveArgs),
     /// Change some fields of a record and print it
     ///

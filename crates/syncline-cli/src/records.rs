@@ -1,10 +1,11 @@
-//! Commands that work on one record: save, update, get, delete, undelete, undo, redo, increment, document.
+//! Commands that work on records by name: save, update, get, delete, undelete, undo, redo, increment, document; and
+//! deletes of all that match.
 
 use std::io::IsTerminal;
 use std::path::Path;
 
 use serde_json::Value;
-use syncline::{At, DeletedCount, QueryCondition, Store};
+use syncline::{At, DeletedCount, Filter, QueryCondition, Store};
 
 use crate::args::{ConditionArgs, DeleteArgs, GetArgs, IncrementArgs, RecordArgs, SaveArgs, UpdateArgs};
 use crate::failure::{Failure, Outcome};
@@ -108,7 +109,7 @@ async fn delete_where(
     let count = store::with(db, async |store| {
         let schema = store::schema(store)?;
         let condition = query::condition(schema, store::model(schema, model)?, which.where_text, which.filter)?;
-        if condition == QueryCondition::default() && !which.all {
+        if !which.all && matches!(&condition, QueryCondition::Filter(filter) if is_all(filter)) {
             return Err(Failure::usage(format!("the filter matches every {model}: say --all to delete them all")));
         }
         Ok(if in_parts {
@@ -120,6 +121,11 @@ async fn delete_where(
     });
     let count = count.await?;
     out.json(&serde_json::json!({ "deleted": count.records, "along": count.along }))
+}
+
+/// Whether a filter asks nothing, as one does that a script built of no parts.
+fn is_all(filter: &Filter) -> bool {
+    *filter == Filter::All || matches!(filter, Filter::And(parts) if parts.iter().all(is_all))
 }
 
 /// What `--if` asks: filter JSON, which is an object, or WHERE text, which never begins like one.

@@ -126,7 +126,7 @@ impl<'a> Tx<'a> {
                 stack.pop();
             }
         }
-        plan.is_cut = !stack.is_empty() || roots.len() > 0 || plan.changes() > MAX_TRANSACTION_CHANGES;
+        plan.is_cut = !stack.is_empty() || plan.changes() > MAX_TRANSACTION_CHANGES;
         plan.trim();
         Ok(plan)
     }

@@ -65,7 +65,8 @@ impl Store {
     }
 
     /// Saves over the one record that is equal in these fields (one, or a tuple of up to four), or creates one if none
-    /// is. The record must have a value in each of them; its id may stay empty.
+    /// is. The record must have a value in each of them; its id may stay empty. As with [`Store::save`], what is `None` in
+    /// it becomes null.
     ///
     /// If several are equal there, or the one that is has another key than the record brings,
     /// [`StoreError::Ambiguous`](crate::StoreError::Ambiguous) names them. Replicas that do not know of each other's
