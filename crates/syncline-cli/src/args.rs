@@ -100,29 +100,38 @@ pub(crate) enum Command {
     /// `{"change":"synced"}` once a peer's changes have all arrived. Writes of other processes on the
     /// same file show as well. With --include, a change of a related record updates those that show it.
     Watch(WatchArgs),
-    /// Import records from NDJSON, JSON (an array) or CSV
+    /// Import records from NDJSON, JSON or CSV, or from what DataStore's cloud gives
     ///
     /// Columns find their field by name, exactly first, then without regard to case, spaces, `_` and `-`:
     /// "US Gross" fills usGross. Values are converted where the field's type leaves no doubt: cells of a
-    /// CSV to numbers and booleans (an empty cell is null, lists and objects are JSON), whole numbers written
-    /// as 7.0, and dates such as "Jun 12 1998" or "12-Jun-1998" to 1998-06-12. A number never becomes a
-    /// text. Every row is a whole record.
+    /// CSV to numbers and booleans (an empty cell is null, a cell of two quotation marks the empty text, lists and
+    /// objects are JSON), whole numbers written as 7.0, and dates such as "Jun 12 1998" or "12-Jun-1998" to
+    /// 1998-06-12. A number never becomes a text. Every row is a whole record.
     ///
     /// Every row that does not fit is named with its row, line, field and reason. Without --skip-invalid
     /// the whole file is checked first, and nothing is imported if a row does not fit.
     ///
-    /// An import that was interrupted is simply run again: rows that bring their key update the record that
-    /// has it; --key FIELD names another field that tells records apart; all other rows get an id made from
-    /// the model, the row's number and its content, so the same file always means the same records, on every
-    /// replica. (A row that is changed or moved is another record then: use --key for files that change.)
+    /// An import that was interrupted is simply run again, and goes on where it was: the store keeps, with every
+    /// batch of rows, how many were taken and a hash of all of them, so a file that was changed before that place
+    /// begins at its first row. Once an import is over, running it again makes nothing twice:
+    /// rows that bring their key update the record that has it; --key FIELD names another field that tells records
+    /// apart; all other rows get an id made from the model, the row's number and its content, so the same file always
+    /// means the same records, on every replica. (A row that is changed or moved is another record then: use --key
+    /// for files that change.)
     ///
     /// createdAt is kept where given, and updatedAt becomes the time of the change, so an export imported
     /// into a new store exports the same bytes. Rows of other models, marked by `__typename`, are passed over.
+    ///
+    /// Answers of AppSync's list queries import as they are ({"data":{"listPosts":{"items":[…]}}}, with or
+    /// without what stands around the items, one page or many), and so do exports of DynamoDB tables. _version,
+    /// _lastChangedAt and _ttl are left out unless the model has such a field; rows with `_deleted: true` are not
+    /// made, and counted; of a record inside a row its key is taken, lists of records inside rows are left out,
+    /// and counted.
     Import(ImportArgs),
     /// Print every record of a model, or of all, one JSON object per line, in primary-key order
     ///
     /// Prints only what is safe on disk. Without MODEL, a store of several models marks each line with
-    /// "__typename", which `import` understands.
+    /// "__typename", which `import` understands. Where a rich text has marks, "~spans" has them by field.
     Export(ExportArgs),
     /// Run a relay
     #[command(subcommand)]
@@ -501,7 +510,7 @@ pub(crate) struct WatchArgs {
     pub(crate) offset: Option<u64>,
 }
 
-/// What an imported file looks like.
+/// What an imported or exported file looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// One JSON object per line
@@ -529,6 +538,12 @@ pub(crate) struct ImportArgs {
     /// Import the rows that fit, name and count the others
     #[arg(long)]
     pub(crate) skip_invalid: bool,
+    /// Write the rows that do not fit to this file, as NDJSON with what is wrong: correct and import it
+    #[arg(long, value_name = "FILE", requires = "skip_invalid")]
+    pub(crate) rejected: Option<PathBuf>,
+    /// Begin at the first row, whatever an earlier run of the same import has done
+    #[arg(long)]
+    pub(crate) restart: bool,
     /// Print the counts as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -540,6 +555,9 @@ pub(crate) struct ExportArgs {
     pub(crate) db: PathBuf,
     /// The model; all unless given
     pub(crate) model: Option<String>,
+    /// What to write; a CSV holds one model
+    #[arg(long, value_enum, default_value = "ndjson")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,9 +1,12 @@
-//! `export`: every record as NDJSON, page by page.
+//! `export`: every record as NDJSON, JSON or CSV, page by page, so that `import` makes the same records of it.
 
-use syncline::{Record, Store};
+use serde_json::{Map, Value};
+use syncline::schema::{FieldKind, Key, Model, Scalar};
+use syncline::{Record, Span, Store};
 
-use crate::args::ExportArgs;
-use crate::failure::Outcome;
+use crate::args::{ExportArgs, Format};
+use crate::failure::{Failure, Outcome};
+use crate::import::convert::text_cell;
 use crate::output::Out;
 use crate::store;
 
@@ -13,27 +16,48 @@ const PAGE_RECORDS: u64 = 1000;
 /// Column that names a record's model where one file holds several; no field can have this name.
 pub(crate) const MODEL_COLUMN: &str = "__typename";
 
+/// Column with the marks of a record's rich texts, by field.
+pub(crate) const SPANS_COLUMN: &str = "~spans";
+
+/// Column that says why an import refused a row.
+pub(crate) const REJECTED_COLUMN: &str = "~rejected";
+
 pub(crate) async fn run(args: ExportArgs, out: &mut Out) -> Outcome {
     store::with(&args.db, async |store| {
         let schema = store::schema(store)?;
-        if let Some(name) = &args.model {
-            return model(store, &store::model(schema, name)?.name, false, out).await;
+        let models: Vec<&Model> = match &args.model {
+            Some(name) => vec![store::model(schema, name)?],
+            None => schema.models.iter().collect(),
+        };
+        let mark = args.model.is_none() && models.len() > 1;
+        if mark && args.format == Format::Csv {
+            return Err(Failure::usage("a CSV holds the records of one model: name it, as in `export DB MODEL`"));
         }
-        let mark = schema.models.len() > 1;
-        for each in &schema.models {
-            model(store, &each.name, mark, out).await?;
+        let mut file = File { out, format: args.format, records: 0 };
+        file.begin(&models)?;
+        for each in models {
+            model(store, each, mark, &mut file).await?;
         }
-        Ok(())
+        file.end()
     })
     .await
 }
 
-async fn model(store: &Store, name: &str, mark: bool, out: &mut Out) -> Outcome {
+async fn model(store: &Store, model: &Model, mark: bool, file: &mut File<'_>) -> Outcome {
+    let rich: Vec<&str> = rich_texts(model).collect();
     let mut after = None;
     loop {
-        let page = store.export_page(name, after, PAGE_RECORDS).await?;
-        for record in page.records {
-            out.json(&marked(record, mark.then_some(name)))?;
+        let page = store.export_page(&model.name, after, PAGE_RECORDS).await?;
+        let mut records = page.records;
+        if !rich.is_empty() {
+            for record in &mut records {
+                add_spans(store, model, &rich, record).await?;
+            }
+            // Texts may have changed since the page was read.
+            store.durable().await?;
+        }
+        for record in records {
+            file.record(model, marked(record, mark.then_some(&model.name)))?;
         }
         after = page.next;
         if after.is_none() {
@@ -42,9 +66,110 @@ async fn model(store: &Store, name: &str, mark: bool, out: &mut Out) -> Outcome 
     }
 }
 
-fn marked(mut record: Record, model: Option<&str>) -> Record {
+fn rich_texts(model: &Model) -> impl Iterator<Item = &str> {
+    let is_rich = |kind: &FieldKind| matches!(kind, FieldKind::Text { rich: true });
+    model.fields.iter().filter(move |field| is_rich(&field.kind)).map(|field| field.name.as_str())
+}
+
+/// Adds the marks of rich texts that have any.
+async fn add_spans(store: &Store, model: &Model, rich: &[&str], record: &mut Record) -> Outcome {
+    let mut all = Map::new();
+    for field in rich {
+        if record.get(*field).is_none_or(Value::is_null) {
+            continue;
+        }
+        let Some(spans) = store.spans_json(&model.name, &key_of(model, record), field).await? else { continue };
+        if spans.iter().any(|span| !span.marks.is_empty()) {
+            let text: String = spans.iter().map(|span| span.text.as_str()).collect();
+            record.insert((*field).to_owned(), text.into());
+            all.insert((*field).to_owned(), Span::list_to_json(&spans));
+        }
+    }
+    if !all.is_empty() {
+        record.insert(SPANS_COLUMN.to_owned(), Value::Object(all));
+    }
+    Ok(())
+}
+
+/// The record's key as commands take it.
+fn key_of(model: &Model, record: &Record) -> String {
+    let field = |name: &str| (name.to_owned(), record.get(name).cloned().unwrap_or_default());
+    match &model.key {
+        Key::Id => record.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        Key::Custom(names) => Value::Object(names.iter().map(|name| field(name)).collect()).to_string(),
+    }
+}
+
+fn marked(mut record: Record, model: Option<&String>) -> Record {
     if let Some(model) = model {
-        record.insert(MODEL_COLUMN.to_owned(), model.into());
+        record.insert(MODEL_COLUMN.to_owned(), model.as_str().into());
     }
     record
+}
+
+/// What is written, in its format.
+struct File<'a> {
+    out: &'a mut Out,
+    format: Format,
+    records: u64,
+}
+
+impl File<'_> {
+    fn begin(&mut self, models: &[&Model]) -> Outcome {
+        match (self.format, models) {
+            (Format::Csv, [model, ..]) => self.cells(columns(model).map(str::to_owned)),
+            (Format::Csv, []) | (Format::Ndjson, _) => Ok(()),
+            (Format::Json, _) => self.out.bytes(b"["),
+        }
+    }
+
+    fn record(&mut self, model: &Model, record: Record) -> Outcome {
+        self.records += 1;
+        match self.format {
+            Format::Ndjson => self.out.json(&record),
+            Format::Json => {
+                let line = Value::Object(record).to_string();
+                let comma = if self.records == 1 { "" } else { "," };
+                self.out.bytes(format!("{comma}\n{line}").as_bytes())
+            }
+            Format::Csv => {
+                let cell = |column| {
+                    let kind = model.field(column).map(|field| &field.kind);
+                    record.get(column).map_or_else(String::new, |value| cell(kind, value))
+                };
+                self.cells(columns(model).map(cell))
+            }
+        }
+    }
+
+    fn end(&mut self) -> Outcome {
+        match self.format {
+            Format::Ndjson | Format::Csv => Ok(()),
+            Format::Json => self.out.line("\n]"),
+        }
+    }
+
+    fn cells(&mut self, cells: impl Iterator<Item = String>) -> Outcome {
+        let mut line = csv::Writer::from_writer(Vec::new());
+        line.write_record(cells.collect::<Vec<_>>()).map_err(Failure::failed)?;
+        let bytes = line.into_inner().map_err(Failure::failed)?;
+        self.out.bytes(&bytes)
+    }
+}
+
+fn columns(model: &Model) -> impl Iterator<Item = &str> {
+    let spans = rich_texts(model).next().map(|_| SPANS_COLUMN);
+    model.fields.iter().map(|field| field.name.as_str()).chain(spans)
+}
+
+/// A value as a cell that an import reads as this value.
+fn cell(kind: Option<&FieldKind>, value: &Value) -> String {
+    match (kind, value) {
+        (_, Value::Null) => String::new(),
+        (Some(FieldKind::Scalar(Scalar::String | Scalar::Id) | FieldKind::Text { .. }), Value::String(text)) => {
+            text_cell(text)
+        }
+        (_, Value::String(text)) => text.clone(),
+        (_, Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => value.to_string(),
+    }
 }

@@ -23,6 +23,7 @@ mod error;
 mod history;
 mod host;
 mod identity;
+mod import;
 mod inspect;
 mod local;
 mod no_store;

@@ -29,6 +29,7 @@ mod driver;
 mod error;
 mod event;
 mod history;
+mod import;
 #[cfg(feature = "net")]
 mod link;
 mod observe;
@@ -52,6 +53,7 @@ mod writes;
 pub use conflicts::ConflictObserver;
 pub use error::{Error, Result};
 pub use event::{Event, Events, Lagged, Progress};
+pub use import::ImportRecord;
 #[cfg(feature = "net")]
 pub use link::{ConnectOptions, Link, LinkUp, Listener, SyncReport};
 pub use observe::{Diff, LiveQuery, Observed, Observer, Snapshot};

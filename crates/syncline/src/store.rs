@@ -165,23 +165,6 @@ impl Store {
         self.write(move |tx| tx.remove(&model, &id, &field, &element)).await
     }
 
-    /// Saves many records in one commit. Each stands by itself: an invalid one stops no other, and peers may
-    /// see them one after the other. Times that the records carry are kept.
-    pub async fn import_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Result<Saved<Record>>>> {
-        let model = model.to_owned();
-        let namespace = self.inner.namespace.clone();
-        self.inner
-            .driver
-            .exclusive(move |engine, now| {
-                let saved = engine.write(now, |tx| {
-                    let save = |record: &Record| tx.single(|tx| tx.save(&model, record, Source::Import));
-                    Ok(records.iter().map(save).collect::<Vec<_>>())
-                })?;
-                Ok(saved.into_iter().map(|one| Ok(with_token(&namespace, one?))).collect())
-            })
-            .await
-    }
-
     /// The records that the query finds, and where to go on.
     pub async fn query_json(&self, query: Query) -> Result<Page> {
         self.read(move |reader| reader.query(&query)).await

@@ -5,12 +5,16 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use syncline::schema::{Key, Model, Schema};
-use syncline::{Error, Filter, Query, Record, Saved, Store, StoreError};
+use syncline::{Error, Filter, ImportRecord, Query, Record, Saved, Span, Store, StoreError};
+use syncline_schema::{FieldKind, Scalar};
 
 use super::names::Columns;
+use super::progress::{self, Begin, Taken};
+use super::rejects::{Rejects, was_untyped};
+use super::shapes::Origin;
 use super::source::Row;
-use super::{Counts, convert, identity};
-use crate::export::MODEL_COLUMN;
+use super::{Counts, cloud, convert, identity};
+use crate::export::{MODEL_COLUMN, REJECTED_COLUMN, SPANS_COLUMN};
 use crate::failure::Outcome;
 
 /// What to do with records.
@@ -25,98 +29,169 @@ pub(super) enum Act {
 /// Takes the rows of one file into one model.
 pub(super) struct Importer<'a> {
     pub(super) counts: Counts,
-    store: &'a Store,
-    schema: &'a Schema,
-    model: &'a Model,
-    columns: &'a Columns,
+    /// The model that a row of a page said it is of, where it was another one.
+    pub(super) other: Option<String>,
+    pub(super) store: &'a Store,
+    pub(super) schema: &'a Schema,
+    pub(super) model: &'a Model,
+    pub(super) columns: &'a Columns,
     /// The field that tells records apart, where it is not the model's key.
-    apart: Option<&'a str>,
-    untyped: bool,
+    pub(super) apart: Option<&'a str>,
+    pub(super) untyped: bool,
+    /// Name of the bookmark.
+    pub(super) name: String,
+    pub(super) taken: Taken,
+    pub(super) rejects: Option<Rejects>,
 }
 
 /// A row that does not fit: one line per fault.
 #[derive(Debug)]
 pub(super) struct Misfit {
-    place: Place,
+    pub(super) place: Place,
     /// Fields with what is wrong in them; no field where the row as a whole is wrong.
-    faults: Vec<(Option<String>, String)>,
+    pub(super) faults: Vec<(Option<String>, String)>,
 }
 
 /// Where a row stands.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    number: u64,
-    line: u64,
+pub(super) struct Place {
+    pub(super) number: u64,
+    pub(super) line: u64,
 }
 
 /// A row as a record of the model, not yet checked.
 struct Candidate {
     place: Place,
     record: Record,
+    spans: BTreeMap<String, Vec<Span>>,
 }
 
 /// What a row is, apart from a record.
 enum Aside {
     /// It belongs to another model.
     OtherModel,
+    /// It was deleted, and is not gone yet.
+    Deleted,
     /// It does not fit.
     Misfit(Misfit),
 }
 
 impl<'a> Importer<'a> {
-    pub(super) fn new(
-        store: &'a Store,
-        schema: &'a Schema,
-        model: &'a Model,
-        columns: &'a Columns,
-        key: Option<&'a str>,
-        untyped: bool,
-    ) -> Self {
-        let apart = key.filter(|key| !model.is_key_field(key));
-        Self { counts: Counts::default(), store, schema, model, columns, apart, untyped }
+    /// Begins where an earlier run stopped.
+    pub(super) fn at(mut self, begin: &Begin, rejects: Option<Rejects>) -> Self {
+        self.name.clone_from(&begin.name);
+        self.taken = begin.taken.clone();
+        self.counts = Counts { resumed: begin.taken.rows, ..begin.counts.clone() };
+        self.rejects = rejects;
+        self
     }
 
     /// Checks or saves the rows. Returns those that do not fit, in their order.
     pub(super) async fn batch(&mut self, act: Act, rows: Vec<Row>) -> Outcome<Vec<Misfit>> {
         let mut misfits = Vec::new();
         let mut candidates = Vec::with_capacity(rows.len());
+        let mut originals = BTreeMap::new();
         for row in rows {
             self.counts.rows += 1;
+            self.taken.row(&row);
+            if self.rejects.is_some() {
+                originals.insert(row.number, row.columns.clone().unwrap_or_default());
+            }
             match self.candidate(row) {
                 Ok(candidate) => candidates.push(candidate),
                 Err(Aside::OtherModel) => self.counts.passed_over += 1,
+                Err(Aside::Deleted) => self.counts.deleted += 1,
                 Err(Aside::Misfit(misfit)) => misfits.push(misfit),
             }
         }
-        let candidates = self.identify(candidates, &mut misfits).await?;
-        match act {
-            Act::Check => self.check(candidates, &mut misfits),
-            Act::Save => self.save(candidates, &mut misfits).await?,
+        let mut candidates = self.identify(candidates, &mut misfits).await?;
+        if act == Act::Check || self.rejects.is_some() {
+            candidates = self.check(candidates, &mut misfits);
         }
         self.counts.skipped += misfits.len() as u64;
+        if act == Act::Save {
+            self.reject(&misfits, &originals)?;
+            let before = misfits.len();
+            self.save(candidates, &mut misfits).await?;
+            self.reject(&misfits[before..], &originals)?;
+        }
         misfits.sort_by_key(|misfit| misfit.place.number);
         Ok(misfits)
     }
 
+    fn reject(&mut self, misfits: &[Misfit], originals: &BTreeMap<u64, Record>) -> Outcome {
+        let Some(rejects) = &mut self.rejects else { return Ok(()) };
+        for misfit in misfits {
+            let row = originals.get(&misfit.place.number).cloned().unwrap_or_default();
+            rejects.write(row, misfit, self.untyped)?;
+        }
+        rejects.flush()
+    }
+
     /// The row with its fields found and its values converted.
-    fn candidate(&self, row: Row) -> Result<Candidate, Aside> {
+    fn candidate(&mut self, row: Row) -> Result<Candidate, Aside> {
         let place = Place { number: row.number, line: row.line };
+        let at = |(field, reason)| Aside::Misfit(Misfit::at(place, field, reason));
         let mut columns = row.columns.map_err(|reason| Aside::Misfit(Misfit::whole(place, reason)))?;
-        if let Some(model) = columns.shift_remove(MODEL_COLUMN)
-            && model != self.model.name.as_str()
+        if let Some(Value::String(other)) = columns.shift_remove(MODEL_COLUMN)
+            && !other.is_empty()
+            && !self.model.names().any(|name| name == other)
         {
+            if row.origin == Origin::Page {
+                self.other.get_or_insert(other);
+            }
             return Err(Aside::OtherModel);
         }
-        let mut record =
-            self.columns.rename(columns).map_err(|(field, reason)| Aside::Misfit(Misfit::at(place, field, reason)))?;
+        let untyped = self.untyped || columns.shift_remove(REJECTED_COLUMN).is_some_and(|mark| was_untyped(&mark));
+        if cloud::is_deleted(self.model, &mut columns).map_err(at)? {
+            return Err(Aside::Deleted);
+        }
+        let spans = columns.shift_remove(SPANS_COLUMN);
+        let left_out = &mut self.counts.left_out;
+        cloud::without_nested(self.model, &mut columns, |relation, count| {
+            *left_out.entry(relation.name.clone()).or_default() += count;
+        });
+        let mut record = self.columns.rename(columns).map_err(at)?;
         for field in &self.model.fields {
             let Some(value) = record.get_mut(&field.name) else { continue };
-            *value = match std::mem::take(value) {
-                Value::String(cell) if self.untyped => convert::cell(self.schema, &field.kind, &cell),
-                value => convert::typed(self.schema, &field.kind, value),
+            *value = match (std::mem::take(value), &field.kind) {
+                (Value::String(cell), kind) if untyped => convert::cell(self.schema, kind, &cell),
+                (Value::String(text), FieldKind::Scalar(Scalar::Json)) if row.origin == Origin::Table => {
+                    convert::json_of_table(text)
+                }
+                (value, kind) => convert::typed(self.schema, kind, value),
             };
         }
-        Ok(Candidate { place, record })
+        let spans = self.spans(spans, &record).map_err(at)?;
+        Ok(Candidate { place, record, spans })
+    }
+
+    /// Marks that came with the row's rich texts; an error is what is wrong, and where.
+    fn spans(&self, column: Option<Value>, record: &Record) -> Result<BTreeMap<String, Vec<Span>>, (String, String)> {
+        let whole = |reason: String| (SPANS_COLUMN.to_owned(), reason);
+        let fields = match column {
+            None | Some(Value::Null) => return Ok(BTreeMap::new()),
+            Some(Value::String(cell)) if cell.is_empty() => return Ok(BTreeMap::new()),
+            Some(Value::String(cell)) => serde_json::from_str(&cell).map_err(|error| whole(error.to_string()))?,
+            Some(value) => value,
+        };
+        let Value::Object(fields) = fields else {
+            return Err(whole(format!("expected an object of rich texts and their spans, found {fields}")));
+        };
+        let of_field = |(name, spans): (String, Value)| {
+            let at = |reason: String| (format!("{SPANS_COLUMN}.{name}"), reason);
+            let kind = self.model.field(&name).map(|field| &field.kind);
+            if !matches!(kind, Some(FieldKind::Text { rich: true })) {
+                return Err(at(format!("{} has no rich text of that name", self.model.name)));
+            }
+            let spans = Span::list_from_json(&spans).map_err(|bad| at(bad.to_string()))?;
+            let text: String = spans.iter().map(|span| span.text.as_str()).collect();
+            if record.get(&name).and_then(Value::as_str) != Some(text.as_str()) {
+                return Err(at(format!("its characters are not those of `{name}`: correct one, or leave it out")));
+            }
+            Ok((name, spans))
+        };
+        fields.into_iter().map(of_field).collect()
     }
 
     /// Gives every record that has none an id which is the same at every run.
@@ -141,7 +216,7 @@ impl<'a> Importer<'a> {
 
     /// The id that the record shall have, unless it stands in the record.
     fn id(&self, candidate: &Candidate, known: &BTreeMap<String, Vec<String>>) -> Result<Option<String>, Misfit> {
-        let Candidate { place, record } = candidate;
+        let Candidate { place, record, .. } = candidate;
         let given = record.get("id").filter(|id| !id.is_null());
         match (&self.model.key, self.apart) {
             (Key::Custom(_), _) => Ok(None),
@@ -194,45 +269,48 @@ impl<'a> Importer<'a> {
         Ok(self.store.query_json(query).await?.records)
     }
 
-    fn check(&mut self, candidates: Vec<Candidate>, misfits: &mut Vec<Misfit>) {
-        for Candidate { place, record } in candidates {
-            if let Err(error) = self.store.check_json(&self.model.name, &record) {
-                misfits.push(Misfit::of(place, &error));
+    /// Those that fit.
+    fn check(&self, candidates: Vec<Candidate>, misfits: &mut Vec<Misfit>) -> Vec<Candidate> {
+        let mut fitting = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            match self.store.check_json(&self.model.name, &candidate.record) {
+                Ok(()) => fitting.push(candidate),
+                Err(error) => misfits.push(Misfit::of(candidate.place, &error)),
             }
         }
+        fitting
     }
 
     async fn save(&mut self, candidates: Vec<Candidate>, misfits: &mut Vec<Misfit>) -> Outcome {
-        if candidates.is_empty() {
-            return Ok(());
-        }
-        let mut known = self.known_keys(&candidates).await?;
+        let tally = Tally {
+            counts: self.counts.clone(),
+            known: self.known_keys(&candidates).await?,
+            keys: self.model.key_fields().into_iter().map(str::to_owned).collect(),
+            local: self.model.local,
+        };
         let places: Vec<Place> = candidates.iter().map(|candidate| candidate.place).collect();
-        let records = candidates.into_iter().map(|candidate| candidate.record).collect();
-        let saved = self.store.import_json(&self.model.name, records).await?;
+        let records =
+            candidates.into_iter().map(|Candidate { record, spans, .. }| ImportRecord { record, spans }).collect();
+        let (taken, then) = (self.taken.clone(), tally.clone());
+        let rejected_bytes = self.rejects.as_ref().map_or(0, Rejects::bytes);
+        let bookmark =
+            move |saved: &[Result<Saved<Record>, Error>]| progress::bookmark(&taken, then.after(saved), rejected_bytes);
+        let saved = self.store.import_bookmarked(&self.model.name, records, &self.name, bookmark).await?;
+        self.counts = tally.after(&saved);
         for (place, outcome) in places.into_iter().zip(saved) {
-            match outcome {
-                Ok(saved) => self.count(&saved, &mut known),
-                Err(error) => misfits.push(Misfit::of(place, &error)),
+            if let Err(error) = outcome {
+                misfits.push(Misfit::of(place, &error));
             }
         }
         Ok(())
     }
 
-    fn count(&mut self, saved: &Saved<Record>, known: &mut BTreeSet<String>) {
-        let is_new = known.insert(self.key_text(&saved.record));
-        match (is_new, &saved.token) {
-            (true, _) => self.counts.imported += 1,
-            (false, None) if !self.model.local => self.counts.unchanged += 1,
-            (false, _) => self.counts.updated += 1,
-        }
-    }
-
     /// Keys of those of the rows' records that exist already.
     async fn known_keys(&self, candidates: &[Candidate]) -> Outcome<BTreeSet<String>> {
-        if let [key] = self.model.key_fields().as_slice() {
+        let keys = self.model.key_fields();
+        if let [key] = keys.as_slice() {
             let existing = self.existing(key, candidates).await?;
-            return Ok(existing.iter().map(|record| self.key_text(record)).collect());
+            return Ok(existing.iter().map(|record| key_text(&keys, record)).collect());
         }
         let mut known = BTreeSet::new();
         for Candidate { record, .. } in candidates {
@@ -244,26 +322,48 @@ impl<'a> Importer<'a> {
                 .collect();
             // A key that cannot be one is named when the record is saved.
             if let Ok(Some(record)) = self.store.get_json(&self.model.name, &Value::Object(key).to_string()).await {
-                known.insert(self.key_text(&record));
+                known.insert(key_text(&keys, &record));
             }
         }
         Ok(known)
     }
+}
 
-    fn key_text(&self, record: &Record) -> String {
-        let values: Vec<String> = self
-            .model
-            .key_fields()
-            .iter()
-            .map(|name| record.get(*name).map(identity::text_of).unwrap_or_default())
-            .collect();
-        values.join("\u{0}")
+/// Counts what became of records.
+#[derive(Clone)]
+struct Tally {
+    counts: Counts,
+    /// Keys of records that existed before.
+    known: BTreeSet<String>,
+    keys: Vec<String>,
+    local: bool,
+}
+
+impl Tally {
+    fn after(mut self, saved: &[Result<Saved<Record>, Error>]) -> Counts {
+        for outcome in saved {
+            let Ok(saved) = outcome else {
+                self.counts.skipped += 1;
+                continue;
+            };
+            let is_new = self.known.insert(key_text(&self.keys, &saved.record));
+            match (is_new, &saved.token) {
+                (true, _) => self.counts.imported += 1,
+                (false, None) if !self.local => self.counts.unchanged += 1,
+                (false, _) => self.counts.updated += 1,
+            }
+        }
+        self.counts
     }
 }
 
+fn key_text<S: AsRef<str>>(keys: &[S], record: &Record) -> String {
+    let value_of = |name: &S| record.get(name.as_ref()).map(identity::text_of).unwrap_or_default();
+    keys.iter().map(value_of).collect::<Vec<_>>().join("\u{0}")
+}
+
 /// Whether the value may stand in a filter on a field of that kind.
-fn is_usable(schema: &Schema, kind: &syncline::schema::FieldKind, value: &Value) -> bool {
-    use syncline::schema::FieldKind;
+fn is_usable(schema: &Schema, kind: &FieldKind, value: &Value) -> bool {
     match kind {
         FieldKind::Scalar(scalar) => syncline::schema::check_scalar(*scalar, value).is_ok(),
         FieldKind::Enum(name) => {

@@ -6,6 +6,7 @@ use serde_json::{Number, Value};
 use syncline_schema::{Element, ElementKind, FieldKind, Scalar, Schema};
 
 use super::dates;
+use crate::export::MODEL_COLUMN;
 
 /// A value that came with a type of its own, from JSON.
 pub(super) fn typed(schema: &Schema, kind: &FieldKind, value: Value) -> Value {
@@ -15,7 +16,10 @@ pub(super) fn typed(schema: &Schema, kind: &FieldKind, value: Value) -> Value {
         (FieldKind::List(element) | FieldKind::Set(element), Value::Array(items)) => {
             Value::Array(items.into_iter().map(|item| element_value(schema, element, item)).collect())
         }
-        (FieldKind::Embedded(name), Value::Object(fields)) => {
+        (FieldKind::Embedded(name), Value::Object(mut fields)) => {
+            if fields.get(MODEL_COLUMN).and_then(Value::as_str) == Some(name) {
+                fields.shift_remove(MODEL_COLUMN);
+            }
             let embedded = schema.embedded_type(name);
             let convert = |(name, value): (String, Value)| {
                 let field = embedded.and_then(|embedded| embedded.fields.iter().find(|field| field.name == name));
@@ -38,7 +42,7 @@ pub(super) fn typed(schema: &Schema, kind: &FieldKind, value: Value) -> Value {
     }
 }
 
-/// A cell of a CSV file: all of them are text, and an empty one is null.
+/// A cell of a CSV file: all of them are text, and an empty one is null. See [`text_cell`] for empty texts.
 pub(super) fn cell(schema: &Schema, kind: &FieldKind, text: &str) -> Value {
     if text.is_empty() {
         return Value::Null;
@@ -50,10 +54,35 @@ pub(super) fn cell(schema: &Schema, kind: &FieldKind, text: &str) -> Value {
         }
         FieldKind::Scalar(Scalar::Float) => float(text.trim()).unwrap_or_else(unchanged),
         FieldKind::Scalar(Scalar::Boolean) => boolean(text.trim()).map_or_else(unchanged, Value::Bool),
-        FieldKind::Scalar(Scalar::Json) | FieldKind::List(_) | FieldKind::Set(_) | FieldKind::Embedded(_) => {
+        FieldKind::List(_) | FieldKind::Set(_) | FieldKind::Embedded(_) => {
             serde_json::from_str(text).map_or_else(|_| unchanged(), |value| typed(schema, kind, value))
         }
-        FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::Text { .. } => typed(schema, kind, unchanged()),
+        FieldKind::Scalar(Scalar::String | Scalar::Id) | FieldKind::Text { .. } => Value::String(cell_text(text)),
+        FieldKind::Scalar(_) | FieldKind::Enum(_) => typed(schema, kind, unchanged()),
+    }
+}
+
+/// What a cell says of a text. An empty cell is null, so the empty text is written as two quotation marks, and a
+/// text of two or more such marks and nothing else with two more.
+fn cell_text(cell: &str) -> String {
+    if is_marks(cell) { cell[2..].to_owned() } else { cell.to_owned() }
+}
+
+/// A text as a cell that [`cell`] reads as this text.
+pub(crate) fn text_cell(text: &str) -> String {
+    if text.is_empty() || is_marks(text) { format!("\"\"{text}") } else { text.to_owned() }
+}
+
+fn is_marks(text: &str) -> bool {
+    text.len() >= 2 && text.bytes().all(|byte| byte == b'"')
+}
+
+/// A text that stands in a DynamoDB table for an AWSJSON value: AppSync keeps such values taken apart, so it is the
+/// JSON of a string unless somebody has put JSON text there.
+pub(super) fn json_of_table(text: String) -> Value {
+    match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+        Ok(_) => Value::String(text),
+        Err(_) => Value::String(Value::String(text).to_string()),
     }
 }
 
@@ -137,6 +166,14 @@ mod tests {
             (Scalar::Date, "06/12/1998"),
         ] {
             assert_eq!(cell(&schema, &scalar(kind), text), json!(text));
+        }
+    }
+
+    #[test]
+    fn every_text_has_a_cell_and_the_cell_that_text() {
+        for text in ["", "\"", "\"\"", "\"\"\"", "\"\"a", " ", "null"] {
+            let back = cell(&Schema::default(), &scalar(Scalar::String), &text_cell(text));
+            assert_eq!(back, json!(text));
         }
     }
 

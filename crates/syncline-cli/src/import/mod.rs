@@ -1,7 +1,9 @@
 //! `import`: records from a file, row by row, in constant memory.
 //!
-//! `source` reads rows, `names` finds their fields, `convert` and `dates` give values their type, `identity`
-//! gives rows without a key an id that is the same at every run, `batch` checks or saves what came out.
+//! `source` reads rows, `json` those of JSON while it is parsed, `shapes` tells rows from pages of rows, `cloud` takes
+//! out what only DataStore's rows have, `names` finds fields, `convert` and `dates` give values their type, `identity`
+//! gives rows without a key an id that is the same at every run, `batch` checks or saves what came out, `progress`
+//! remembers how far that went, `rejects` keeps what does not fit.
 //!
 //! The public movie list (movies.json, 3,201 rows) imported with `tests/schemas/movies.graphql` shows what
 //! does not fit: ten titles that are no text. Nine are bare numbers (rows 22, 23, 1069, 1075, 1076, 1078,
@@ -10,28 +12,38 @@
 //! date ("Jun 12 1998") has one meaning.
 
 mod batch;
-mod convert;
+mod cloud;
+pub(crate) mod convert;
 mod dates;
 mod identity;
+mod json;
 mod names;
+mod progress;
+mod rejects;
+mod shapes;
 mod source;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use syncline::Store;
 use syncline::schema::{FieldKind, Key, Model};
 use tokio::sync::mpsc;
 
 use crate::args::ImportArgs;
+use crate::export::{MODEL_COLUMN, REJECTED_COLUMN, SPANS_COLUMN};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Out, bar, counted, grouped, say};
 use crate::store;
 use batch::{Act, Importer};
 use names::Columns;
+use progress::{Begin, Taken};
+use rejects::Rejects;
+use shapes::{Shapes, Whole};
 use source::{Row, Source};
 
 /// Rows that are saved in one commit.
@@ -42,8 +54,8 @@ const BATCH_BYTES: u64 = 4 << 20;
 
 const BAR: &str = "{msg:>9} [{bar:30.cyan}] {percent:>3}% {bytes}/{total_bytes} {elapsed}";
 
-/// What became of the rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// What became of the rows, those that earlier runs took before they were cut off included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Rows read.
     rows: u64,
@@ -57,6 +69,12 @@ pub(crate) struct Counts {
     skipped: u64,
     /// Rows of other models.
     passed_over: u64,
+    /// Rows that are marked as deleted.
+    deleted: u64,
+    /// Rows that earlier runs took.
+    resumed: u64,
+    /// Records inside rows that were not imported with them, by relation.
+    left_out: BTreeMap<String, u64>,
 }
 
 pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
@@ -74,18 +92,36 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outco
     let schema = store::schema(store)?;
     let model = store::model(schema, &args.model)?;
     let columns = Columns::of(model);
-    check_headers(&columns, source)?;
+    check_headers(&columns, model, source)?;
     let key = args.key.as_deref().map(|key| key_field(model, &columns, key)).transpose()?;
-    let importer = || Importer::new(store, schema, model, &columns, key.as_deref(), source.is_untyped());
+    let shapes = Shapes::of(model);
+    let begin = begin(store, args, source, &shapes, (model, key.as_deref())).await?;
+    let importer = || Importer {
+        counts: Counts::default(),
+        other: None,
+        store,
+        schema,
+        model,
+        columns: &columns,
+        apart: key.as_deref().filter(|key| !model.is_key_field(key)),
+        untyped: source.is_untyped(),
+        name: begin.name.clone(),
+        taken: Taken::none(),
+        rejects: None,
+    };
     if !args.skip_invalid {
         // Nothing is imported of a file that does not fit as a whole.
         let mut dry = importer();
-        pass(&mut dry, Act::Check, source).await?;
-        refuse_invalid(&dry.counts, &args.model)?;
+        pass(&mut dry, Act::Check, source, &shapes, begin.taken.rows).await?;
+        refuse_invalid(&dry.counts, &args.model, begin.taken.rows)?;
     }
-    let mut importer = importer();
-    let outcome = pass(&mut importer, Act::Save, source).await;
-    outcome.map_err(|failure| with_progress(failure, &importer.counts))?;
+    let rejects = args.rejected.as_deref().map(|path| Rejects::open(path, begin.rejected_bytes)).transpose()?;
+    let mut importer = importer().at(&begin, rejects);
+    let outcome = pass(&mut importer, Act::Save, source, &shapes, begin.taken.rows).await;
+    let whole = outcome.map_err(|failure| with_progress(failure, &importer.counts))?;
+    store.remove_bookmark(&begin.name).await?;
+    refuse_others(&importer)?;
+    warn(source, &whole);
     if !args.skip_invalid {
         // A row can turn out not to fit when it is saved: its record was changed elsewhere meanwhile.
         refuse_rest(&importer.counts)?;
@@ -93,15 +129,42 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outco
     Ok(importer.counts)
 }
 
-/// Reads the whole file and does the same to every row.
-async fn pass(importer: &mut Importer<'_>, act: Act, source: &Arc<Source>) -> Outcome {
+/// Where the import begins: at the first row, or behind those that an earlier run took.
+async fn begin(
+    store: &Store,
+    args: &ImportArgs,
+    source: &Arc<Source>,
+    shapes: &Shapes,
+    (model, key): (&Model, Option<&str>),
+) -> Outcome<Begin> {
+    let format = format!("{:?}", source.format());
+    let skip_invalid = if args.skip_invalid { "skip" } else { "" };
+    let options = [model.first_name(), key.unwrap_or_default(), &format, skip_invalid];
+    let begin = Begin::find(store, source, shapes, &options, args.restart).await?;
+    if begin.taken.rows > 0 {
+        say(format_args!(
+            "going on behind row {}, where an earlier run of this import stopped; --restart begins at the first row",
+            grouped(begin.taken.rows)
+        ));
+    }
+    Ok(begin)
+}
+
+/// Reads the whole file and does the same to every row behind the first `done`.
+async fn pass(
+    importer: &mut Importer<'_>,
+    act: Act,
+    source: &Arc<Source>,
+    shapes: &Shapes,
+    done: u64,
+) -> Outcome<Whole> {
     let bar = match act {
         Act::Check => bar("checking", source.bytes(), BAR),
         Act::Save => bar("importing", source.bytes(), BAR),
     };
     let (sender, mut batches) = mpsc::channel(2);
-    let reading = Arc::clone(source);
-    let reader = tokio::task::spawn_blocking(move || read(&reading, &sender));
+    let (reading, shapes) = (Arc::clone(source), shapes.clone());
+    let reader = tokio::task::spawn_blocking(move || read(&reading, &shapes, done, &sender));
     let mut outcome = Ok(());
     while let Some(rows) = batches.recv().await {
         outcome = batch(importer, act, rows, &bar).await;
@@ -125,12 +188,16 @@ async fn batch(importer: &mut Importer<'_>, act: Act, rows: Vec<Row>, bar: &Prog
     Ok(())
 }
 
-/// Sends the file's rows in batches, until the end or until nobody takes them.
-fn read(source: &Source, batches: &mpsc::Sender<Vec<Row>>) -> Outcome {
+/// Sends the file's rows behind the first `done` in batches, until the end or until nobody takes them.
+fn read(source: &Source, shapes: &Shapes, done: u64, batches: &mpsc::Sender<Vec<Row>>) -> Outcome<Whole> {
     let mut rows = Vec::new();
     let mut begin = 0;
-    let outcome = source.read(&mut |row| {
+    let outcome = source.read(shapes, &mut |row| {
         let end = row.read_bytes;
+        if row.number <= done {
+            begin = end;
+            return ControlFlow::Continue(());
+        }
         rows.push(row);
         if rows.len() < BATCH_ROWS && end - begin < BATCH_BYTES {
             return ControlFlow::Continue(());
@@ -148,10 +215,25 @@ fn read(source: &Source, batches: &mpsc::Sender<Vec<Row>>) -> Outcome {
     outcome
 }
 
+/// Says what the file lacks by its own account.
+fn warn(source: &Source, whole: &Whole) {
+    let name = source.name();
+    if whole.goes_on {
+        say(format_args!(
+            "warning: {name} is not the whole table: its last page names another one (nextToken); fetch the pages \
+             behind it and import them, too"
+        ));
+    }
+    if let Some(error) = &whole.error {
+        say(format_args!("warning: {name} holds the error of a query, so rows may be missing: {error}"));
+    }
+}
+
 /// Columns that stand at the head of a file are wrong for every row: better said once.
-fn check_headers(columns: &Columns, source: &Source) -> Outcome {
+fn check_headers(columns: &Columns, model: &Model, source: &Source) -> Outcome {
     for header in source.headers()? {
-        if columns.field(&header).is_none() && header != crate::export::MODEL_COLUMN {
+        let is_ours = [MODEL_COLUMN, SPANS_COLUMN, REJECTED_COLUMN].contains(&header.as_str());
+        if columns.field(&header).is_none() && !is_ours && !cloud::is_own_column(model, &header) {
             return Err(Failure::failed(format!(
                 "{}: {}; rename the column or leave it out",
                 source.name(),
@@ -181,14 +263,15 @@ fn key_field(model: &Model, columns: &Columns, key: &str) -> Outcome<String> {
     Ok(name.to_owned())
 }
 
-fn refuse_invalid(counts: &Counts, model: &str) -> Outcome {
+fn refuse_invalid(counts: &Counts, model: &str, done: u64) -> Outcome {
     if counts.skipped == 0 {
         return Ok(());
     }
-    let rest = counts.rows - counts.skipped - counts.passed_over;
+    let nothing = if done == 0 { "nothing" } else { "nothing more" };
+    let rest = counts.rows - counts.skipped - counts.passed_over - counts.deleted;
     let do_not = if counts.skipped == 1 { "does not" } else { "do not" };
     Err(Failure::failed(format!(
-        "{} of {} {do_not} fit {model}; nothing was imported\n  correct the rows named above, or add --skip-invalid to import the other {}",
+        "{} of {} {do_not} fit {model}; {nothing} was imported\n  correct the rows named above, or add --skip-invalid to import the other {}",
         grouped(counts.skipped),
         counted(counts.rows, "row"),
         grouped(rest)
@@ -202,11 +285,22 @@ fn refuse_rest(counts: &Counts) -> Outcome {
     Err(Failure::failed(format!("some rows could not be saved ({}); the others are imported", summary(counts))))
 }
 
+/// A list query gives records of one model: where all are of another, the file is not the one that was meant.
+fn refuse_others(importer: &Importer<'_>) -> Outcome {
+    match &importer.other {
+        Some(other) if importer.counts.passed_over == importer.counts.rows => Err(Failure::failed(format!(
+            "nothing was imported: the rows are no {} but {other}, says their `__typename`; name that model",
+            importer.model.name
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// A failure in the middle, with what stands nevertheless.
 fn with_progress(failure: Failure, counts: &Counts) -> Failure {
     match failure {
         Failure::Failed(message) if counts.rows > 0 => Failure::Failed(format!(
-            "{message}\n  before that: {}; run the import again when the cause is gone, no row is imported twice",
+            "{message}\n  before that: {}; run the import again when the cause is gone: it goes on there",
             summary(counts)
         )),
         other => other,
@@ -224,6 +318,15 @@ fn summary(counts: &Counts) -> String {
     );
     if counts.passed_over > 0 {
         text.push_str(&format!(", of other models {}", grouped(counts.passed_over)));
+    }
+    if counts.deleted > 0 {
+        text.push_str(&format!(", marked as deleted {}", grouped(counts.deleted)));
+    }
+    if counts.resumed > 0 {
+        text.push_str(&format!(", by earlier runs {}", grouped(counts.resumed)));
+    }
+    for (relation, count) in &counts.left_out {
+        text.push_str(&format!("\n  left out inside rows: {relation} with {}", counted(*count, "record")));
     }
     text
 }
@@ -253,7 +356,8 @@ mod tests {
             let file = self.folder.path().join("rows.json");
             std::fs::write(&file, content.to_string()).unwrap();
             let (db, key) = (self.store.path().to_owned(), key.map(str::to_owned));
-            ImportArgs { db, model: "Movie".to_owned(), file, format: None, key, skip_invalid, json: false }
+            let model = "Movie".to_owned();
+            ImportArgs { db, model, file, format: None, key, skip_invalid, rejected: None, restart: false, json: false }
         }
 
         async fn import(&self, args: &ImportArgs) -> Outcome<Counts> {
@@ -301,10 +405,22 @@ mod tests {
         let schema = store::schema(&scene.store).unwrap();
         let model = store::model(schema, "Movie").unwrap();
         let columns = Columns::of(model);
-        let mut importer = Importer::new(&scene.store, schema, model, &columns, None, false);
+        let mut importer = Importer {
+            counts: Counts::default(),
+            other: None,
+            store: &scene.store,
+            schema,
+            model,
+            columns: &columns,
+            apart: None,
+            untyped: false,
+            name: String::new(),
+            taken: Taken::none(),
+            rejects: None,
+        };
         let mut rows = Vec::new();
         let source = Source::open(&args.file, None).unwrap();
-        let taken = source.read(&mut |row| {
+        let taken = source.read(&Shapes::of(model), &mut |row| {
             rows.push(row);
             ControlFlow::Continue(())
         });

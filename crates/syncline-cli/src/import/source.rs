@@ -1,23 +1,25 @@
 //! Rows of a file, one after the other, whatever its format; a file is never in memory as a whole.
 
-use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
+use super::json::{Counted, Position, Rows};
+use super::shapes::{Origin, Piece, Shapes, Whole};
 use crate::args::Format;
 use crate::failure::{Failure, Outcome};
 
 /// Longest line of an NDJSON file. A record holds less than 8 MiB.
 const LINE_BYTES_MAX: u64 = 64 << 20;
+
+/// How much of a file is read to tell lines of JSON from JSON over several lines.
+const PROBE_BYTES: u64 = 1 << 20;
 
 /// One row of a file.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Row {
     pub(super) line: u64,
     /// Its columns; or why it cannot be read.
     pub(super) columns: Result<Map<String, Value>, String>,
+    /// What it is a part of.
+    pub(super) origin: Origin,
     /// Where in the file the reader stands behind it, in bytes.
     pub(super) read_bytes: u64,
 }
@@ -60,8 +64,8 @@ impl Source {
         if metadata.is_dir() {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
-        let first = first_byte(&path).map_err(unreadable)?;
-        let Some(format) = format.or_else(|| told_by_name(&path)).or_else(|| told_by_content(first)) else {
+        let beginning = beginning(&path).map_err(unreadable)?;
+        let Some(format) = format.or_else(|| told_by_name(&path)).or_else(|| told_by_content(&beginning)) else {
             return Err(Failure::usage(format!(
                 "neither its name nor its first character tells the format of {name}: add --format ndjson, json or csv"
             )));
@@ -85,15 +89,21 @@ impl Source {
         self.format == Format::Csv
     }
 
-    /// Emits every row. Fails where the file cannot be read any further.
-    pub(super) fn read(&self, emit: &mut Emit<'_>) -> Outcome {
+    /// The file's format.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Emits every row until nobody takes them, and says at the end of the file what it lacks. Fails where it
+    /// cannot be read any further.
+    pub(super) fn read(&self, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
         let file = File::open(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
         let mut reader = BufReader::with_capacity(256 << 10, file);
         skip_byte_order_mark(&mut reader).map_err(|error| self.cut_off(&error))?;
         match self.format {
-            Format::Ndjson => self.read_lines(reader, emit),
-            Format::Json => self.read_json(reader, emit),
-            Format::Csv => self.read_csv(reader, emit),
+            Format::Ndjson => self.read_lines(reader, shapes, emit),
+            Format::Json => self.read_json(reader, shapes, emit),
+            Format::Csv => self.read_csv(reader, emit).map(|()| Whole::default()),
         }
     }
 
@@ -101,7 +111,8 @@ impl Source {
         Failure::failed(format!("{} cannot be read: {error}", self.name))
     }
 
-    fn read_lines(&self, mut reader: BufReader<File>, emit: &mut Emit<'_>) -> Outcome {
+    fn read_lines(&self, mut reader: BufReader<File>, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
+        let mut whole = Whole::default();
         let mut line = Vec::new();
         let (mut number, mut at, mut read_bytes) = (0, 0, 0);
         loop {
@@ -112,7 +123,7 @@ impl Source {
                 .read_until(b'\n', &mut line)
                 .map_err(|error| self.cut_off(&error))?;
             if taken == 0 {
-                return Ok(());
+                return Ok(whole);
             }
             at += 1;
             read_bytes += taken as u64;
@@ -123,29 +134,32 @@ impl Source {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            number += 1;
             // Without its newline, so that a line that breaks off is said to do so at its own end.
             let text = line.trim_ascii_end();
-            let columns = serde_json::from_slice(text).map_err(|error| in_line(&error)).and_then(object);
-            if emit(Row { number, line: at, columns, read_bytes }).is_break() {
-                return Ok(());
+            let (rows, origin) = match serde_json::from_slice(text) {
+                Err(error) => (vec![Err(in_line(&error))], Origin::Alone),
+                Ok(value) => match shapes.piece(value, &mut whole) {
+                    Piece::Row(row, origin) => (vec![object(row)], origin),
+                    Piece::Rows(rows, origin) => (rows.into_iter().map(object).collect(), origin),
+                },
+            };
+            for columns in rows {
+                number += 1;
+                if emit(Row { number, line: at, columns, origin, read_bytes }).is_break() {
+                    return Ok(whole);
+                }
             }
         }
     }
 
-    fn read_json(&self, reader: BufReader<File>, emit: &mut Emit<'_>) -> Outcome {
-        let position = Rc::new(Position::default());
-        let mut reader = Counted { inner: reader, position: Rc::clone(&position) };
+    fn read_json(&self, reader: BufReader<File>, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
+        let position = Position::default();
+        let mut reader = Counted { inner: reader, position: &position };
         let first = reader.inner.fill_buf().map_err(|error| self.cut_off(&error))?;
         let is_array = first.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-        let mut stopped = false;
         let mut json = serde_json::Deserializer::from_reader(reader);
-        let rows = Rows { position: &position, emit, stopped: &mut stopped };
-        let outcome =
-            if is_array { json.deserialize_seq(rows).and_then(|()| json.end()) } else { rows.one_by_one(&mut json) };
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(_) if stopped => Ok(()),
+        match Rows::new(&position, shapes, emit).read(&mut json, is_array) {
+            Ok(whole) => Ok(whole.unwrap_or_default()),
             Err(error) => Err(Failure::failed(format!("{} is not valid JSON: {error}", self.name))),
         }
     }
@@ -170,7 +184,8 @@ impl Source {
             number += 1;
             // Blank lines before a row count for the reader, not for its place.
             let line = record.position().map_or(line, |position| position.line().max(line));
-            if emit(Row { number, line, columns, read_bytes: csv.position().byte() }).is_break() {
+            let read_bytes = csv.position().byte();
+            if emit(Row { number, line, columns, origin: Origin::Alone, read_bytes }).is_break() {
                 return Ok(());
             }
         }
@@ -206,25 +221,26 @@ fn told_by_name(path: &Path) -> Option<Format> {
     }
 }
 
-fn told_by_content(first: Option<u8>) -> Option<Format> {
-    match first {
+fn told_by_content(beginning: &[u8]) -> Option<Format> {
+    match beginning.trim_ascii_start().first() {
         Some(b'[') => Some(Format::Json),
+        Some(b'{') => {
+            let line = beginning.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let is_whole = serde_json::from_slice::<IgnoredAny>(line).is_ok();
+            Some(if is_whole { Format::Ndjson } else { Format::Json })
+        }
         // An empty file has no rows in any format.
-        Some(b'{') | None => Some(Format::Ndjson),
+        None => Some(Format::Ndjson),
         Some(_) => None,
     }
 }
 
-fn first_byte(path: &Path) -> io::Result<Option<u8>> {
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     let mut reader = BufReader::new(File::open(path)?);
     skip_byte_order_mark(&mut reader)?;
-    for byte in reader.bytes() {
-        let byte = byte?;
-        if !byte.is_ascii_whitespace() {
-            return Ok(Some(byte));
-        }
-    }
-    Ok(None)
+    let mut beginning = Vec::new();
+    reader.take(PROBE_BYTES).read_to_end(&mut beginning)?;
+    Ok(beginning)
 }
 
 fn skip_byte_order_mark(reader: &mut impl BufRead) -> io::Result<()> {
@@ -234,7 +250,8 @@ fn skip_byte_order_mark(reader: &mut impl BufRead) -> io::Result<()> {
     Ok(())
 }
 
-fn object(value: Value) -> Result<Map<String, Value>, String> {
+/// The columns of a row, or why it is none.
+pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
     let found = match value {
         Value::Object(columns) => return Ok(columns),
         Value::Null => "null",
@@ -263,94 +280,6 @@ fn csv_fault(error: &csv::Error) -> String {
     }
 }
 
-/// Where a reader stands.
-#[derive(Default)]
-struct Position {
-    bytes: Cell<u64>,
-    newlines: Cell<u64>,
-}
-
-/// Counts what passes, exactly: the JSON parser reads byte by byte.
-struct Counted<R> {
-    inner: R,
-    position: Rc<Position>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        let newlines = buffer[..count].iter().filter(|byte| **byte == b'\n').count();
-        self.position.bytes.set(self.position.bytes.get() + count as u64);
-        self.position.newlines.set(self.position.newlines.get() + newlines as u64);
-        Ok(count)
-    }
-}
-
-/// Emits the elements of an array while it is parsed.
-struct Rows<'a, 'e> {
-    position: &'a Position,
-    emit: &'a mut Emit<'e>,
-    stopped: &'a mut bool,
-}
-
-impl Rows<'_, '_> {
-    /// Values that follow each other without an array around them.
-    fn one_by_one<'de, R: serde_json::de::Read<'de>>(
-        mut self,
-        json: &mut serde_json::Deserializer<R>,
-    ) -> serde_json::Result<()> {
-        let mut number = 0;
-        // `end` succeeds where only blanks are left; elsewhere it stops at the next value, unread.
-        while json.end().is_err() {
-            let element = Element { position: self.position }.deserialize(&mut *json)?;
-            number += 1;
-            if self.pass_on(number, element).is_break() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn pass_on(&mut self, number: u64, (line, value): (u64, Value)) -> ControlFlow<()> {
-        let read_bytes = self.position.bytes.get();
-        (self.emit)(Row { number, line, columns: object(value), read_bytes })
-    }
-}
-
-impl<'de> Visitor<'de> for Rows<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
-        let mut number = 0;
-        while let Some(element) = elements.next_element_seed(Element { position: self.position })? {
-            number += 1;
-            if self.pass_on(number, element).is_break() {
-                *self.stopped = true;
-                return Err(serde::de::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// One element, with the line on which it starts.
-struct Element<'a> {
-    position: &'a Position,
-}
-
-impl<'de> DeserializeSeed<'de> for Element<'_> {
-    type Value = (u64, Value);
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(u64, Value), D::Error> {
-        let line = self.position.newlines.get() + 1;
-        Ok((line, Value::deserialize(json)?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -369,10 +298,10 @@ mod tests {
     type Shown = (u64, u64, Result<Value, String>);
 
     /// Every row, and how the file ended.
-    fn rows(name: &str, content: &str) -> (Vec<Shown>, Outcome) {
+    fn rows(name: &str, content: &str) -> (Vec<Shown>, Outcome<Whole>) {
         let (_folder, source) = source(name, content);
         let mut rows = Vec::new();
-        let outcome = source.unwrap().read(&mut |row: Row| {
+        let outcome = source.unwrap().read(&Shapes::default(), &mut |row: Row| {
             rows.push((row.number, row.line, row.columns.map(Value::Object)));
             ControlFlow::Continue(())
         });
@@ -427,11 +356,36 @@ mod tests {
     }
 
     #[test]
+    fn pages_are_rows_of_one_file_whatever_stands_around_them() {
+        let page = "{\"data\": {\"listPosts\": {\n\"items\": [{\"id\": \"1\"},\nnull, {\"id\": \"2\"}], \"nextToken\": \"x\"}}}";
+        let last = "{\"data\": {\"listPosts\": {\"items\": [{\"id\": \"3\"}], \"nextToken\": null}}}";
+        for content in [format!("{page}\n{last}"), format!("[{page},\n{last}]")] {
+            let (rows, outcome) = rows("a.json", &content);
+            assert_eq!(outcome.unwrap(), Whole::default());
+            let seen: Vec<_> = rows.into_iter().map(|(number, line, row)| (number, line, row.unwrap())).collect();
+            assert_eq!(seen, [(1, 2, json!({"id": "1"})), (2, 3, json!({"id": "2"})), (3, 4, json!({"id": "3"}))]);
+        }
+        let (rows, outcome) = rows("a.ndjson", &format!("{}\n", page.replace('\n', " ")));
+        assert_eq!((rows.len(), outcome.unwrap().goes_on), (2, true));
+        let (rows, outcome) = rows_of_errors();
+        assert_eq!((rows.len(), outcome.unwrap().error.as_deref()), (1, Some("denied")));
+    }
+
+    fn rows_of_errors() -> (Vec<Shown>, Outcome<Whole>) {
+        rows("a.json", "{\"data\": {\"getPost\": {\"id\": \"1\"}}, \"errors\": [{\"message\": \"denied\"}]}")
+    }
+
+    #[test]
     fn reading_stops_when_enough_was_read() {
-        for (name, content) in [("a.json", "[{},{},{}]"), ("a.ndjson", "{}\n{}\n{}"), ("a.csv", "a\n1\n2\n3\n")] {
+        for (name, content) in [
+            ("a.json", "[{},{},{}]"),
+            ("b.json", "{\"items\":[{},{},{}]}"),
+            ("a.ndjson", "{}\n{}\n{}"),
+            ("a.csv", "a\n1\n2\n3\n"),
+        ] {
             let (_folder, source) = source(name, content);
             let mut count = 0;
-            let outcome = source.unwrap().read(&mut |_| {
+            let outcome = source.unwrap().read(&Shapes::default(), &mut |_| {
                 count += 1;
                 if count == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
@@ -447,6 +401,7 @@ mod tests {
             ("a.jsonl", "x", Format::Ndjson),
             ("a.txt", "  [", Format::Json),
             ("a", "{}", Format::Ndjson),
+            ("a", "{\n\"data\": {}}", Format::Json),
         ] {
             let (_folder, source) = source(name, content);
             assert_eq!(source.unwrap().format, format, "{name}");

@@ -1,0 +1,83 @@
+//! Imports: records that bring their times and marks along, and how far a file has been taken in.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use syncline_core::record::{NewRecord, RecordKey};
+use syncline_core::rich::{ExpandRules, Span};
+use syncline_schema::{Key, Model};
+
+use crate::error::Result;
+use crate::local::{Saved, Source};
+use crate::storage::meta;
+use crate::tx::Tx;
+
+impl Tx<'_> {
+    /// Saves a record as [`Source::Import`], and gives its rich texts these spans, by field.
+    ///
+    /// What the marks of a new record cost is a change of its own with the time of the first, so that its
+    /// `updatedAt` stays what it was.
+    pub fn import(
+        &mut self,
+        model: &str,
+        record: &Map<String, Value>,
+        spans: &BTreeMap<String, Vec<Span>>,
+    ) -> Result<Saved> {
+        if spans.is_empty() {
+            return self.save(model, record, Source::Import);
+        }
+        let now_ms = self.now_ms;
+        let time = self.time_of_marks(model, record)?;
+        let mut saved = self.save(model, record, Source::Import)?;
+        let id = key_text(self.model(model)?, &saved.record);
+        self.now_ms = time;
+        let marked = spans.iter().try_for_each(|(field, spans)| {
+            let after = self.set_spans(model, &id, field, spans, &ExpandRules::default())?;
+            saved = Saved { dot: after.dot.or(saved.dot), ..after };
+            Ok(())
+        });
+        self.now_ms = now_ms;
+        marked.map(|()| saved)
+    }
+
+    /// When the marks of an imported record were made: with the record if it is new, else now.
+    fn time_of_marks(&mut self, model: &str, record: &Map<String, Value>) -> Result<i64> {
+        let (schema, model) = (self.schema()?, self.model(model)?);
+        if let Some(key) = RecordKey::in_record(schema, model, record)?
+            && self.is_known(key.record_id(model))?
+        {
+            return Ok(self.now_ms);
+        }
+        Ok(NewRecord::check(schema, model, record)?.updated_at_ms.unwrap_or(self.now_ms))
+    }
+
+    /// The text that was kept under this name by [`Tx::put_bookmark`].
+    pub fn bookmark(&self, name: &str) -> Result<Option<String>> {
+        meta::read(self.db, &bookmark_key(name))
+    }
+
+    /// Keeps a text under a name, or none any more, in the same transaction as everything else that is written
+    /// here: how far an import has come is exactly as true as what it saved. It stays in this file and is never
+    /// sent.
+    pub fn put_bookmark(&mut self, name: &str, text: Option<&str>) -> Result<()> {
+        match text {
+            Some(text) => meta::write(self.db, &bookmark_key(name), &text),
+            None => meta::remove(self.db, &bookmark_key(name)),
+        }
+    }
+}
+
+fn bookmark_key(name: &str) -> String {
+    format!("bookmark:{name}")
+}
+
+/// The record's key as callers write it: its id, or an object of its key fields.
+fn key_text(model: &Model, record: &Map<String, Value>) -> String {
+    match &model.key {
+        Key::Id => record.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        Key::Custom(fields) => {
+            let fields = fields.iter().filter_map(|name| Some((name.clone(), record.get(name)?.clone())));
+            Value::Object(fields.collect()).to_string()
+        }
+    }
+}
