@@ -8,6 +8,9 @@ use crate::{Element, ElementKind, EmbeddedType, EnumType, Field, FieldKind, Mode
 /// Member that names a record's model where an export holds several.
 const MODEL_MEMBER: &str = "__typename";
 
+/// Member with the marks of a record's rich texts.
+const SPANS_MEMBER: &str = "~spans";
+
 /// The schema of an exported record of any model; that of one model, enum or embedded type stands under `$defs`.
 ///
 /// It takes every record that a store with this schema can show: those that another schema has written into, too. So
@@ -33,12 +36,35 @@ fn of_model(schema: &Schema, model: &Model) -> Value {
         let marked = json!({ "description": "The model, where an export holds several.", "const": model.name });
         properties.insert(MODEL_MEMBER.to_owned(), marked);
     }
+    let rich = model.fields.iter().filter(|field| matches!(field.kind, FieldKind::Text { rich: true }));
+    let spans: Map<String, Value> = rich.map(|field| (field.name.clone(), of_spans())).collect();
+    if !spans.is_empty() {
+        let marks = json!({
+            "description": "Characters and marks of the rich texts that have marks.",
+            "type": "object",
+            "properties": spans,
+            "additionalProperties": false,
+        });
+        properties.insert(SPANS_MEMBER.to_owned(), marks);
+    }
     let local = if model.local { " It never leaves the device." } else { "" };
     object(
         format!("A record of `{}`, named by `{}`.{local}", model.name, model.key_fields().join("` and `")),
         properties,
         &model.fields,
     )
+}
+
+/// The spans of one text.
+fn of_spans() -> Value {
+    let properties = json!({
+        "from": { "type": "integer" },
+        "to": { "type": "integer" },
+        "text": { "type": "string" },
+        "marks": { "type": "object" },
+    });
+    let span = json!({ "type": "object", "properties": properties, "required": ["text", "marks"] });
+    json!({ "type": "array", "items": span })
 }
 
 fn of_embedded(embedded: &EmbeddedType) -> Value {

@@ -1,0 +1,10 @@
+//! `import` and `export` as users run them: files of DataStore's cloud, imports that are killed, and what comes back
+//! of an export.
+
+#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cloud;
+mod killed;
+mod lossless;
+mod support;
