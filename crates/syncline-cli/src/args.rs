@@ -133,6 +133,9 @@ pub(crate) enum Command {
     /// Prints only what is safe on disk. Without MODEL, a store of several models marks each line with
     /// "__typename", which `import` understands. Where a rich text has marks, "~spans" has them by field.
     Export(ExportArgs),
+    /// Move an app from elsewhere
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
     /// Run a relay
     #[command(subcommand)]
     Relay(RelayCommand),
@@ -558,6 +561,33 @@ pub(crate) struct ExportArgs {
     /// What to write; a CSV holds one model
     #[arg(long, value_enum, default_value = "ndjson")]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Make a schema, a store, a draft of a relay's configuration and a report of an Amplify Gen 1 project
+    ///
+    /// Reads amplify/backend/api/NAME (schema.graphql or schema/*.graphql, transform.conf.json) and cli.json, and
+    /// with --data the files of exported tables, named after their model: Post.json, posts.csv,
+    /// Post-abc123-dev.ndjson. The project is left as it is. Rows that do not fit go to rejected/MODEL.ndjson. Run
+    /// again, it goes on where it was. Prints the report's path.
+    Amplify(MigrateAmplifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateAmplifyArgs {
+    /// The project's folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Where to write report.md, schema.graphql, relay.toml and store.db; made if missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// A folder of exported tables to import into store.db
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Which API, where the project has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) api: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,7 @@ mod history;
 mod import;
 mod init;
 mod json;
+mod migrate;
 mod output;
 mod query;
 mod records;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command, RelayCommand, SchemaCommand};
+use args::{Cli, Command, MigrateCommand, RelayCommand, SchemaCommand};
 use failure::{Failure, Outcome};
 use output::Out;
 
@@ -94,6 +95,7 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Watch(args) => watch::run(args, out).await,
         Command::Import(args) => import::run(args, out).await,
         Command::Export(args) => export::run(args, out).await,
+        Command::Migrate(MigrateCommand::Amplify(args)) => migrate::amplify(args, out).await,
         Command::Relay(RelayCommand::Run(args)) => relay::run(args, out).await,
         Command::Serve(args) => relay::serve(args, out).await,
         Command::Sync(args) => sync::run(args, out).await,

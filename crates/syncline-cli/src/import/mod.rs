@@ -66,7 +66,7 @@ pub(crate) struct Counts {
     /// Records that existed with these values.
     unchanged: u64,
     /// Rows that do not fit.
-    skipped: u64,
+    pub(crate) skipped: u64,
     /// Rows of other models.
     passed_over: u64,
     /// Rows that are marked as deleted.
@@ -78,14 +78,20 @@ pub(crate) struct Counts {
 }
 
 pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
-    let source = Arc::new(Source::open(&args.file, args.format)?);
     let began = Instant::now();
+    let source = Arc::new(Source::open(&args.file, args.format)?);
     let counts = store::with(&args.db, async |store| import(store, &args, &source).await).await?;
     if args.json {
         out.json(&counts)?;
     }
     say(format_args!("{}, {:.1} s", summary(&counts), began.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// Imports into a store that is open already.
+pub(crate) async fn take(store: &Store, args: &ImportArgs) -> Outcome<Counts> {
+    let source = Arc::new(Source::open(&args.file, args.format)?);
+    import(store, args, &source).await
 }
 
 async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outcome<Counts> {
@@ -307,7 +313,8 @@ fn with_progress(failure: Failure, counts: &Counts) -> Failure {
     }
 }
 
-fn summary(counts: &Counts) -> String {
+/// The counts in a sentence, with a line more for each relation that was left out.
+pub(crate) fn summary(counts: &Counts) -> String {
     let mut text = format!(
         "{}: imported {}, updated {}, unchanged {}, skipped {}",
         counted(counts.rows, "row"),

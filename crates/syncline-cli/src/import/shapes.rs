@@ -142,7 +142,7 @@ fn list(items: Value) -> Vec<Value> {
 }
 
 fn is_empty_answer(data: &Value) -> bool {
-    data.as_object().map_or(data.is_null(), |queries| queries.values().all(Value::is_null))
+    data.as_object().map_or_else(|| data.is_null(), |queries| queries.values().all(Value::is_null))
 }
 
 /// Whether a value is records that a relation or query leads to, as AppSync shows them.

@@ -1,5 +1,5 @@
-//! `import` and `export` as users run them: files of DataStore's cloud, imports that are killed, and what comes back
-//! of an export.
+//! `import`, `export` and `migrate` as users run them: files of DataStore's cloud, imports that are killed, and what
+//! comes back of an export.
 
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -7,4 +7,5 @@
 mod cloud;
 mod killed;
 mod lossless;
+mod migrate;
 mod support;

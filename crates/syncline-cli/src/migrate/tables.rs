@@ -1,0 +1,103 @@
+//! Exported tables in a folder: which file is which model's, and what became of its rows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use syncline::Store;
+use syncline::schema::Schema;
+
+use super::project::entries;
+use crate::args::ImportArgs;
+use crate::failure::{Failure, Outcome};
+use crate::import::{self, Counts};
+use crate::output::say;
+
+/// What became of one model's files.
+#[derive(Default)]
+pub(super) struct Taken {
+    files: Vec<(String, Counts)>,
+}
+
+impl Taken {
+    /// Rows that did not fit.
+    pub(super) fn skipped(&self) -> u64 {
+        self.files.iter().map(|(_, counts)| counts.skipped).sum()
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, counts) in &self.files {
+            write!(f, "\n- `{name}`: {}", import::summary(counts).replace("\n  ", "; "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The files of each model, and those of none, by name.
+pub(super) struct Tables {
+    of_models: BTreeMap<String, Vec<PathBuf>>,
+    pub(super) strangers: Vec<String>,
+}
+
+impl Tables {
+    pub(super) fn find(folder: &Path, schema: &Schema) -> Outcome<Self> {
+        if !folder.is_dir() {
+            return Err(Failure::failed(format!("there is no folder {}", folder.display())));
+        }
+        let mut tables = Self { of_models: BTreeMap::new(), strangers: Vec::new() };
+        for path in entries(folder)?.into_iter().filter(|path| path.is_file()) {
+            match model_of(&path, schema) {
+                Some(model) => tables.of_models.entry(model).or_default().push(path),
+                None => tables.strangers.push(file_name(&path)),
+            }
+        }
+        Ok(tables)
+    }
+
+    /// Imports all of them; rows that do not fit go to a file of their model in `rejected`.
+    pub(super) async fn import(&self, store: &Store, rejected: &Path) -> Outcome<BTreeMap<String, Taken>> {
+        let mut all: BTreeMap<String, Taken> = BTreeMap::new();
+        for (model, files) in &self.of_models {
+            for (nth, file) in files.iter().enumerate() {
+                let end = if nth == 0 { String::new() } else { format!("-{}", nth + 1) };
+                let args = ImportArgs {
+                    db: store.path().to_owned(),
+                    model: model.clone(),
+                    file: file.clone(),
+                    format: None,
+                    key: None,
+                    skip_invalid: true,
+                    rejected: Some(rejected.join(format!("{model}{end}.ndjson"))),
+                    restart: false,
+                    json: false,
+                };
+                let counts = import::take(store, &args).await?;
+                say(format_args!("{model}, {}: {}", file.display(), import::summary(&counts)));
+                all.entry(model.clone()).or_default().files.push((file_name(file), counts));
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The model of `Post.json`, `posts.csv`, or `Post-k3s…-dev.ndjson` as DynamoDB's tables are called.
+fn model_of(path: &Path, schema: &Schema) -> Option<String> {
+    let is_data =
+        matches!(path.extension()?.to_str()?.to_ascii_lowercase().as_str(), "json" | "ndjson" | "jsonl" | "csv");
+    let stem = path.file_stem()?.to_str()?;
+    let name = stem.split(['-', '.']).next().unwrap_or(stem);
+    let is_meant = |model: &str| {
+        let folded = name.to_ascii_lowercase();
+        let model = model.to_ascii_lowercase();
+        folded == model || folded == format!("{model}s") || folded == format!("list{model}s")
+    };
+    let models = || schema.models.iter().map(|model| model.name.as_str());
+    let exact = models().find(|model| *model == name).or_else(|| models().find(|model| is_meant(model)));
+    exact.filter(|_| is_data).map(str::to_owned)
+}

@@ -1,0 +1,160 @@
+//! An Amplify Gen 1 project folder as a store.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, ok, run};
+
+const BLOG: &str = r#"input AMPLIFY { globalAuthRule: AuthRule = { allow: public } }
+
+type Post @model @auth(rules: [{ allow: owner, provider: userPools }, { allow: public, operations: [read] }]) {
+  id: ID!
+  title: String! @index(name: "byTitle", queryField: "postsByTitle")
+  tags: [String]
+  comments: [Comment] @hasMany
+  topics: [Topic] @manyToMany(relationName: "PostTopics")
+}
+"#;
+
+const REST: &str = r#"
+type Comment @model { id: ID! text: String! post: Post @belongsTo }
+type Topic @model { id: ID! name: String! @searchable posts: [Post] @manyToMany(relationName: "PostTopics") }
+type Stock @model { warehouse: ID! @primaryKey(sortKeyFields: ["sku"]) sku: String! }
+"#;
+
+fn write(bed: &Bed, path: &str, content: &str) {
+    let path = bed.path(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+fn project(bed: &Bed, rest: &str) -> String {
+    write(bed, "app/amplify/backend/api/blog/schema/1-post.graphql", BLOG);
+    write(bed, "app/amplify/backend/api/blog/schema/2-rest.graphql", rest);
+    write(bed, "app/amplify/backend/api/rest/cli-inputs.json", "{}");
+    let transform = json!({"Version": 5, "ResolverConfig": {
+        "project": {"ConflictHandler": "AUTOMERGE", "ConflictDetection": "VERSION"},
+        "models": {"Comment": {"ConflictHandler": "LAMBDA", "ConflictDetection": "VERSION"}},
+    }});
+    write(bed, "app/amplify/backend/api/blog/transform.conf.json", &transform.to_string());
+    write(bed, "app/amplify/cli.json", r#"{"features":{"graphqltransformer":{"transformerversion":2}}}"#);
+    bed.text("app")
+}
+
+fn without_searchable() -> String {
+    REST.replace(" @searchable", "")
+}
+
+#[test]
+fn a_project_becomes_a_schema_a_report_a_relay_draft_and_a_store_with_its_tables() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable());
+    let cloud = |id: &str, rest: Value| {
+        let mut row = json!({"id": id, "_version": 1, "_deleted": null, "_lastChangedAt": 1,
+                             "createdAt": "2024-03-01T10:00:00.000Z", "updatedAt": "2024-03-01T10:00:00.000Z"});
+        row.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        row
+    };
+    let posts = [
+        cloud("p1", json!({"title": "One", "owner": "ada", "__typename": "Post"})),
+        cloud("p2", json!({"title": "Gone", "_deleted": true})),
+        cloud("p3", json!({"title": 3})),
+    ];
+    let page = json!({"data": {"listPosts": {"items": posts, "nextToken": null}}});
+    write(&bed, "data/Post.json", &page.to_string());
+    let comment = json!({"Item": {"id": {"S": "c1"}, "text": {"S": "x"}, "postCommentsId": {"S": "p1"}}});
+    write(&bed, "data/Comment-k3s5d-dev.ndjson", &format!("{comment}\n"));
+    write(&bed, "data/topics.csv", "id,name\nt1,Rust\n");
+    write(&bed, "data/PostTopics-k3s5d-dev.json", &json!([{"id": "x", "postId": "p1", "topicId": "t1"}]).to_string());
+    write(&bed, "data/Audit.json", "[]");
+    let (out, data) = (bed.text("moved/here"), bed.text("data"));
+    let before = fs::read_to_string(bed.path("app/amplify/backend/api/blog/schema/1-post.graphql")).unwrap();
+    let migrate = ["migrate", "amplify", &app, "--out", &out, "--data", &data];
+    let said = ok(&migrate);
+    assert_eq!(said.out.trim(), format!("{out}/report.md"));
+    let report = fs::read_to_string(said.out.trim()).unwrap();
+    for line in [
+        "1-post.graphql",
+        "2-rest.graphql",
+        "transformer 2",
+        "### Post",
+        "`@hasMany` `comments` leads to Comment",
+        "`@manyToMany` `topics` leads to Topic through `PostTopics`",
+        "`@index` `byTitle` over `title`",
+        "`@auth`: 2 rules",
+        "Auto Merge",
+        "Lists: `tags`",
+        "### Comment",
+        "Custom Lambda: its code does not run any more",
+        "### Stock",
+        "`@primaryKey` of `warehouse`, `sku`",
+        "no file of this model was found",
+        "`Post.json`: 3 rows: imported 1, updated 0, unchanged 0, skipped 1, marked as deleted 1",
+        "1-post.graphql:1`: `input AMPLIFY` is not carried over",
+        "1-post.graphql:3`: `provider` is not carried over",
+        "`Audit.json` in the data folder is of no model",
+        "Correct the 1 rows that did not fit",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains("/amplify/backend/api/blog/schema/2-rest.graphql:"), "{report}");
+    // What was written can be used.
+    let store = format!("{out}/store.db");
+    ok(&["schema", "check", &format!("{out}/schema.graphql")]);
+    assert_eq!(ok(&["get", &store, "Post", "p1"]).json()["owner"], json!("ada"));
+    let with = ok(&["query", &store, "Post", "--include", "comments,topics"]).lines();
+    assert_eq!((&with[0]["comments"][0]["text"], &with[0]["topics"][0]["name"]), (&json!("x"), &json!("Rust")));
+    let rejected = fs::read_to_string(format!("{out}/rejected/Post.ndjson")).unwrap();
+    assert!(rejected.contains("\"p3\"") && rejected.lines().count() == 1, "{rejected}");
+    assert!(
+        fs::read_to_string(format!("{out}/relay.toml")).unwrap().contains("the owner that the field `owner` names")
+    );
+    // The project is as it was, and a second run makes nothing twice.
+    let after = fs::read_to_string(bed.path("app/amplify/backend/api/blog/schema/1-post.graphql")).unwrap();
+    assert_eq!(before, after);
+    let changes = ok(&["status", &store, "--json"]).json()["changes"].clone();
+    ok(&migrate);
+    assert_eq!(ok(&["status", &store, "--json"]).json()["changes"], changes);
+}
+
+#[test]
+fn a_schema_that_is_refused_is_named_by_its_own_file_and_line_and_nothing_is_written() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable().replace("text: String!", "text: Sting!"));
+    let out = bed.text("out");
+    let said = run(&["migrate", "amplify", &app, "--out", &out]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("2-rest.graphql:2:") && said.err.contains("`String`"), "{}", said.err);
+    assert!(!said.err.contains("1-post.graphql"), "warnings of a file without errors hide them: {}", said.err);
+    assert!(!bed.path("out").exists());
+}
+
+#[test]
+fn what_is_no_gen_1_project_is_told_apart() {
+    let bed = Bed::new();
+    let out = bed.text("out");
+    let refused = |folder: &str, args: &[&str]| {
+        let folder = bed.text(folder);
+        let mut all = vec!["migrate", "amplify", &folder, "--out", &out];
+        all.extend(args);
+        run(&all)
+    };
+    write(&bed, "gen2/amplify/data/resource.ts", "export const schema = a.schema({});");
+    assert!(refused("gen2", &[]).err.contains("Amplify Gen 2"));
+    write(&bed, "other/package.json", "{}");
+    assert!(refused("other", &[]).err.contains("no folder amplify/backend/api"));
+    assert!(refused("missing", &[]).err.contains("there is no folder"));
+    project(&bed, &without_searchable());
+    write(&bed, "app/amplify/backend/api/second/schema.graphql", "type A @model { n: Int }");
+    let said = refused("app", &[]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("--api with one of blog, second"), "{}", said.err);
+    write(&bed, "app/amplify/backend/api/second/transform.conf.json", "{\n  \"Version\": 5,\n  oops\n}");
+    let said = refused("app", &["--api", "second"]);
+    assert!(said.err.contains("second/transform.conf.json:3: not valid JSON"), "{}", said.err);
+    assert!(refused("app", &["--api", "third"]).err.contains("no GraphQL API `third`"));
+    let said = refused("app", &["--api", "blog", "--data", &bed.text("nowhere")]);
+    assert!(said.err.contains("there is no folder") && said.err.contains("nowhere"), "{}", said.err);
+    assert!(!bed.path("out").exists());
+}
