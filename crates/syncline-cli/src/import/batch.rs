@@ -8,6 +8,7 @@ use syncline::schema::{Key, Model, Schema};
 use syncline::{Error, Filter, ImportRecord, Query, Record, Saved, Span, Store, StoreError};
 use syncline_schema::{FieldKind, Scalar};
 
+use super::cloud::Cloud;
 use super::names::Columns;
 use super::progress::{self, Begin, Taken};
 use super::rejects::{Rejects, was_untyped};
@@ -35,6 +36,7 @@ pub(super) struct Importer<'a> {
     pub(super) schema: &'a Schema,
     pub(super) model: &'a Model,
     pub(super) columns: &'a Columns,
+    pub(super) cloud: Cloud<'a>,
     /// The field that tells records apart, where it is not the model's key.
     pub(super) apart: Option<&'a str>,
     pub(super) untyped: bool,
@@ -143,7 +145,7 @@ impl<'a> Importer<'a> {
             return Err(Aside::OtherModel);
         }
         let untyped = self.untyped || columns.shift_remove(REJECTED_COLUMN).is_some_and(|mark| was_untyped(&mark));
-        if cloud::is_deleted(self.model, &mut columns).map_err(at)? {
+        if self.cloud.is_deleted(&mut columns).map_err(at)? {
             return Err(Aside::Deleted);
         }
         let spans = columns.shift_remove(SPANS_COLUMN);

@@ -1,7 +1,7 @@
 //! What only the cloud's rows have: columns of DataStore's own, and records inside records.
 
 use serde_json::{Map, Value};
-use syncline::schema::{Model, Relation};
+use syncline::schema::{Model, Relation, Schema};
 
 use super::shapes::is_connection;
 
@@ -11,26 +11,37 @@ const OWN_COLUMNS: [&str; 5] = ["_version", "_lastChangedAt", "_ttl", "ds_pk", "
 /// The column that marks rows which are deleted and not gone yet.
 const DELETED: &str = "_deleted";
 
-/// Whether a column is the cloud's and not the model's.
-pub(super) fn is_own_column(model: &Model, column: &str) -> bool {
-    let known = OWN_COLUMNS.contains(&column) || column == DELETED || is_composed(column);
-    known && model.field(column).is_none()
+/// A model whose rows come from the cloud.
+#[derive(Clone, Copy)]
+pub(super) struct Cloud<'a> {
+    model: &'a Model,
+    /// Made for a `@manyToMany`: its records are named by the pair that they link, and the cloud's rows by an id.
+    is_join: bool,
 }
 
-/// The column of an index over several fields: `status#createdAt`. No field can have such a name.
-fn is_composed(column: &str) -> bool {
-    column.contains('#')
-}
+impl<'a> Cloud<'a> {
+    pub(super) fn of(schema: &Schema, model: &'a Model) -> Self {
+        let mut relations = schema.models.iter().flat_map(|model| &model.relations);
+        Self { model, is_join: relations.any(|relation| relation.join_model.as_ref() == Some(&model.name)) }
+    }
 
-/// Takes out the cloud's columns. Says whether the row is deleted; an error is what is wrong with that column.
-pub(super) fn is_deleted(model: &Model, row: &mut Map<String, Value>) -> Result<bool, (String, String)> {
-    let deleted = match row.get(DELETED) {
-        Some(mark) if is_own_column(model, DELETED) => is_marked(mark)
-            .ok_or_else(|| (DELETED.to_owned(), format!("expected true, false or null, found {mark}")))?,
-        Some(_) | None => false,
-    };
-    row.retain(|column, _| !is_own_column(model, column));
-    Ok(deleted)
+    /// Whether a column is the cloud's and not the model's.
+    pub(super) fn is_own_column(&self, column: &str) -> bool {
+        let known = OWN_COLUMNS.contains(&column) || column == DELETED || (self.is_join && column == "id");
+        // The column of an index over several fields is called `status#createdAt`, as no field can be.
+        (known || column.contains('#')) && self.model.field(column).is_none()
+    }
+
+    /// Takes out the cloud's columns. Says whether the row is deleted; an error is what is wrong with that column.
+    pub(super) fn is_deleted(&self, row: &mut Map<String, Value>) -> Result<bool, (String, String)> {
+        let wrong = |mark| (DELETED.to_owned(), format!("expected true, false or null, found {mark}"));
+        let deleted = match row.get(DELETED) {
+            Some(mark) if self.is_own_column(DELETED) => is_marked(mark).ok_or_else(|| wrong(mark))?,
+            Some(_) | None => false,
+        };
+        row.retain(|column, _| !self.is_own_column(column));
+        Ok(deleted)
+    }
 }
 
 fn is_marked(mark: &Value) -> Option<bool> {

@@ -40,6 +40,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{Out, bar, counted, grouped, say};
 use crate::store;
 use batch::{Act, Importer};
+use cloud::Cloud;
 use names::Columns;
 use progress::{Begin, Taken};
 use rejects::Rejects;
@@ -98,7 +99,7 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outco
     let schema = store::schema(store)?;
     let model = store::model(schema, &args.model)?;
     let columns = Columns::of(model);
-    check_headers(&columns, model, source)?;
+    check_headers(&columns, &Cloud::of(schema, model), source)?;
     let key = args.key.as_deref().map(|key| key_field(model, &columns, key)).transpose()?;
     let shapes = Shapes::of(model);
     let begin = begin(store, args, source, &shapes, (model, key.as_deref())).await?;
@@ -109,6 +110,7 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outco
         schema,
         model,
         columns: &columns,
+        cloud: Cloud::of(schema, model),
         apart: key.as_deref().filter(|key| !model.is_key_field(key)),
         untyped: source.is_untyped(),
         name: begin.name.clone(),
@@ -121,7 +123,8 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outco
         pass(&mut dry, Act::Check, source, &shapes, begin.taken.rows).await?;
         refuse_invalid(&dry.counts, &args.model, begin.taken.rows)?;
     }
-    let rejects = args.rejected.as_deref().map(|path| Rejects::open(path, begin.rejected_bytes)).transpose()?;
+    let rejects = args.rejected.as_deref().map(|path| Rejects::open(path, &args.file, begin.rejected_bytes));
+    let rejects = rejects.transpose()?;
     let mut importer = importer().at(&begin, rejects);
     let outcome = pass(&mut importer, Act::Save, source, &shapes, begin.taken.rows).await;
     let whole = outcome.map_err(|failure| with_progress(failure, &importer.counts))?;
@@ -236,10 +239,10 @@ fn warn(source: &Source, whole: &Whole) {
 }
 
 /// Columns that stand at the head of a file are wrong for every row: better said once.
-fn check_headers(columns: &Columns, model: &Model, source: &Source) -> Outcome {
+fn check_headers(columns: &Columns, cloud: &Cloud<'_>, source: &Source) -> Outcome {
     for header in source.headers()? {
         let is_ours = [MODEL_COLUMN, SPANS_COLUMN, REJECTED_COLUMN].contains(&header.as_str());
-        if columns.field(&header).is_none() && !is_ours && !cloud::is_own_column(model, &header) {
+        if columns.field(&header).is_none() && !is_ours && !cloud.is_own_column(&header) {
             return Err(Failure::failed(format!(
                 "{}: {}; rename the column or leave it out",
                 source.name(),
@@ -419,6 +422,7 @@ mod tests {
             schema,
             model,
             columns: &columns,
+            cloud: Cloud::of(schema, model),
             apart: None,
             untyped: false,
             name: String::new(),

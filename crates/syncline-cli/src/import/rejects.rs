@@ -19,8 +19,16 @@ pub(super) struct Rejects {
 }
 
 impl Rejects {
-    /// Makes the file, or cuts it back to the length that it had where an earlier run stopped.
-    pub(super) fn open(path: &Path, bytes: u64) -> Outcome<Self> {
+    /// Makes the file, or cuts it back to the length that it had where an earlier run stopped. Refuses the file that
+    /// is imported.
+    pub(super) fn open(path: &Path, imported: &Path, bytes: u64) -> Outcome<Self> {
+        if let (Ok(path), Ok(imported)) = (path.canonicalize(), imported.canonicalize())
+            && path == imported
+        {
+            return Err(Failure::usage(
+                "--rejected names the file that is imported, and would overwrite it: name another",
+            ));
+        }
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path).and_then(|mut file| {
             // Where it was shortened or removed meanwhile, what it held is the user's affair.
             let bytes = bytes.min(file.metadata()?.len());

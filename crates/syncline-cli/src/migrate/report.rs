@@ -7,7 +7,7 @@ use syncline::schema::{Diagnostics, FieldKind, Key, Managed, Model, Parsed, Rela
 
 use super::project::Project;
 use super::tables::Taken;
-use crate::output::{counted, grouped};
+use crate::output::counted;
 
 /// What a report is made from.
 pub(super) struct Facts<'a> {
@@ -68,6 +68,15 @@ fn of_model(out: &mut String, facts: &Facts<'_>, model: &Model) -> std::fmt::Res
         Key::Id => "`id`".to_owned(),
         Key::Custom(fields) => format!("`@primaryKey` of `{}`", fields.join("`, `")),
     };
+    if is_join(facts, model) {
+        let fields = model.key_fields().join("`, `");
+        writeln!(
+            out,
+            "Changes: a link is named by its pair, `{fields}`. The `id` of a row is left out, and rows of one pair become \
+             one link."
+        )?;
+        return data(out, facts, model);
+    }
     let own = model.fields.iter().filter(|field| field.managed == Managed::No).count();
     writeln!(out, "Carries over: key {key}, {}.", counted(own as u64, "field"))?;
     for relation in &model.relations {
@@ -102,13 +111,21 @@ fn of_model(out: &mut String, facts: &Facts<'_>, model: &Model) -> std::fmt::Res
     if !lists.is_empty() {
         writeln!(out, "- Lists: `{}`. Where each value should stand once, `@set` says so.", lists.join("`, `"))?;
     }
-    if let Some(tables) = facts.tables {
-        match tables.get(&model.name) {
-            Some(taken) => writeln!(out, "\nData: {taken}")?,
-            None => writeln!(out, "\nData: no file of this model was found.")?,
-        }
+    data(out, facts, model)
+}
+
+fn data(out: &mut String, facts: &Facts<'_>, model: &Model) -> std::fmt::Result {
+    match facts.tables.map(|tables| tables.get(&model.name)) {
+        Some(Some(taken)) => writeln!(out, "\nData:\n{taken}"),
+        Some(None) => writeln!(out, "\nData: no file of this model was found.\n"),
+        None => writeln!(out),
     }
-    writeln!(out)
+}
+
+/// Whether the schema has the model by itself, for a `@manyToMany`.
+fn is_join(facts: &Facts<'_>, model: &Model) -> bool {
+    let mut relations = facts.parsed.schema.models.iter().flat_map(|model| &model.relations);
+    relations.any(|relation| relation.join_model.as_ref() == Some(&model.name))
 }
 
 /// What becomes of the way in which conflicts were resolved.
@@ -161,9 +178,9 @@ fn next_steps(out: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
     if rejected > 0 {
         writeln!(
             out,
-            "1. Correct the {} rows that did not fit (`rejected/`) and import them: `syncline import store.db MODEL \
+            "1. Correct the {} that did not fit (`rejected/`) and import them: `syncline import store.db MODEL \
              rejected/MODEL.ndjson`.",
-            grouped(rejected)
+            counted(rejected, "row")
         )?;
     }
     for line in [

@@ -29,7 +29,7 @@ impl Taken {
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, counts) in &self.files {
-            write!(f, "\n- `{name}`: {}", import::summary(counts).replace("\n  ", "; "))?;
+            writeln!(f, "- `{name}`: {}", import::summary(counts).replace("\n  ", "; "))?;
         }
         Ok(())
     }

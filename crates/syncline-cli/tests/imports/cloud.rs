@@ -238,6 +238,41 @@ fn rejected_rows_of_a_csv_keep_their_meaning() {
 }
 
 #[test]
+fn rows_of_a_join_table_become_links_named_by_their_pair() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", BLOG);
+    let link = |id: &str| {
+        json!({"id": id, "postId": "p1", "topicId": "t1", "post": {"id": "p1", "title": "One", "__typename": "Post"},
+               "topic": {"id": "t1", "name": "Rust"}, "_version": 1, "_deleted": null, "__typename": "PostTopics"})
+    };
+    let mut gone = link("l3");
+    gone["_deleted"] = true.into();
+    let file =
+        bed.file("links.json", answer("listPostTopics", &[link("l1"), link("l2"), gone], Value::Null).to_string());
+    let counts = ok(&["import", &db, "PostTopics", &file, "--json"]).json();
+    assert_eq!(
+        (&counts["imported"], &counts["unchanged"], &counts["deleted"]),
+        (&json!(1), &json!(1), &json!(1)),
+        "{counts}"
+    );
+    ok(&["save", &db, "Post", r#"{"id":"p1","title":"One"}"#]);
+    ok(&["save", &db, "Topic", r#"{"id":"t1","name":"Rust"}"#]);
+    let posts = ok(&["query", &db, "Post", "--include", "topics"]).lines();
+    assert_eq!(posts[0]["topics"][0]["name"], json!("Rust"));
+}
+
+#[test]
+fn the_file_that_is_imported_is_not_overwritten_by_its_rejected_rows() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", BLOG);
+    let file = bed.file("blogs.ndjson", "{\"id\":\"b1\"}\n");
+    let said = run(&["import", &db, "Blog", &file, "--skip-invalid", "--rejected", &file]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("name another"), "{}", said.err);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"id\":\"b1\"}\n");
+}
+
+#[test]
 fn exports_of_dynamodb_tables_import_as_they_are() {
     let bed = Bed::new();
     let db = bed.store("app.db", BLOG);

@@ -87,6 +87,8 @@ fn a_project_becomes_a_schema_a_report_a_relay_draft_and_a_store_with_its_tables
         "Lists: `tags`",
         "### Comment",
         "Custom Lambda: its code does not run any more",
+        "### PostTopics",
+        "a link is named by its pair, `postId`, `topicId`",
         "### Stock",
         "`@primaryKey` of `warehouse`, `sku`",
         "no file of this model was found",
@@ -94,7 +96,7 @@ fn a_project_becomes_a_schema_a_report_a_relay_draft_and_a_store_with_its_tables
         "1-post.graphql:1`: `input AMPLIFY` is not carried over",
         "1-post.graphql:3`: `provider` is not carried over",
         "`Audit.json` in the data folder is of no model",
-        "Correct the 1 rows that did not fit",
+        "Correct the 1 row that did not fit",
     ] {
         assert!(report.contains(line), "{line}: {report}");
     }
