@@ -111,6 +111,7 @@ impl<'a> Importer<'a> {
             candidates = self.check(candidates, &mut misfits);
         }
         self.counts.skipped += misfits.len() as u64;
+        misfits.sort_by_key(|misfit| misfit.place.number);
         if act == Act::Save {
             self.reject(&misfits, &originals)?;
             let before = misfits.len();
@@ -144,7 +145,8 @@ impl<'a> Importer<'a> {
             }
             return Err(Aside::OtherModel);
         }
-        let untyped = self.untyped || columns.shift_remove(REJECTED_COLUMN).is_some_and(|mark| was_untyped(&mark));
+        let rejected = columns.shift_remove(REJECTED_COLUMN);
+        let untyped = self.untyped || rejected.is_some_and(|mark| was_untyped(&mark));
         if self.cloud.is_deleted(&mut columns).map_err(at)? {
             return Err(Aside::Deleted);
         }

@@ -128,7 +128,9 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outco
     let mut importer = importer().at(&begin, rejects);
     let outcome = pass(&mut importer, Act::Save, source, &shapes, begin.taken.rows).await;
     let whole = outcome.map_err(|failure| with_progress(failure, &importer.counts))?;
-    store.remove_bookmark(&begin.name).await?;
+    if importer.taken.rows > 0 {
+        store.remove_bookmark(&begin.name).await?;
+    }
     refuse_others(&importer)?;
     warn(source, &whole);
     if !args.skip_invalid {
