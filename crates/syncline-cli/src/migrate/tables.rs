@@ -73,12 +73,20 @@ impl Tables {
                     restart: false,
                     json: false,
                 };
-                let counts = import::take(store, &args).await?;
+                let counts = import::take(store, &args).await.map_err(|failure| of_file(failure, file))?;
                 say(format_args!("{model}, {}: {}", file.display(), import::summary(&counts)));
                 all.entry(model.clone()).or_default().files.push((file_name(file), counts));
             }
         }
         Ok(all)
+    }
+}
+
+/// A failure that names the file, for there are several.
+fn of_file(failure: Failure, file: &Path) -> Failure {
+    match failure {
+        Failure::Failed(message) => Failure::Failed(format!("{}: {message}", file.display())),
+        other => other,
     }
 }
 

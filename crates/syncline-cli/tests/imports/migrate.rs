@@ -133,6 +133,24 @@ fn a_schema_that_is_refused_is_named_by_its_own_file_and_line_and_nothing_is_wri
 }
 
 #[test]
+fn a_table_that_cannot_be_read_is_named_and_the_next_run_goes_on() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable());
+    let (out, data) = (bed.text("out"), bed.text("data"));
+    write(&bed, "data/Post.json", r#"[{"id":"p1","title":"One"},"#);
+    write(&bed, "data/Comment.json", r#"[{"id":"c1","text":"x"}]"#);
+    let migrate = ["migrate", "amplify", &app, "--out", &out, "--data", &data];
+    let said = run(&migrate);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("data/Post.json: ") && said.err.contains("not valid JSON"), "{}", said.err);
+    write(&bed, "data/Post.json", r#"[{"id":"p1","title":"One"}]"#);
+    ok(&migrate);
+    assert_eq!(ok(&["query", &format!("{out}/store.db"), "Post", "--count"]).out.trim(), "1");
+    let report = fs::read_to_string(format!("{out}/report.md")).unwrap();
+    assert!(report.contains("`Comment.json`: 1 row: imported 0, updated 0, unchanged 1"), "{report}");
+}
+
+#[test]
 fn what_is_no_gen_1_project_is_told_apart() {
     let bed = Bed::new();
     let out = bed.text("out");
