@@ -15,6 +15,7 @@ mod hostile;
 mod identity;
 mod kill;
 mod large;
+mod live;
 mod parity;
 mod program;
 mod program_conflicts;

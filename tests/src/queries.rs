@@ -185,7 +185,7 @@ async fn a_live_search_follows_what_peers_write() {
     let found = loop {
         let snapshot = in_time(live.next()).await.unwrap().unwrap();
         if !snapshot.items.is_empty() {
-            break snapshot.items;
+            break snapshot.items.into_iter().map(std::sync::Arc::unwrap_or_clone).collect::<Vec<_>>();
         }
     };
     assert_eq!(titles(&found), ["Oat milk"]);

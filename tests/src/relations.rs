@@ -63,12 +63,12 @@ async fn a_reference_dangles_until_its_record_arrives_by_sync_and_live_queries_s
     assert_eq!(phone.related(&comment.id, comment::post).await.unwrap(), None);
     let mut live = phone.query::<Comment>().include(comment::post).observe();
     let shown = in_time(live.next()).await.unwrap().unwrap().items;
-    assert_eq!(shown, [(comment.clone(), None)]);
+    assert_eq!(shown, [(comment.clone(), None).into()]);
 
     sync(&laptop, &relay.url()).await;
     sync(&phone, &relay.url()).await;
     let shown = in_time(live.next()).await.unwrap().unwrap().items;
-    assert_eq!(shown, [(comment.clone(), Some(post.clone()))]);
+    assert_eq!(shown, [(comment.clone(), Some(post.clone())).into()]);
     assert_eq!(missing().count().await.unwrap(), 0);
     // An edit of the post elsewhere is a change of the comment as it is shown.
     laptop.update::<Post>(&post.id, |post| post.title = "Hello, world".to_owned()).await.unwrap();

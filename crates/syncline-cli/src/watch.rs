@@ -42,7 +42,7 @@ async fn first(live: &mut LiveQuery, out: &mut Out) -> Outcome<bool> {
     let Some(snapshot) = live.next().await else { return Ok(false) };
     let snapshot = snapshot?;
     for (index, record) in snapshot.items.iter().enumerate() {
-        out.json(&json!({"change": "result", "index": index, "record": record}))?;
+        out.json(&json!({"change": "result", "index": index, "record": **record}))?;
     }
     let records = snapshot.items.len();
     out.json(&json!({"change": "ready", "records": records, "is_synced": snapshot.is_synced}))?;

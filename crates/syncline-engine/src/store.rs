@@ -541,6 +541,11 @@ impl Store {
         self.head.0
     }
 
+    /// Position of the log up to which [`Store::take_commits`] has told, or will, what was committed.
+    pub fn followed(&self) -> u64 {
+        self.followed
+    }
+
     /// The log's chain at its end.
     pub(crate) fn head(&self) -> (u64, Chain) {
         self.head

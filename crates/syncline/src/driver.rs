@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::followers::Followers;
 use crate::status::{Carried, LinkState, Status};
 
 /// Writes that share a transaction at most.
@@ -111,6 +112,7 @@ pub(crate) struct Driver {
 /// What followers and links look at.
 pub(crate) struct Shared {
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) followers: Followers,
     pub(crate) synced: watch::Sender<bool>,
     pub(crate) links: Mutex<BTreeMap<ConnectionId, LinkState>>,
     /// What sessions have carried that are over.
@@ -187,6 +189,7 @@ impl Driver {
         let (synced, _) = watch::channel(false);
         let shared = Arc::new(Shared {
             events,
+            followers: Followers::default(),
             synced,
             links: Mutex::default(),
             past: Mutex::default(),
@@ -330,6 +333,7 @@ impl EngineThread {
                     self.deliver();
                     drop(self.syncer);
                     let _ = self.shared.events.send(Event::Closed);
+                    self.shared.followers.close();
                     let _ = answer.send(outcome);
                     return;
                 }
@@ -462,6 +466,7 @@ impl EngineThread {
             match output {
                 Output::Sync(seq) => self.syncer.begin(seq),
                 Output::Commit(commit) => {
+                    self.shared.followers.tell(&commit);
                     let _ = self.shared.events.send(Event::Commit(Arc::new(commit)));
                 }
                 Output::Session(connection, event) => self.note(connection, &event),
@@ -472,6 +477,7 @@ impl EngineThread {
                 }
             }
         }
+        self.shared.followers.have_been_told(self.engine.store().followed());
         self.wake_waiting();
     }
 

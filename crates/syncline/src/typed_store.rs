@@ -8,7 +8,8 @@ use syncline_core::filter::Order;
 use syncline_engine::query::Query;
 
 use crate::error::{Error, Result};
-use crate::observe::{Diff, LiveQuery};
+use crate::live::LiveQuery;
+use crate::steps::Diff;
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
 use crate::typed::{
@@ -240,13 +241,14 @@ pub struct TypedPage<M> {
 pub struct Live<R> {
     live: LiveQuery,
     read: ReadAs<R>,
+    items: Vec<Arc<R>>,
 }
 
 /// Result of a typed live query.
 #[derive(Clone, Debug)]
 pub struct LiveSnapshot<R> {
-    /// The records in the query's order, within its limit.
-    pub items: Vec<R>,
+    /// The records in the query's order, within its limit. One that has not changed is that of the snapshot before.
+    pub items: Vec<Arc<R>>,
     /// What changed since the snapshot before.
     pub changes: Vec<Diff>,
     /// Whether a peer has said that everything it had is here.
@@ -255,15 +257,38 @@ pub struct LiveSnapshot<R> {
 
 impl<R> Live<R> {
     pub(crate) fn new(live: LiveQuery, read: ReadAs<R>) -> Self {
-        Self { live, read }
+        Self { live, read, items: Vec::new() }
     }
 
     /// As [`LiveQuery::next`].
     pub async fn next(&mut self) -> Option<Result<LiveSnapshot<R>>> {
         Some(self.live.next().await?.and_then(|snapshot| {
-            let items: Result<Vec<R>, Mismatch> = snapshot.items.into_iter().map(|item| (self.read)(item)).collect();
-            Ok(LiveSnapshot { items: items?, changes: snapshot.changes, is_synced: snapshot.is_synced })
+            let items = self.follow(&snapshot.changes);
+            if let Err(mismatch) = items {
+                // The steps from here on would lead from a result that was not taken up.
+                self.items.clear();
+                self.live.forget();
+                return Err(mismatch.into());
+            }
+            Ok(LiveSnapshot { items: self.items.clone(), changes: snapshot.changes, is_synced: snapshot.is_synced })
         }))
+    }
+
+    /// Takes the steps; only what they bring is read.
+    fn follow(&mut self, steps: &[Diff]) -> Result<(), Mismatch> {
+        let read = |record: &Arc<Record>| Ok(Arc::new((self.read)((**record).clone())?));
+        for step in steps {
+            match step {
+                Diff::Removed { index, .. } => drop(self.items.remove(*index)),
+                Diff::Inserted { index, record } => self.items.insert(*index, read(record)?),
+                Diff::Updated { index, record } => self.items[*index] = read(record)?,
+                Diff::Moved { from, to, record } => {
+                    self.items.remove(*from);
+                    self.items.insert(*to, read(record)?);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

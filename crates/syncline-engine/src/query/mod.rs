@@ -13,6 +13,7 @@ mod error;
 mod filter;
 mod include;
 mod matching;
+mod numbered;
 mod order;
 mod relation;
 mod rows;
@@ -43,6 +44,7 @@ pub use sql::Compiled;
 
 pub(crate) use include::edges;
 pub(crate) use matching::{holds_of, rows_that_match};
+pub(crate) use numbered::Numbered;
 pub(crate) use relation::{is_relation_index, relation_index_sql};
 pub(crate) use totals::register as register_functions;
 
@@ -428,7 +430,7 @@ fn fill(mut blank: Map<String, Value>, model: &Model, row: &Row<'_>) -> rusqlite
     Ok(blank)
 }
 
-fn no_model(schema: &Schema, name: &str) -> QueryError {
+pub(crate) fn no_model(schema: &Schema, name: &str) -> QueryError {
     let names = || schema.models.iter().map(|model| model.name.as_str());
     let cure = did_you_mean(name, names())
         .unwrap_or_else(|| format!("its models are {}", names().collect::<Vec<_>>().join(", ")));

@@ -1,0 +1,258 @@
+//! The result of a query, kept up to date at a cost that goes with what changed.
+//!
+//! A result follows its query row by row: each changed row is asked whether it belongs, and put in its place among the
+//! records that are held. With a limit some more records are held than are shown, so that one that goes is mostly
+//! followed by one that is there; only when they run out is the query run again. Some queries cannot be followed so, and
+//! are run again whenever something that they look at has changed: those with a search, behind a page's token or far
+//! behind an offset; and every query when a related record changes that it filters by or shows.
+//!
+//! Each step shows one state of the file. It begins with the state that a reader sees and then asks what has changed up
+//! to there, so a transaction is shown whole or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use syncline_core::filter::{Filter, Order, compare_records, complete_order};
+use syncline_schema::Schema;
+
+use crate::error::{Result, StoreError};
+use crate::query::{Condition, Numbered, Query, QueryError, Use, no_model};
+use crate::reader::Reader;
+use crate::storage::log;
+
+/// Most records that an offset passes over which are held all the same.
+const OFFSET_MAX: u64 = 1_000;
+
+/// Least and most records that are held beyond those that a limit shows.
+const SPARE: std::ops::RangeInclusive<u64> = 16..=1_024;
+
+/// Most rows that are asked one by one; beyond, one run of the query is cheaper.
+const ROWS_MAX: usize = 256;
+
+/// The result of a query as a follower holds it.
+#[derive(Clone, Debug)]
+pub struct LiveResult {
+    query: Query,
+    order: Vec<Order>,
+    /// The condition as far as a record by itself decides it; `None` if it does not.
+    own: Option<Filter>,
+    /// Models other than the query's own whose records decide, or are shown.
+    related: BTreeSet<String>,
+    /// The query runs again for every change.
+    runs_again: bool,
+    items: Vec<Item>,
+    held: BTreeMap<i64, Arc<Map<String, Value>>>,
+    /// Everything that matches is held: nothing stands behind the last item.
+    is_whole: bool,
+    is_loaded: bool,
+}
+
+/// One record of a result.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its row in the model's table.
+    pub row: i64,
+    /// The record, with those that the query includes. The same as before if nothing of it has changed.
+    pub record: Arc<Map<String, Value>>,
+}
+
+/// Rows that changed, each with its model.
+pub type Changed = BTreeSet<(String, i64)>;
+
+/// What a reader found out for a result.
+#[derive(Debug)]
+pub struct News(Found);
+
+#[derive(Debug)]
+enum Found {
+    /// These rows were asked; those that belong, as they are now.
+    Rows(Vec<i64>, Vec<Numbered>),
+    /// All that is held from now on.
+    Everything(Vec<Numbered>),
+}
+
+impl LiveResult {
+    /// An empty result, to be filled by the first [`Reader::news`].
+    pub fn new(query: Query, schema: &Schema) -> Result<Self, QueryError> {
+        // Says what is wrong with a query before it is followed.
+        query.compile(schema)?;
+        let dependencies = query.dependencies(schema)?;
+        let model = schema.model(&query.model).ok_or_else(|| no_model(schema, &query.model))?;
+        let own = match &query.condition {
+            Condition::Filter(filter) => {
+                let by_others = dependencies.iter().any(|dependency| dependency.used == Use::Found);
+                Some(filter.resolve(schema, model)?).filter(|_| !by_others)
+            }
+            Condition::Where(_) => None,
+        };
+        let runs_again = query.search.is_some() || query.after.is_some() || query.offset > OFFSET_MAX;
+        Ok(Self {
+            order: complete_order(model, &query.order),
+            own,
+            related: dependencies.into_iter().map(|dependency| dependency.model).collect(),
+            runs_again,
+            items: Vec::new(),
+            held: BTreeMap::new(),
+            is_whole: false,
+            is_loaded: false,
+            query,
+        })
+    }
+
+    /// The models whose changes may make the result another.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        let related = self.related.iter().filter(|model| **model != self.query.model);
+        related.chain([&self.query.model]).map(String::as_str)
+    }
+
+    /// What is shown: the records in the query's order, within its limit and offset.
+    pub fn shown(&self) -> &[Item] {
+        if self.runs_again {
+            return &self.items;
+        }
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.items.len());
+        let first = place(self.query.offset);
+        let end = self.query.limit.map_or(self.items.len(), |limit| place(self.query.offset.saturating_add(limit)));
+        &self.items[first..end.max(first)]
+    }
+
+    /// Whether a row of this model concerns the result whatever is in it.
+    pub fn is_concerned_by(&self, model: &str, row: i64) -> bool {
+        self.runs_again || self.own.is_none() || self.related.contains(model) || self.held.contains_key(&row)
+    }
+
+    /// Whether a record concerns the result that does not hold it: it matches, and would stand before the last item.
+    pub fn is_concerned_with(&self, record: &Map<String, Value>) -> bool {
+        self.own.as_ref().is_none_or(|filter| filter.matches(record)) && self.place(record).is_some()
+    }
+
+    /// Takes up what was found out.
+    pub fn take(&mut self, news: News) {
+        match news.0 {
+            Found::Everything(found) => self.take_everything(found),
+            Found::Rows(asked, found) => self.take_rows(&asked, found),
+        }
+    }
+
+    fn take_everything(&mut self, found: Vec<Numbered>) {
+        let before = std::mem::take(&mut self.held);
+        self.is_whole = self.to_hold().is_none_or(|most| (found.len() as u64) < most);
+        self.is_loaded = true;
+        self.items.clear();
+        for (row, record) in found {
+            let same = before.get(&row).filter(|held| ***held == record);
+            let record = same.map_or_else(|| Arc::new(record), Arc::clone);
+            self.held.insert(row, Arc::clone(&record));
+            self.items.push(Item { row, record });
+        }
+    }
+
+    fn take_rows(&mut self, asked: &[i64], found: Vec<Numbered>) {
+        let mut found: BTreeMap<i64, Map<String, Value>> = found.into_iter().collect();
+        for row in asked {
+            let now = found.remove(row);
+            match (self.held.get(row), now) {
+                (Some(before), Some(now)) if **before == now => {}
+                (_, now) => {
+                    self.let_go(*row);
+                    if let Some(now) = now {
+                        self.put(*row, now);
+                    }
+                }
+            }
+        }
+        let most = self.to_hold().and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+        for beyond in self.items.drain(most.min(self.items.len())..) {
+            self.held.remove(&beyond.row);
+            self.is_whole = false;
+        }
+    }
+
+    fn let_go(&mut self, row: i64) {
+        if let Some(record) = self.held.remove(&row) {
+            let at = self.items.partition_point(|item| compare_records(&self.order, &item.record, &record).is_lt());
+            debug_assert!(
+                self.items.get(at).is_some_and(|item| item.row == row),
+                "no two records are equal in an order"
+            );
+            if at < self.items.len() {
+                self.items.remove(at);
+            }
+        }
+    }
+
+    fn put(&mut self, row: i64, record: Map<String, Value>) {
+        if let Some(at) = self.place(&record) {
+            let record = Arc::new(record);
+            self.held.insert(row, Arc::clone(&record));
+            self.items.insert(at, Item { row, record });
+        }
+    }
+
+    /// Where a record would stand; `None` if that is behind the last item and others may stand there, too.
+    fn place(&self, record: &Map<String, Value>) -> Option<usize> {
+        let at = self.items.partition_point(|item| compare_records(&self.order, &item.record, record).is_lt());
+        (self.is_whole || at < self.items.len()).then_some(at)
+    }
+
+    /// How many records are held at most.
+    fn to_hold(&self) -> Option<u64> {
+        let limit = self.query.limit?;
+        if self.runs_again {
+            return Some(limit);
+        }
+        let shown = limit.saturating_add(self.query.offset);
+        Some(shown.saturating_add((shown / 2).clamp(*SPARE.start(), *SPARE.end())))
+    }
+
+    /// The rows to ask one by one; `None` if the query has to run again.
+    fn to_ask(&self, changed: &Changed) -> Option<Vec<i64>> {
+        if !self.is_loaded || (self.runs_again && !changed.is_empty()) || changed.len() > ROWS_MAX {
+            return None;
+        }
+        let mut rows = Vec::new();
+        for (model, row) in changed {
+            if self.related.contains(model) {
+                return None;
+            }
+            if *model == self.query.model {
+                rows.push(*row);
+            }
+        }
+        Some(rows)
+    }
+
+    /// Whether so few records would be left that some of those to be shown may be missing.
+    fn would_fall_short(&self, asked: &[i64], found: &[Numbered]) -> bool {
+        let Some(limit) = self.query.limit.filter(|_| !self.is_whole) else { return false };
+        let stays = |row: i64, before: &Map<String, Value>| {
+            let now = found.iter().find(|(number, _)| *number == row);
+            now.is_some_and(|(_, now)| compare_records(&self.order, before, now).is_eq())
+        };
+        let going = asked.iter().filter(|row| self.held.get(row).is_some_and(|before| !stays(**row, before))).count();
+        let left = (self.items.len() - going) as u64;
+        left < limit.saturating_add(self.query.offset)
+    }
+}
+
+impl Reader {
+    /// What a result must take up to show the state of the file that this call sees.
+    ///
+    /// `told` is given the position of the log in that state, and gives back every row that changed up to there since
+    /// the result was last up to date, or more; `None` if that is not known, and then the query is run again.
+    pub fn news(&self, live: &LiveResult, told: impl Fn(u64) -> Option<Changed>) -> Result<News> {
+        let (db, schema) = (self.db(), self.schema());
+        let reading = |source| StoreError::sqlite("reading for a live query", source);
+        let _state = db.unchecked_transaction().map_err(reading)?;
+        let (head, _) = log::head(db)?;
+        if let Some(asked) = told(head).and_then(|changed| live.to_ask(&changed)) {
+            let found = live.query.among(db, schema, &asked)?;
+            if !live.would_fall_short(&asked, &found) {
+                return Ok(News(Found::Rows(asked, found)));
+            }
+        }
+        let offset = if live.runs_again { live.query.offset } else { 0 };
+        Ok(News(Found::Everything(live.query.numbered(db, schema, live.to_hold(), offset)?)))
+    }
+}

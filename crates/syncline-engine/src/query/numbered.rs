@@ -1,0 +1,60 @@
+//! Records with the numbers of their rows, as live queries hold them.
+
+use rusqlite::Connection;
+use serde_json::{Map, Value};
+use syncline_core::record::SqlValue;
+use syncline_schema::Schema;
+
+use super::error::QueryError;
+use super::sql::{Compiled, Sql};
+use super::{Prepared, Query, bound, include};
+
+/// A record and the number of its row.
+pub(crate) type Numbered = (i64, Map<String, Value>);
+
+impl Query {
+    /// The first of the records that the query finds, with their rows, whatever its own limit: at most `limit`, without
+    /// `offset` of them.
+    pub(crate) fn numbered(
+        &self,
+        db: &Connection,
+        schema: &Schema,
+        limit: Option<u64>,
+        offset: u64,
+    ) -> Result<Vec<Numbered>, QueryError> {
+        let prepared = Prepared { rows: true, offset, ..Prepared::new(self, schema)? };
+        let compiled = prepared.select(limit)?;
+        self.read_numbered(db, schema, &prepared, &compiled)
+    }
+
+    /// The records of these rows that the query would find without limit and offset; one statement for each row.
+    pub(crate) fn among(&self, db: &Connection, schema: &Schema, rows: &[i64]) -> Result<Vec<Numbered>, QueryError> {
+        let prepared = Prepared { rows: true, ..Prepared::new(self, schema)? };
+        let mut found = Vec::new();
+        for row in rows {
+            let mut only = Sql::text("syncline_record = ");
+            only.bind(SqlValue::Integer(*row));
+            let compiled = prepared.select_part(Some(&only), None, 0).compiled()?;
+            found.extend(self.read_numbered(db, schema, &prepared, &compiled)?);
+        }
+        Ok(found)
+    }
+
+    fn read_numbered(
+        &self,
+        db: &Connection,
+        schema: &Schema,
+        prepared: &Prepared<'_>,
+        compiled: &Compiled,
+    ) -> Result<Vec<Numbered>, QueryError> {
+        let mut statement = bound(db, compiled)?;
+        let mut found = statement.raw_query();
+        let (mut rows, mut records) = (Vec::new(), Vec::new());
+        while let Some(row) = found.next()? {
+            rows.push(row.get(prepared.row_column())?);
+            records.push(prepared.record(row)?);
+        }
+        include::attach(db, schema, prepared.model, &self.include, &rows, &mut records)?;
+        Ok(rows.into_iter().zip(records).collect())
+    }
+}

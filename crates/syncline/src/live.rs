@@ -1,0 +1,210 @@
+//! Queries that stay up to date.
+//!
+//! A live query is told which rows of its models each commit changed, looks whether they concern it, and brings its
+//! result up to date in one read of the store; see [`LiveResult`]. What waits for it meanwhile is bounded: one that is
+//! read slowly shows fewer results, and runs its query again where too much was missed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use syncline_engine::query::Query;
+use syncline_engine::{Changed, Item, LiveResult, StoreError};
+use tokio::sync::watch;
+
+use crate::error::{Error, Result};
+use crate::followers::{ChangedRow, Letter, Mailbox};
+use crate::steps::{Diff, between};
+use crate::store::{Record, Store};
+
+/// Result of a live query, and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The records in the query's order, within its limit. A record that has not changed is the one of the snapshot
+    /// before, not a copy.
+    pub items: Vec<Arc<Record>>,
+    /// What changed since the snapshot before; every item is inserted in the first.
+    pub changes: Vec<Diff>,
+    /// Whether a peer has said that everything it had is here.
+    pub is_synced: bool,
+}
+
+/// A query that stays up to date.
+pub struct LiveQuery {
+    store: Store,
+    query: Query,
+    mailbox: Arc<Mailbox>,
+    synced: watch::Receiver<bool>,
+    was_synced: bool,
+    /// `None` as long as the query was not run.
+    result: Option<Arc<LiveResult>>,
+    shown: Vec<Item>,
+    /// Told of, and not looked at yet.
+    letters: VecDeque<Arc<Letter>>,
+    /// What the result is behind in; `None` if that is not known.
+    behind: Option<Changed>,
+    /// An error was told last: not to be repeated before something else happens.
+    has_failed: bool,
+}
+
+impl Store {
+    /// Follows a query: its result first, then each change of it, with nothing missed in between. A change of an
+    /// included record, or of one that a filter reaches, is a change of the records that lead to it.
+    ///
+    /// A commit costs a live query what it changed of its result: with a limit, mostly no more than the rows that the
+    /// commit touched. What it does not concern costs it next to nothing. A search, [`Query::after`] and an offset of
+    /// more than a thousand run the query again at each commit of its model, and every query runs again for a change of
+    /// related records that it filters by or includes.
+    pub fn observe_query_json(&self, query: Query) -> LiveQuery {
+        let shared = self.inner.driver.shared();
+        // What is wrong with a query is told when it is run.
+        let result = self.schema().and_then(|schema| LiveResult::new(query.clone(), schema).ok());
+        LiveQuery {
+            mailbox: shared.followers.follow(result.iter().flat_map(LiveResult::models)),
+            store: self.clone(),
+            query,
+            synced: shared.synced.subscribe(),
+            was_synced: false,
+            result: None,
+            shown: Vec::new(),
+            letters: VecDeque::new(),
+            behind: None,
+            has_failed: false,
+        }
+    }
+}
+
+impl LiveQuery {
+    /// The next result: the first at once, each later one when something in it changed. `None` once the store
+    /// is closed. A slow follower gets fewer results, never wrong ones. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Result<Snapshot>> {
+        match self.advance().await {
+            Ok(snapshot) => Some(Ok(snapshot)),
+            Err(Error::Closed) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    async fn advance(&mut self) -> Result<Snapshot> {
+        loop {
+            let is_first = self.result.is_none();
+            if !is_first || self.has_failed {
+                self.wait().await?;
+            }
+            // Before the look at what there is: what made the store synced is among it.
+            let is_synced = self.was_synced || *self.synced.borrow_and_update();
+            if let Err(error) = self.catch_up().await {
+                self.behind = None;
+                self.has_failed = !is_first;
+                return Err(error);
+            }
+            let items = self.result.as_deref().map(LiveResult::shown).unwrap_or_default();
+            let changes = between(&self.shown, items);
+            let edge = is_synced != self.was_synced;
+            if is_first || edge || !changes.is_empty() {
+                self.was_synced = is_synced;
+                self.shown = items.to_vec();
+                let items = items.iter().map(|item| Arc::clone(&item.record)).collect();
+                return Ok(Snapshot { items, changes, is_synced });
+            }
+        }
+    }
+
+    /// Forgets the result: the next one is told as if it were the first.
+    pub(crate) fn forget(&mut self) {
+        self.result = None;
+        self.behind = None;
+        self.shown.clear();
+        self.has_failed = true;
+    }
+
+    /// Waits for something that may have changed the result.
+    async fn wait(&mut self) -> Result<()> {
+        loop {
+            self.sort().await;
+            if !self.has_failed && self.behind.as_ref().is_none_or(|behind| !behind.is_empty()) {
+                return Ok(());
+            }
+            if self.mailbox.is_closed() {
+                return Err(Error::Closed);
+            }
+            tokio::select! {
+                changed = self.synced.changed(), if !self.was_synced => return changed.map_err(|_| Error::Closed),
+                () = self.mailbox.wake.notified() => self.has_failed = false,
+            }
+        }
+    }
+
+    /// Looks through what has come: what concerns the result, the result is behind in.
+    async fn sort(&mut self) {
+        match self.mailbox.take() {
+            Some(letters) => self.letters.extend(letters),
+            None => self.behind = None,
+        }
+        if self.behind.is_none() {
+            self.letters.clear();
+        }
+        while let Some(letter) = self.letters.front().cloned() {
+            for changed in &letter.rows {
+                if self.is_concerned(&letter.model, changed).await
+                    && let Some(behind) = &mut self.behind
+                {
+                    behind.insert((letter.model.clone(), changed.row));
+                }
+            }
+            self.letters.pop_front();
+        }
+    }
+
+    /// Whether a changed row concerns the result. All who follow the model look at the same copy of its record.
+    async fn is_concerned(&self, model: &str, changed: &ChangedRow) -> bool {
+        let Some(result) = &self.result else { return true };
+        if result.is_concerned_by(model, changed.row) {
+            return true;
+        }
+        let row = changed.row;
+        let read = || {
+            let model = model.to_owned();
+            self.store.read(move |reader| reader.at(&model, row))
+        };
+        match changed.record.get_or_try_init(read).await {
+            Ok(Some(record)) => result.is_concerned_with(record),
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+
+    /// Brings the result to the store's present state.
+    async fn catch_up(&mut self) -> Result<()> {
+        self.sort().await;
+        let schema = self.store.schema().ok_or(StoreError::NoSchema)?;
+        let result = match &self.result {
+            Some(result) => Arc::clone(result),
+            None => Arc::new(LiveResult::new(self.query.clone(), schema).map_err(StoreError::from)?),
+        };
+        let (reading, shared) = (Arc::clone(&result), Arc::clone(self.store.inner.driver.shared()));
+        let (mailbox, behind) = (Arc::clone(&self.mailbox), self.behind.clone());
+        let news = self
+            .store
+            .read(move |reader| {
+                reader.news(&reading, |head| {
+                    // What the reader sees and this query has not been told of yet is on its way.
+                    let mut changed = behind.clone().filter(|_| shared.followers.know(head))?;
+                    mailbox.look(&mut changed).then_some(changed)
+                })
+            })
+            .await?;
+        self.result = None;
+        let mut result = result;
+        Arc::make_mut(&mut result).take(news);
+        self.result = Some(result);
+        self.behind = Some(Changed::new());
+        self.has_failed = false;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for LiveQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveQuery").field("query", &self.query).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,283 @@
+//! Live queries: after each commit they show what a fresh query finds, whatever is written and whatever is asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use syncline::{Diff, Filter, Include, LiveQuery, Options, Order, Query, QueryCondition as Condition, Record, Store};
+
+use crate::support::{Bed, in_time, record};
+
+const SDL: &str = r#"
+    type List @model { name: String! tasks: [Task] @hasMany }
+    type Task @model {
+      title: String @index(name: "byTitle")
+      rank: Int @index(name: "byRank", sortKeyFields: ["title"])
+      weight: Float
+      done: Boolean
+      labels: [String!] @set
+      list: List @belongsTo
+    }
+"#;
+
+/// One write: to which of the records, and what.
+#[derive(Clone, Debug)]
+enum Write {
+    Create(u8, Record),
+    Update(u8, Record),
+    Delete(u8),
+    Undelete(u8),
+    List(u8, u8),
+    Many(Vec<(u8, i64)>),
+}
+
+fn word() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        json!(null),
+        json!("a"),
+        json!("b"),
+        json!("B"),
+        json!("é"),
+        json!("ab"),
+        json!("\u{10FFFF}"),
+    ])
+}
+
+fn values() -> impl Strategy<Value = Record> {
+    let rank = prop_oneof![Just(json!(null)), (0..4_i64).prop_map(Value::from)];
+    let weight = prop_oneof![Just(json!(null)), (-2..3_i32).prop_map(|n| json!(f64::from(n) / 2.0))];
+    let list = prop_oneof![Just(json!(null)), (0..3_u8).prop_map(|n| json!(format!("list{n}")))];
+    (word(), rank, weight, any::<bool>(), list).prop_map(|(title, rank, weight, done, list)| {
+        record(json!({"title": title, "rank": rank, "weight": weight, "done": done, "listTasksId": list}))
+    })
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    let place = 0..24_u8;
+    prop_oneof![
+        4 => (place.clone(), values()).prop_map(|(at, values)| Write::Create(at, values)),
+        4 => (place.clone(), values()).prop_map(|(at, values)| Write::Update(at, values)),
+        2 => place.clone().prop_map(Write::Delete),
+        1 => place.clone().prop_map(Write::Undelete),
+        1 => (0..3_u8, 0..3_u8).prop_map(|(at, name)| Write::List(at, name)),
+        1 => prop::collection::vec((place, 0..4_i64), 1..12).prop_map(Write::Many),
+    ]
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    let condition = prop_oneof![
+        2 => Just(Condition::from(Filter::All)),
+        2 => (0..4_i64).prop_map(|n| Filter::ge("rank", n).into()),
+        1 => word().prop_map(|word| Filter::eq("title", word).into()),
+        1 => Just(Condition::from(Filter::eq("done", true) & Filter::ne("title", "a"))),
+        1 => Just(Condition::Where("rank > 1 OR title IS NULL".to_owned())),
+        1 => (0..3_u8).prop_map(|n| Filter::related("list", Filter::eq("name", format!("name{n}"))).into()),
+    ];
+    let key = prop::sample::select(vec!["title", "rank", "weight", "done", "createdAt"]);
+    let order = (key, any::<bool>(), any::<bool>()).prop_map(|(field, descending, last)| {
+        let order = if descending { Order::descending(field) } else { Order::ascending(field) };
+        if last { order.nulls_last() } else { order.nulls_first() }
+    });
+    let limit = prop_oneof![Just(None), (0..6_u64).prop_map(Some)];
+    (condition, prop::collection::vec(order, 0..3), limit, 0..4_u64, any::<bool>()).prop_map(
+        |(condition, order, limit, offset, include)| Query {
+            condition,
+            order,
+            limit,
+            offset,
+            include: if include { vec![Include::new("list")] } else { Vec::new() },
+            ..Query::new("Task")
+        },
+    )
+}
+
+/// A live query, and what its steps have led to.
+struct Follower {
+    query: Query,
+    live: LiveQuery,
+    shown: Vec<Record>,
+}
+
+impl Follower {
+    async fn new(store: &Store, query: Query) -> Self {
+        let mut follower = Self { live: store.observe_query_json(query.clone()), query, shown: Vec::new() };
+        follower.step().await;
+        follower
+    }
+
+    async fn step(&mut self) {
+        let snapshot = in_time(self.live.next()).await.unwrap().unwrap();
+        apply(&mut self.shown, &snapshot.changes);
+        let items: Vec<Record> = snapshot.items.iter().map(|item| (**item).clone()).collect();
+        assert_eq!(self.shown, items, "the steps lead to the result of {:?}", self.query);
+    }
+
+    /// Whether what it shows, after what has come, is what a fresh query finds.
+    async fn check(&mut self, store: &Store) {
+        let fresh = store.query_json(self.query.clone()).await.unwrap().records;
+        if fresh != self.shown {
+            self.step().await;
+        }
+        assert_eq!(self.shown, fresh, "the result of {:?}", self.query);
+    }
+}
+
+fn apply(shown: &mut Vec<Record>, steps: &[Diff]) {
+    for step in steps {
+        match step.clone() {
+            Diff::Removed { index, record } => assert_eq!(shown.remove(index), *record),
+            Diff::Inserted { index, record } => shown.insert(index, (*record).clone()),
+            Diff::Updated { index, record } => shown[index] = (*record).clone(),
+            Diff::Moved { from, to, record } => {
+                shown.remove(from);
+                shown.insert(to, (*record).clone());
+            }
+        }
+    }
+}
+
+async fn carry_out(store: &Store, write: Write) {
+    let name = |at: u8| format!("task{at}");
+    // What cannot be done, as updates of what is not there, changes nothing.
+    match write {
+        Write::Create(at, mut values) => {
+            values.insert("id".to_owned(), json!(name(at)));
+            store.save_json("Task", values).await.map(drop).unwrap();
+        }
+        Write::Update(at, values) => drop(store.update_json("Task", &name(at), values).await),
+        Write::Delete(at) => drop(store.delete_json("Task", &name(at)).await),
+        Write::Undelete(at) => drop(store.undelete_json("Task", &name(at)).await),
+        Write::List(at, other) => {
+            let list = json!({"id": format!("list{at}"), "name": format!("name{other}")});
+            store.save_json("List", record(list)).await.map(drop).unwrap();
+        }
+        Write::Many(all) => {
+            let many = store.transaction(move |tx| {
+                for (at, rank) in all {
+                    tx.save_json("Task", &record(json!({"id": name(at), "rank": rank})))?;
+                }
+                Ok(())
+            });
+            many.await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn whatever_is_written_a_live_query_shows_what_a_fresh_one_finds() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 24, ..Config::default() });
+    let case = (prop::collection::vec(query(), 6), prop::collection::vec(write(), 1..60));
+    runner
+        .run(&case, |(queries, writes)| {
+            runtime.block_on(async {
+                let bed = Bed::new();
+                let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+                let mut followers = Vec::new();
+                for query in queries {
+                    followers.push(Follower::new(&store, query).await);
+                }
+                for write in writes {
+                    carry_out(&store, write).await;
+                    for follower in &mut followers {
+                        follower.check(&store).await;
+                    }
+                }
+                store.close().await.unwrap();
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Records enough for many spare ones, and a limit far below them: those that go are followed by those that are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_many_records_stays_right_while_its_first_ones_go() {
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+    let rows = (0..400).map(|n| record(json!({"id": format!("t{n:03}"), "rank": n, "title": "x"})));
+    store.import_json("Task", rows.collect()).await.unwrap();
+    let query = Query { order: vec![Order::ascending("rank")], limit: Some(10), offset: 5, ..Query::new("Task") };
+    let mut follower = Follower::new(&store, query).await;
+    for n in 0..200 {
+        store.delete_json("Task", &format!("t{n:03}")).await.unwrap();
+        follower.check(&store).await;
+    }
+    for n in (0..150).rev() {
+        store.undelete_json("Task", &format!("t{n:03}")).await.unwrap();
+        follower.check(&store).await;
+    }
+}
+
+/// Two accounts between which transactions move money, from two handles on the file as from two processes: whoever
+/// follows them sees each transaction whole or not at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_live_query_never_shows_half_a_transaction() {
+    let bed = Bed::new();
+    let path = bed.path("app.db");
+    let (here, there) = (Store::open(&path, SDL).await.unwrap(), Store::open(&path, SDL).await.unwrap());
+    for name in ["a", "b", "c"] {
+        here.save_json("Task", record(json!({"id": name, "rank": 100, "title": name}))).await.unwrap();
+    }
+    let total = |items: &[Arc<Record>]| items.iter().map(|item| item["rank"].as_i64().unwrap()).sum::<i64>();
+    let writer = |store: Store, salt: u64| {
+        tokio::spawn(async move {
+            for n in 0..150_u64 {
+                let (from, to) = (((n + salt) % 3) as usize, ((n + salt + 1) % 3) as usize);
+                let moved = store.transaction(move |tx| {
+                    let mut ranks = BTreeMap::new();
+                    for at in [from, to] {
+                        let id = ["a", "b", "c"][at];
+                        let found = tx.get_json("Task", id)?.and_then(|found| found["rank"].as_i64());
+                        ranks.insert(id, found.unwrap_or_default());
+                    }
+                    for (id, by) in [(["a", "b", "c"][from], -1), (["a", "b", "c"][to], 1)] {
+                        tx.update_json("Task", id, &record(json!({"rank": ranks[id] + by})))?;
+                    }
+                    Ok(())
+                });
+                moved.await.unwrap();
+            }
+        })
+    };
+    let mut live = here.observe_query_json(Query { order: vec![Order::descending("rank")], ..Query::new("Task") });
+    let writers = [writer(here.clone(), 0), writer(there.clone(), 1)];
+    let mut seen = 0;
+    let following = tokio::spawn(async move {
+        while let Some(snapshot) = live.next().await {
+            let snapshot = snapshot.unwrap();
+            assert_eq!(total(&snapshot.items), 300, "{:?}", snapshot.items);
+            seen += 1;
+            if snapshot.items.iter().any(|item| item["title"] == "end") {
+                return seen;
+            }
+        }
+        seen
+    });
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    here.save_json("Task", record(json!({"id": "end", "title": "end", "rank": 0}))).await.unwrap();
+    assert!(in_time(following).await.unwrap() > 1);
+}
+
+/// A follower that nobody reads holds a bounded number of rows, and shows the right result once it is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_query_that_nobody_reads_shows_the_right_result_later() {
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+    let query = Query { order: vec![Order::descending("rank")], limit: Some(3), ..Query::new("Task") };
+    let mut follower = Follower::new(&store, query).await;
+    for part in 0..10 {
+        let rows = (0..500).map(|n| record(json!({"id": format!("{part}-{n}"), "rank": part * 500 + n})));
+        store.import_json("Task", rows.collect()).await.unwrap();
+    }
+    follower.check(&store).await;
+    assert_eq!(follower.shown[0]["rank"], 4_999);
+    // And goes on from there.
+    store.save_json("Task", record(json!({"id": "more", "rank": 9_999}))).await.unwrap();
+    follower.check(&store).await;
+    assert_eq!(follower.shown[0]["id"], "more");
+}
