@@ -62,7 +62,7 @@ fn wrong_usage_is_told_and_exits_with_two() {
         (&["relay", "run", "--data", "x", "--listen", "nowhere"], &["nowhere", "127.0.0.1:4433"]),
         (&["compare", "rubbish", "rubbish"], &["token"]),
         (&["save", db, "Todo", "{\"title\": \"a\" \"b\"}"], &["not valid JSON", "line 1", "^"]),
-        (&["save", db, "Todo", "[1]"], &["JSON object", "a list"]),
+        (&["save", db, "Todo", "[1]"], &["JSON object", "[0]", "a number"]),
         (&["update", db, "Todo", "x", "nonsense"], &["not valid JSON"]),
         (&["query", db, "Todo", "--filter", "{"], &["not valid JSON"]),
     ];
