@@ -169,12 +169,15 @@ async fn carry_out(store: &Store, write: Write) {
 fn whatever_is_written_a_live_query_shows_what_a_fresh_one_finds() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { cases: 24, ..Config::default() });
-    let case = (prop::collection::vec(query(), 6), prop::collection::vec(write(), 1..60));
+    // With many records there are more than a result with a limit holds.
+    let case = (prop::collection::vec(query(), 6), 0..60_i64, prop::collection::vec(write(), 1..60));
     runner
-        .run(&case, |(queries, writes)| {
+        .run(&case, |(queries, many, writes)| {
             runtime.block_on(async {
                 let bed = Bed::new();
                 let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+                let rows = (0..many).map(|n| record(json!({"id": format!("task{n}"), "rank": n % 4, "title": "b"})));
+                store.import_json("Task", rows.collect()).await.unwrap();
                 let mut followers = Vec::new();
                 for query in queries {
                     followers.push(Follower::new(&store, query).await);
@@ -208,6 +211,37 @@ async fn a_page_of_many_records_stays_right_while_its_first_ones_go() {
     for n in (0..150).rev() {
         store.undelete_json("Task", &format!("t{n:03}")).await.unwrap();
         follower.check(&store).await;
+    }
+}
+
+/// Updates that leave the order as it was, of all that a result with a limit holds. The last record that was held was let
+/// go each time, for others may stand behind the last; nothing was left of the result in the end, and it stayed so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_stays_whole_while_all_its_records_get_other_values() {
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+    let rows = (0..400).map(|n| record(json!({"id": format!("t{n:03}"), "rank": n, "title": "x"})));
+    store.import_json("Task", rows.collect()).await.unwrap();
+    for order in [Order::descending("rank"), Order::ascending("rank")] {
+        let query = Query { order: vec![order], limit: Some(10), ..Query::new("Task") };
+        let mut follower = Follower::new(&store, query).await;
+        for done in [true, false, true] {
+            let all = (0..400).map(|n| format!("t{n:03}"));
+            for ids in all.collect::<Vec<_>>().chunks(100) {
+                let ids = ids.to_vec();
+                let many = store.transaction(move |tx| {
+                    ids.iter().try_for_each(|id| tx.update_json("Task", id, &record(json!({"done": done}))).map(drop))
+                });
+                many.await.unwrap();
+                follower.check(&store).await;
+            }
+            for n in (0..40).chain(360..400) {
+                let id = format!("t{n:03}");
+                store.update_json("Task", &id, record(json!({"done": !done}))).await.unwrap();
+                follower.check(&store).await;
+            }
+            assert_eq!(follower.shown.len(), 10);
+        }
     }
 }
 
@@ -280,4 +314,59 @@ async fn a_live_query_that_nobody_reads_shows_the_right_result_later() {
     store.save_json("Task", record(json!({"id": "more", "rank": 9_999}))).await.unwrap();
     follower.check(&store).await;
     assert_eq!(follower.shown[0]["id"], "more");
+}
+
+/// A close that came right behind a write was taken up with it: the store was closed, and whoever had asked for that
+/// waited for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_right_behind_a_write_ends_both() {
+    for _ in 0..30 {
+        let bed = Bed::new();
+        let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+        let save = |n: i64| store.save_json("Task", record(json!({"rank": n, "title": "x"})));
+        let (first, second, closed) = in_time(async { tokio::join!(save(1), save(2), store.close()) }).await;
+        closed.unwrap();
+        let saved = usize::from(first.is_ok()) + usize::from(second.is_ok());
+        let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+        assert_eq!(store.query_json(Query::new("Task")).await.unwrap().records.len(), saved);
+    }
+}
+
+/// Whoever asked a live query of a model that the schema lacks for its next result got the same error again and again,
+/// as fast as it could ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_query_that_is_wrong_says_so_once() {
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+    for query in [Query::new("Tusk"), Query { order: vec![Order::ascending("rnak")], ..Query::new("Task") }] {
+        let mut live = store.observe_query_json(query);
+        let wrong = in_time(live.next()).await.unwrap().unwrap_err();
+        assert!(wrong.to_string().contains("did you mean"), "{wrong}");
+        assert!(in_time(live.next()).await.is_none());
+    }
+}
+
+/// Two live queries in one task that are concerned by the same commit: none waits for what only the other can do.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_live_queries_of_one_task_do_not_wait_for_each_other() {
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+    let query = || Query { condition: Filter::ge("rank", 5).into(), ..Query::new("Task") };
+    let (mut one, mut other) = (Follower::new(&store, query()).await, Follower::new(&store, query()).await);
+    for n in 0..50_i64 {
+        store.save_json("Task", record(json!({"rank": n % 10, "title": "x"}))).await.unwrap();
+        {
+            // The first is asked and then left as it is, while the second is waited for.
+            let mut first = std::pin::pin!(one.live.next());
+            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx))).await;
+            in_time(other.check(&store)).await;
+            if let std::task::Poll::Ready(Some(Ok(snapshot))) = polled {
+                apply(&mut one.shown, &snapshot.changes);
+            } else if n % 10 >= 5 {
+                let snapshot = in_time(first).await.unwrap().unwrap();
+                apply(&mut one.shown, &snapshot.changes);
+            }
+        }
+        one.check(&store).await;
+    }
 }

@@ -125,7 +125,23 @@ async fn delete_where(
 
 /// Whether a filter asks nothing, as one does that a script built of no parts.
 fn is_all(filter: &Filter) -> bool {
-    *filter == Filter::All || matches!(filter, Filter::And(parts) if parts.iter().all(is_all))
+    match filter {
+        Filter::All => true,
+        Filter::And(parts) => parts.iter().all(is_all),
+        Filter::Or(parts) => parts.iter().any(is_all),
+        Filter::Not(part) => is_none(part),
+        _ => false,
+    }
+}
+
+/// Whether a filter matches nothing, for it has no parts that could.
+fn is_none(filter: &Filter) -> bool {
+    match filter {
+        Filter::And(parts) => parts.iter().any(is_none),
+        Filter::Or(parts) => parts.iter().all(is_none),
+        Filter::Not(part) => is_all(part),
+        _ => false,
+    }
 }
 
 /// What `--if` asks: filter JSON, which is an object, or WHERE text, which never begins like one.

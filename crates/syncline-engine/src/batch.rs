@@ -34,7 +34,7 @@ impl Tx<'_> {
     }
 
     /// Saves over the one record that is equal in these fields, or creates one if none is. The record must have a value
-    /// in each of them. Without any this is [`Tx::save`].
+    /// in each of them; its key is needed only to create it. Without any this is [`Tx::save`].
     ///
     /// Several records that are equal there, or another than the one whose key is given, are
     /// [`StoreError::Ambiguous`]. Replicas that do not know of each other's records may each create one: where that must
@@ -48,7 +48,8 @@ impl Tx<'_> {
         let limit = Some(NAMED_MAX as u64);
         let query = Query { condition: filter.clone().into(), limit, ..Query::new(model) };
         let page = self.query(&query)?;
-        let mut given = RecordKey::in_record(schema, found, record)?;
+        let names_key = found.key_fields().iter().any(|field| record.contains_key(*field));
+        let mut given = if names_key { RecordKey::in_record(schema, found, record)? } else { None };
         match page.records.as_slice() {
             [] => return self.save(model, record, Source::App),
             [one] if given.is_none() || given == RecordKey::in_record(schema, found, one)? => {

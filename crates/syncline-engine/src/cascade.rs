@@ -106,7 +106,7 @@ impl<'a> Tx<'a> {
         loop {
             let Some(top): Option<&mut Found<'a>> = stack.last_mut() else {
                 let Some(root) = roots.next() else { break };
-                if plan.seen.insert(*root) {
+                if plan.see(*root) {
                     stack.push(self.look(schema, model, *root, &mut plan)?);
                 }
                 continue;
@@ -115,14 +115,14 @@ impl<'a> Tx<'a> {
                 break;
             }
             if let Some((model, row)) = top.below.pop() {
-                if plan.seen.insert(row) {
+                if plan.see(row) {
                     let found = self.look(schema, model, row, &mut plan)?;
                     stack.push(found);
                 }
             } else if top.has_more {
                 break;
             } else {
-                plan.deletes.push((top.model, top.row));
+                plan.delete(top.model, top.row);
                 stack.pop();
             }
         }
@@ -162,11 +162,7 @@ impl<'a> Tx<'a> {
             found.has_more |= rows.len() == limit;
             if to_links.is_none() && relation.on_delete == OnDelete::SetNull {
                 for row in rows {
-                    plan.empties
-                        .entry(row)
-                        .or_insert((there, BTreeSet::new()))
-                        .1
-                        .extend(relation.fields.iter().cloned());
+                    plan.empty(there, row, &relation.fields);
                 }
             } else {
                 found.below.extend(rows.into_iter().map(|row| (there, row)));
@@ -177,8 +173,7 @@ impl<'a> Tx<'a> {
 
     /// Does what the plan says; what was done to which rows.
     pub(crate) fn carry_out(&mut self, schema: &'a Schema, plan: Plan<'a>) -> Result<Vec<(i64, Along)>> {
-        let deleted: BTreeSet<i64> = plan.deletes.iter().map(|(_, row)| *row).collect();
-        let root = plan.root;
+        let (root, deleted) = (plan.root, plan.deleted);
         let empties = plan.empties.into_iter().filter(|(row, _)| !deleted.contains(row));
         self.together(|tx| {
             let mut along = Vec::new();
@@ -238,34 +233,64 @@ pub(crate) struct Plan<'a> {
     /// Rows that were looked at.
     seen: BTreeSet<i64>,
     /// Records to delete, those first that depend on others.
-    pub(crate) deletes: Vec<(&'a Model, i64)>,
-    /// Rows whose fields are to become null.
+    deletes: Vec<(&'a Model, i64)>,
+    /// Their rows.
+    pub(crate) deleted: BTreeSet<i64>,
+    /// Rows whose fields are to become null; not needed for those that are deleted.
     empties: BTreeMap<i64, (&'a Model, BTreeSet<String>)>,
+    /// How many rows of `empties` were looked at, too, and how many are deleted, too.
+    both: (usize, usize),
     /// There is more to do than stands here.
     pub(crate) is_cut: bool,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
     fn naming(self, root: (i64, RecordId)) -> Self {
         Self { root: Some(root), ..self }
     }
 
+    /// Whether nobody has looked at the row before.
+    fn see(&mut self, row: i64) -> bool {
+        let is_new = self.seen.insert(row);
+        self.both.0 += usize::from(is_new && self.empties.contains_key(&row));
+        is_new
+    }
+
+    fn delete(&mut self, model: &'a Model, row: i64) {
+        self.deletes.push((model, row));
+        self.deleted.insert(row);
+        self.both.1 += usize::from(self.empties.contains_key(&row));
+    }
+
+    fn empty(&mut self, model: &'a Model, row: i64, fields: &[String]) {
+        if !self.empties.contains_key(&row) {
+            self.both.0 += usize::from(self.seen.contains(&row));
+            self.both.1 += usize::from(self.deleted.contains(&row));
+        }
+        self.empties.entry(row).or_insert((model, BTreeSet::new())).1.extend(fields.iter().cloned());
+    }
+
     /// At least so many records will be touched in the end.
     pub(crate) fn touched(&self) -> usize {
-        self.seen.len() + self.empties.len()
+        self.seen.len() + self.empties.len() - self.both.0
     }
 
     /// So many changes stand here.
     pub(crate) fn changes(&self) -> usize {
-        self.deletes.len() + self.empties.len()
+        self.deletes.len() + self.empties.len() - self.both.1
     }
 
     /// Leaves out what one transaction cannot hold: deletes first, as they must not come before what they empty.
     fn trim(&mut self) {
+        while self.changes() > MAX_TRANSACTION_CHANGES
+            && let Some((_, row)) = self.deletes.pop()
+        {
+            self.deleted.remove(&row);
+            self.both.1 -= usize::from(self.empties.contains_key(&row));
+        }
         while self.empties.len() > MAX_TRANSACTION_CHANGES {
             self.empties.pop_last();
         }
-        self.deletes.truncate(MAX_TRANSACTION_CHANGES - self.empties.len());
     }
 }
 

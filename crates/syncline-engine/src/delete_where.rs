@@ -14,7 +14,7 @@ use crate::tx::Tx;
 /// What a delete by condition did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletedWhere {
-    /// The records that matched, as they were, in the order of their key.
+    /// The records that matched, as they were (but for `updatedAt`, the time of the delete), in the order of their key.
     pub records: Vec<Saved>,
     /// What they took along, in the order in which it was written. A record that matched is not among it.
     pub along: Vec<Along>,
@@ -29,9 +29,9 @@ pub struct Sweep {
     /// So many of the rows are done.
     done: usize,
     /// How many of the records are deleted.
-    pub records: u64,
-    /// How many others were deleted along, or lost their reference.
-    pub along: u64,
+    records: u64,
+    /// The rows of others that were deleted along, or lost their reference.
+    along: BTreeSet<i64>,
 }
 
 impl<'a> Tx<'a> {
@@ -67,7 +67,7 @@ impl<'a> Tx<'a> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let mut rows = self.matching(schema, model, condition, None)?;
         rows.sort_unstable();
-        Ok(Sweep { model: model.name.clone(), rows, done: 0, records: 0, along: 0 })
+        Ok(Sweep { model: model.name.clone(), rows, done: 0, records: 0, along: BTreeSet::new() })
     }
 
     /// Deletes as much of it as fits one transaction, of what depends on others before those. Commit, and call again
@@ -78,15 +78,19 @@ impl<'a> Tx<'a> {
         let rest = sweep.rows.get(sweep.done..).unwrap_or_default();
         let next = &rest[..rest.len().min(MAX_TRANSACTION_CHANGES + 1)];
         let plan = self.plan(schema, model, next, Plan::changes)?;
-        let planned: BTreeSet<i64> = plan.deletes.iter().map(|(_, row)| *row).collect();
-        let reached = next.iter().take_while(|row| planned.contains(row)).count();
+        let reached = next.iter().take_while(|row| plan.deleted.contains(row)).count();
         let done = self.carry_out(schema, plan)?;
         if reached == 0 && done.is_empty() && !next.is_empty() {
             return Err(StoreError::CascadeTooLarge { model: model.name.clone() });
         }
         for (row, one) in done {
-            let is_one_of_them = one.effect == Effect::Deleted && sweep.rows.binary_search(&row).is_ok();
-            *(if is_one_of_them { &mut sweep.records } else { &mut sweep.along }) += 1;
+            if one.effect == Effect::Deleted && sweep.rows.binary_search(&row).is_ok() {
+                sweep.records += 1;
+                // One part may have emptied what a later one deletes.
+                sweep.along.remove(&row);
+            } else {
+                sweep.along.insert(row);
+            }
         }
         sweep.done += reached;
         Ok(())
@@ -108,5 +112,15 @@ impl Sweep {
     /// Whether nothing is left to delete.
     pub fn is_done(&self) -> bool {
         self.done >= self.rows.len()
+    }
+
+    /// How many of the records are deleted by now.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// How many others were deleted along by now, or lost their reference.
+    pub fn along(&self) -> u64 {
+        self.along.len() as u64
     }
 }

@@ -1,11 +1,18 @@
 //! What can go wrong with a store, and what to do about it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use syncline_core::record::InvalidRecord;
 use syncline_core::text_cursor::CursorError;
 
 use crate::query::QueryError;
+
+/// Bad records of a batch that a message tells of; the error holds all.
+const LISTED_MAX: usize = 10;
+
+/// Characters of a condition that a message shows; the error holds all.
+const CONDITION_MAX: usize = 300;
 
 /// Result of the store's operations.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -106,8 +113,9 @@ pub enum StoreError {
     },
     /// The record is not as the write asks for; nothing of the write was done.
     #[error(
-        "nothing was written: {model} {id} {} {condition}; read it again and decide anew",
-        if *.exists { "does not match" } else { "is not there (or deleted), so it does not match" }
+        "nothing was written: {model} {id} {} {}; read it again and decide anew",
+        if *.exists { "does not match" } else { "is not there (or deleted), so it does not match" },
+        shortened(condition)
     )]
     ConditionNotMet {
         /// The model.
@@ -203,7 +211,8 @@ pub enum StoreError {
     },
     /// A delete by condition is more than stays together as one transaction.
     #[error(
-        "{condition} finds {model} records that are, with what they take along, more than the {} of one transaction:          delete them in parts (`--in-parts`, `delete_where_in_parts`), or narrow the condition",
+        "{} finds {model} records that are, with what they take along, more than the {} of one transaction: delete them in parts (`--in-parts`, `delete_where_in_parts`), or narrow the condition",
+        shortened(condition),
         crate::MAX_TRANSACTION_CHANGES
     )]
     TooManyDeletes {
@@ -257,7 +266,7 @@ pub struct BadRecord {
 }
 
 fn which(model: &str, condition: &str, ids: &[String], more: bool, given: Option<&str>) -> String {
-    let ids = ids.join(", ");
+    let (condition, ids) = (shortened(condition), ids.join(", "));
     match given {
         Some(given) => format!(
             "{condition} finds {model} {ids}, and the record to save is {given}: leave its key out, or save it by its key"
@@ -274,8 +283,17 @@ fn count(records: usize) -> String {
 }
 
 fn listed(records: &[BadRecord]) -> String {
-    let each = records.iter().map(|bad| format!("[{}]: {}", bad.index, bad.fault));
-    each.collect::<Vec<_>>().join("; ")
+    let each = records.iter().take(LISTED_MAX).map(|bad| format!("[{}]: {}", bad.index, bad.fault));
+    let more = records.len().checked_sub(LISTED_MAX).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    each.chain(more).collect::<Vec<_>>().join("; ")
+}
+
+/// The beginning of a condition, as far as a message has room for it.
+fn shortened(condition: &str) -> Cow<'_, str> {
+    match condition.char_indices().nth(CONDITION_MAX) {
+        Some((end, _)) => format!("{}…", &condition[..end]).into(),
+        None => condition.into(),
+    }
 }
 
 impl StoreError {

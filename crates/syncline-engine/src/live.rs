@@ -27,9 +27,6 @@ const OFFSET_MAX: u64 = 1_000;
 /// Least and most records that are held beyond those that a limit shows.
 const SPARE: std::ops::RangeInclusive<u64> = 16..=1_024;
 
-/// Most rows that are asked one by one; beyond, one run of the query is cheaper.
-const ROWS_MAX: usize = 256;
-
 /// The result of a query as a follower holds it.
 #[derive(Clone, Debug)]
 pub struct LiveResult {
@@ -73,6 +70,9 @@ enum Found {
 }
 
 impl LiveResult {
+    /// Most rows that are asked one by one; beyond, one run of the query is cheaper.
+    pub const ROWS_MAX: usize = 256;
+
     /// An empty result, to be filled by the first [`Reader::news`].
     pub fn new(query: Query, schema: &Schema) -> Result<Self, QueryError> {
         // Says what is wrong with a query before it is followed.
@@ -151,9 +151,12 @@ impl LiveResult {
     fn take_rows(&mut self, asked: &[i64], found: Vec<Numbered>) {
         let mut found: BTreeMap<i64, Map<String, Value>> = found.into_iter().collect();
         for row in asked {
-            let now = found.remove(row);
-            match (self.held.get(row), now) {
-                (Some(before), Some(now)) if **before == now => {}
+            match (self.held.get(row).cloned(), found.remove(row)) {
+                (Some(before), Some(now)) if *before == now => {}
+                // It keeps its place, also the last one, behind which others may stand.
+                (Some(before), Some(now)) if compare_records(&self.order, &before, &now).is_eq() => {
+                    self.replace(*row, &before, now);
+                }
                 (_, now) => {
                     self.let_go(*row);
                     if let Some(now) = now {
@@ -167,19 +170,29 @@ impl LiveResult {
             self.held.remove(&beyond.row);
             self.is_whole = false;
         }
+        debug_assert!(!self.is_short(self.items.len()), "news that leave too little are a run of the query");
     }
 
     fn let_go(&mut self, row: i64) {
-        if let Some(record) = self.held.remove(&row) {
-            let at = self.items.partition_point(|item| compare_records(&self.order, &item.record, &record).is_lt());
-            debug_assert!(
-                self.items.get(at).is_some_and(|item| item.row == row),
-                "no two records are equal in an order"
-            );
-            if at < self.items.len() {
-                self.items.remove(at);
-            }
+        if let Some(at) = self.held.remove(&row).and_then(|record| self.place_of(row, &record)) {
+            self.items.remove(at);
         }
+    }
+
+    fn replace(&mut self, row: i64, before: &Map<String, Value>, now: Map<String, Value>) {
+        if let Some(at) = self.place_of(row, before) {
+            let record = Arc::new(now);
+            self.held.insert(row, Arc::clone(&record));
+            self.items[at].record = record;
+        }
+    }
+
+    /// Where a record that is held stands.
+    fn place_of(&self, row: i64, record: &Map<String, Value>) -> Option<usize> {
+        let at = self.items.partition_point(|item| compare_records(&self.order, &item.record, record).is_lt());
+        let is_there = self.items.get(at).is_some_and(|item| item.row == row);
+        debug_assert!(is_there, "no two records are equal in an order");
+        is_there.then_some(at)
     }
 
     fn put(&mut self, row: i64, record: Map<String, Value>) {
@@ -208,7 +221,7 @@ impl LiveResult {
 
     /// The rows to ask one by one; `None` if the query has to run again.
     fn to_ask(&self, changed: &Changed) -> Option<Vec<i64>> {
-        if !self.is_loaded || (self.runs_again && !changed.is_empty()) || changed.len() > ROWS_MAX {
+        if !self.is_loaded || (self.runs_again && !changed.is_empty()) || changed.len() > Self::ROWS_MAX {
             return None;
         }
         let mut rows = Vec::new();
@@ -223,16 +236,20 @@ impl LiveResult {
         Some(rows)
     }
 
+    /// Whether some of those to be shown may be missing among so many records.
+    fn is_short(&self, held: usize) -> bool {
+        let limit = self.query.limit.filter(|_| !self.is_whole && !self.runs_again);
+        limit.is_some_and(|limit| (held as u64) < limit.saturating_add(self.query.offset))
+    }
+
     /// Whether so few records would be left that some of those to be shown may be missing.
     fn would_fall_short(&self, asked: &[i64], found: &[Numbered]) -> bool {
-        let Some(limit) = self.query.limit.filter(|_| !self.is_whole) else { return false };
         let stays = |row: i64, before: &Map<String, Value>| {
             let now = found.iter().find(|(number, _)| *number == row);
             now.is_some_and(|(_, now)| compare_records(&self.order, before, now).is_eq())
         };
         let going = asked.iter().filter(|row| self.held.get(row).is_some_and(|before| !stays(**row, before))).count();
-        let left = (self.items.len() - going) as u64;
-        left < limit.saturating_add(self.query.offset)
+        self.is_short(self.items.len() - going)
     }
 }
 

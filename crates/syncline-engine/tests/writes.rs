@@ -139,7 +139,7 @@ fn more_than_a_transaction_holds_is_refused_whole_and_goes_in_parts() {
     let odd = world.write(|tx| tx.delete_where("Node", &filter(Filter::eq("rank", 1)))).unwrap();
     assert_eq!(odd.records.len(), MAX_TRANSACTION_CHANGES);
     let (sweep, parts) = world.sweep("Node", &even);
-    assert_eq!((sweep.records as usize, sweep.along, parts), (MAX_TRANSACTION_CHANGES + 1, 0, 2));
+    assert_eq!((sweep.records() as usize, sweep.along(), parts), (MAX_TRANSACTION_CHANGES + 1, 0, 2));
     assert!(world.ids("Node").is_empty());
     assert_verified(&world.store);
 }
@@ -158,8 +158,42 @@ fn a_delete_in_parts_ends_what_it_began_though_the_record_no_longer_matches() {
     };
     world.store.write(now, |tx| (0..1_200).try_for_each(|n| below(tx, n))).unwrap();
     let (sweep, parts) = world.sweep("Node", &filter(Filter::related("below", Filter::eq("rank", 1))));
-    assert_eq!((sweep.records, sweep.along, parts), (1, 1_200, 3));
+    assert_eq!((sweep.records(), sweep.along(), parts), (1, 1_200, 3));
     assert!(world.ids("Node").is_empty());
+}
+
+/// 300 notes under a node, each of which refers to it twice: by a relation that takes it along and by one that would
+/// empty it. Each was counted as two changes, so a delete that fits one transaction was refused, and in parts it counted
+/// what one part emptied and a later one deleted twice.
+#[test]
+fn a_record_that_a_delete_both_empties_and_deletes_counts_once() {
+    const TWICE: &str = r#"
+        type Folder @model {
+            name: String
+            notes: [Note] @hasMany(indexName: "byFolder", fields: ["id"])
+            starred: [Note] @hasMany(indexName: "byStarred", fields: ["id"], onDelete: "set-null")
+        }
+        type Note @model { folder: ID @index(name: "byFolder") starredIn: ID @index(name: "byStarred") }
+    "#;
+    for count in [300, 700] {
+        let mut bed = Bed::new(1);
+        let store = bed.open_with(Some(TWICE));
+        let mut world = World { bed, store };
+        let folder = world.save("Folder", json!({"name": "f"}));
+        let now = world.bed.tick();
+        let note = map(json!({"folder": folder, "starredIn": folder}));
+        let save = |tx: &mut Tx<'_>| tx.single(|tx| tx.save("Note", &note, Source::App)).map(drop);
+        world.store.write(now, |tx| (0..count).try_for_each(|_| save(tx))).unwrap();
+        if count < MAX_TRANSACTION_CHANGES {
+            let deleted = world.write(|tx| tx.delete_where("Folder", &Condition::default())).unwrap();
+            assert_eq!((deleted.records.len(), deleted.along.len()), (1, count));
+        } else {
+            let (sweep, _) = world.sweep("Folder", &Condition::default());
+            assert_eq!((sweep.records(), sweep.along() as usize), (1, count));
+        }
+        assert!(world.ids("Note").is_empty());
+        assert_verified(&world.store);
+    }
 }
 
 #[test]
@@ -170,7 +204,7 @@ fn a_record_that_goes_meanwhile_is_passed_over_by_a_delete_in_parts() {
     world.write(|tx| tx.delete("Node", &ids[1])).unwrap();
     let late = world.save("Node", json!({"label": "late"}));
     world.write(|tx| tx.sweep_part(&mut sweep)).unwrap();
-    assert_eq!((sweep.is_done(), sweep.records), (true, 2));
+    assert_eq!((sweep.is_done(), sweep.records()), (true, 2));
     assert_eq!(world.ids("Node"), [late]);
 }
 
@@ -364,6 +398,37 @@ fn an_upsert_updates_the_one_record_that_is_equal_in_the_fields_and_creates_one_
     assert_eq!(world.ids("Node").len(), 2);
 }
 
+/// The key of a model with one of its own was required even where the other fields find the record.
+#[test]
+fn an_upsert_of_a_record_that_is_there_needs_no_key_of_its_own() {
+    let mut world = World::new(1);
+    let by = ["holder".to_owned()];
+    let mut upsert = |record: Value| world.write(|tx| tx.upsert("Seat", &map(record), &by)).map(|saved| saved.record);
+    let missing = upsert(json!({"holder": "Ann"})).unwrap_err();
+    assert!(missing.to_string().contains("`room`"), "to create one the key is needed: {missing}");
+    upsert(json!({"room": "a", "row": 1, "holder": "Ann"})).unwrap();
+    let found = upsert(json!({"holder": "Ann"})).unwrap();
+    assert_eq!((&found["room"], &found["row"]), (&json!("a"), &json!(1)));
+    let elsewhere = upsert(json!({"room": "b", "row": 1, "holder": "Ann"})).unwrap_err();
+    assert!(matches!(elsewhere, StoreError::Ambiguous { given: Some(_), .. }), "{elsewhere}");
+}
+
+/// What does not fit was told whole: a megabyte of text for a filter of a megabyte.
+#[test]
+fn messages_about_long_conditions_and_large_batches_stay_short() {
+    let mut world = World::new(1);
+    let long = filter(Filter::eq("label", "é".repeat(100_000)));
+    let node = world.save("Node", json!({"label": "x"}));
+    let refused = world.write(|tx| tx.require("Node", &node, &long)).unwrap_err().to_string();
+    assert!(refused.chars().count() < 600 && refused.contains("…; read it again"), "{refused}");
+    let bad = vec![map(json!({"rank": "high"})); 400];
+    let refused = world.write(|tx| tx.save_all("Node", &bad)).unwrap_err();
+    let StoreError::InvalidBatch(all) = &refused else { panic!("{refused}") };
+    assert_eq!(all.len(), 400);
+    let text = refused.to_string();
+    assert!(text.contains("[9]") && !text.contains("[10]") && text.ends_with("and 390 more"), "{text}");
+}
+
 /// A node: its rank and the place of the node above it among those before it.
 type Plain = (Option<i64>, Option<usize>);
 
@@ -440,7 +505,7 @@ proptest! {
             let before = world.store.committed();
             let (found, along) = if in_parts {
                 let (sweep, _) = world.sweep("Node", &condition);
-                (sweep.records as usize, sweep.along as usize)
+                (sweep.records() as usize, sweep.along() as usize)
             } else {
                 let deleted = world.write(|tx| tx.delete_where("Node", &condition)).unwrap();
                 let found: Vec<String> = deleted.records.iter().map(|saved| id(&saved.record)).collect();

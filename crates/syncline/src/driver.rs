@@ -205,6 +205,7 @@ impl Driver {
             connections: BTreeMap::new(),
             waits: Vec::new(),
             durable_waits: Vec::new(),
+            closing: None,
             started: Instant::now(),
             ticked_ms: 0,
         };
@@ -314,39 +315,37 @@ struct EngineThread {
     connections: BTreeMap<ConnectionId, tokio::sync::mpsc::UnboundedSender<Output>>,
     waits: Vec<Wait>,
     durable_waits: Vec<(u64, oneshot::Sender<std::result::Result<(), StoreError>>)>,
+    /// Who asked for the end.
+    closing: Option<oneshot::Sender<std::result::Result<(), StoreError>>>,
     started: Instant,
     ticked_ms: u64,
 }
 
 impl EngineThread {
     fn run(mut self) {
-        loop {
-            let message = match self.next() {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let now = self.now();
-            match message {
-                Some(Message::Close(answer)) => {
-                    let outcome = self.engine.close(now);
-                    self.deliver();
-                    drop(self.syncer);
-                    let _ = self.shared.events.send(Event::Closed);
-                    self.shared.followers.close();
-                    let _ = answer.send(outcome);
-                    return;
+        while self.closing.is_none() {
+            match self.next() {
+                Ok(message) => {
+                    let now = self.now();
+                    self.take(message, now);
                 }
-                Some(message) => self.take(message, now),
-                None => {}
+                Err(RecvTimeoutError::Timeout) => {}
+                // Every handle is gone: the store is closed as well as can be.
+                Err(RecvTimeoutError::Disconnected) => break,
             }
             self.keep_time();
             self.deliver();
         }
-        // Every handle is gone: the store is closed as well as can be.
         let now = self.now();
-        if let Err(error) = self.engine.close(now) {
-            tracing::warn!(%error, "the store was not closed cleanly");
+        let outcome = self.engine.close(now);
+        self.deliver();
+        drop(self.syncer);
+        let _ = self.shared.events.send(Event::Closed);
+        self.shared.followers.close();
+        match (self.closing, outcome) {
+            (Some(answer), outcome) => drop(answer.send(outcome)),
+            (None, Err(error)) => tracing::warn!(%error, "the store was not closed cleanly"),
+            (None, Ok(())) => {}
         }
     }
 
@@ -417,9 +416,7 @@ impl EngineThread {
                 self.deliver();
                 self.shared.forget(connection);
             }
-            Message::Close(answer) => {
-                let _ = answer.send(self.engine.close(now));
-            }
+            Message::Close(answer) => self.closing = Some(answer),
         }
     }
 

@@ -1,17 +1,20 @@
 //! Who follows which model: each commit reaches those whom it may concern, and costs the others nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use syncline_engine::{Changed, Commit};
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::Notify;
 
 use crate::store::Record;
 
 /// Changed rows that wait for a follower at most. One that reads more slowly is told that there was more.
-const WAITING_MAX: usize = 4_096;
+pub(crate) const WAITING_MAX: usize = 1_024;
+
+/// Changed rows whose records are kept for all followers to look at, at most. Of older ones each reads its own copy.
+const KEPT_MAX: usize = 256;
 
 /// How long a reader waits for the news of a commit that it sees already: they are on their way.
 const ON_THEIR_WAY: Duration = Duration::from_micros(500);
@@ -22,18 +25,16 @@ pub(crate) struct Followers {
     /// Position of the log up to which all was told.
     told: AtomicU64,
     by_model: Mutex<BTreeMap<String, Vec<Weak<Mailbox>>>>,
+    /// The last letters, whose records are kept.
+    recent: Mutex<VecDeque<Arc<Letter>>>,
 }
 
 /// What one commit changed of one model. All followers share it.
 pub(crate) struct Letter {
     pub(crate) model: String,
-    pub(crate) rows: Vec<ChangedRow>,
-}
-
-/// A changed row, and what stood in it when the first follower looked.
-pub(crate) struct ChangedRow {
-    pub(crate) row: i64,
-    pub(crate) record: OnceCell<Option<Record>>,
+    pub(crate) rows: Vec<i64>,
+    /// What stood in the rows at which followers have looked; `None` once nothing more is kept.
+    records: Mutex<Option<BTreeMap<i64, Option<Arc<Record>>>>>,
 }
 
 /// What waits for one follower.
@@ -58,7 +59,12 @@ impl Followers {
         let mailbox = Arc::new(Mailbox::default());
         let mut by_model = self.by_model();
         for model in models {
-            by_model.entry(model.to_owned()).or_default().push(Arc::downgrade(&mailbox));
+            let mailboxes = by_model.entry(model.to_owned()).or_default();
+            if mailboxes.len() == mailboxes.capacity() {
+                // Where nothing is written, nobody else finds out that a follower has gone.
+                mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
+            }
+            mailboxes.push(Arc::downgrade(&mailbox));
         }
         mailbox
     }
@@ -69,18 +75,30 @@ impl Followers {
         if by_model.is_empty() {
             return;
         }
-        let mut letters: BTreeMap<&str, Vec<ChangedRow>> = BTreeMap::new();
+        let mut letters: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for change in commit.changes.iter().filter(|change| by_model.contains_key(&change.model)) {
-            let changed = ChangedRow { row: change.row, record: OnceCell::new() };
-            letters.entry(&change.model).or_default().push(changed);
+            letters.entry(&change.model).or_default().push(change.row);
         }
         for (model, rows) in letters {
-            let letter = Arc::new(Letter { model: model.to_owned(), rows });
+            let letter = Arc::new(Letter { model: model.to_owned(), rows, records: Mutex::new(Some(BTreeMap::new())) });
+            self.keep(&letter);
             let Some(mailboxes) = by_model.get_mut(model) else { continue };
-            mailboxes.retain(|mailbox| mailbox.upgrade().is_some_and(|mailbox| mailbox.put(&letter)));
+            mailboxes.retain(|mailbox| mailbox.upgrade().inspect(|mailbox| mailbox.put(&letter)).is_some());
             if mailboxes.is_empty() {
                 by_model.remove(model);
             }
+        }
+    }
+
+    /// Keeps the records of a letter, and no longer those of the oldest.
+    fn keep(&self, letter: &Arc<Letter>) {
+        let mut recent = self.recent.lock().expect("nobody panics while holding it");
+        recent.push_back(Arc::clone(letter));
+        let mut rows: usize = recent.iter().map(|letter| letter.rows.len()).sum();
+        while rows > KEPT_MAX {
+            let Some(oldest) = recent.pop_front() else { break };
+            rows -= oldest.rows.len();
+            *oldest.records() = None;
         }
     }
 
@@ -116,9 +134,26 @@ impl Followers {
     }
 }
 
+impl Letter {
+    /// What stood in a row when a follower looked, if one has and it is kept.
+    pub(crate) fn seen(&self, row: i64) -> Option<Option<Arc<Record>>> {
+        self.records().as_ref()?.get(&row).cloned()
+    }
+
+    /// Lets the other followers know what stands in a row.
+    pub(crate) fn show(&self, row: i64, record: Option<Arc<Record>>) {
+        if let Some(records) = &mut *self.records() {
+            records.insert(row, record);
+        }
+    }
+
+    fn records(&self) -> MutexGuard<'_, Option<BTreeMap<i64, Option<Arc<Record>>>>> {
+        self.records.lock().expect("nobody panics while holding it")
+    }
+}
+
 impl Mailbox {
-    /// Always true: it is there.
-    fn put(&self, letter: &Arc<Letter>) -> bool {
+    fn put(&self, letter: &Arc<Letter>) {
         let mut waiting = self.waiting();
         waiting.rows += letter.rows.len();
         if waiting.rows > WAITING_MAX {
@@ -128,7 +163,6 @@ impl Mailbox {
         }
         drop(waiting);
         self.wake.notify_one();
-        true
     }
 
     /// Takes everything out; `None` if some of it was lost.
@@ -141,7 +175,7 @@ impl Mailbox {
     pub(crate) fn look(&self, changed: &mut Changed) -> bool {
         let waiting = self.waiting();
         for letter in &waiting.letters {
-            changed.extend(letter.rows.iter().map(|changed| (letter.model.clone(), changed.row)));
+            changed.extend(letter.rows.iter().map(|row| (letter.model.clone(), *row)));
         }
         !waiting.lost
     }
@@ -153,5 +187,70 @@ impl Mailbox {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().expect("nobody panics while holding it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
+
+    use serde_json::Value;
+    use syncline_core::ids::RecordId;
+    use syncline_engine::{ChangeKind, Origin, RecordChange};
+
+    use super::*;
+
+    fn commit(rows: std::ops::Range<i64>) -> Commit {
+        let change = |row| RecordChange {
+            model: "Task".to_owned(),
+            record: RecordId::from_key("Task", &Value::from(row)),
+            row,
+            kind: ChangeKind::Updated,
+            origin: Origin::Local,
+            conflicts: false,
+        };
+        Commit { seq: 0, changes: rows.map(change).collect() }
+    }
+
+    /// Records that one follower had read stayed in memory for as long as the slowest had not looked at them.
+    #[test]
+    fn records_of_old_letters_are_not_kept_for_a_slow_follower() {
+        let followers = Followers::default();
+        let slow = followers.follow(["Task"].into_iter());
+        let quick = followers.follow(["Task"].into_iter());
+        for row in 0..500 {
+            followers.tell(&commit(row..row + 1));
+            for letter in quick.take().unwrap() {
+                letter.show(row, Some(Arc::new(Record::new())));
+                assert!(letter.seen(row).is_some(), "the others need not read it");
+            }
+        }
+        let letters = slow.take().unwrap();
+        assert_eq!(letters.len(), 500);
+        let kept = letters.iter().filter(|letter| letter.rows.iter().any(|row| letter.seen(*row).is_some())).count();
+        assert_eq!(kept, KEPT_MAX);
+        letters[0].show(0, None);
+        assert!(letters[0].seen(0).is_none(), "what is old is not kept again");
+    }
+
+    #[test]
+    fn a_mailbox_says_when_it_could_not_hold_all() {
+        let followers = Followers::default();
+        let mailbox = followers.follow(["Task"].into_iter());
+        followers.tell(&commit(0..WAITING_MAX as i64));
+        assert_eq!(mailbox.take().map(|letters| letters.len()), Some(1));
+        followers.tell(&commit(0..1 + WAITING_MAX as i64));
+        assert!(mailbox.take().is_none());
+        assert_eq!(mailbox.take().map(|letters| letters.len()), Some(0));
+    }
+
+    /// Where nothing was written, each live query that was ever asked stayed in the list.
+    #[test]
+    fn followers_that_have_gone_do_not_add_up() {
+        let followers = Followers::default();
+        for _ in 0..10_000 {
+            drop(followers.follow(["Task"].into_iter()));
+        }
+        assert!(followers.by_model()["Task"].len() < 10);
     }
 }

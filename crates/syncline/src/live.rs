@@ -12,7 +12,7 @@ use syncline_engine::{Changed, Item, LiveResult, StoreError};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result};
-use crate::followers::{ChangedRow, Letter, Mailbox};
+use crate::followers::{Letter, Mailbox, WAITING_MAX};
 use crate::steps::{Diff, between};
 use crate::store::{Record, Store};
 
@@ -44,6 +44,8 @@ pub struct LiveQuery {
     behind: Option<Changed>,
     /// An error was told last: not to be repeated before something else happens.
     has_failed: bool,
+    /// The query itself is wrong, and that was told.
+    is_over: bool,
 }
 
 impl Store {
@@ -69,18 +71,26 @@ impl Store {
             letters: VecDeque::new(),
             behind: None,
             has_failed: false,
+            is_over: false,
         }
     }
 }
 
 impl LiveQuery {
     /// The next result: the first at once, each later one when something in it changed. `None` once the store
-    /// is closed. A slow follower gets fewer results, never wrong ones. Cancel-safe.
+    /// is closed, and after the error that the query itself is wrong; after any other the result comes when there is
+    /// something new. A slow follower gets fewer results, never wrong ones. Cancel-safe.
     pub async fn next(&mut self) -> Option<Result<Snapshot>> {
+        if self.is_over {
+            return None;
+        }
         match self.advance().await {
             Ok(snapshot) => Some(Ok(snapshot)),
             Err(Error::Closed) => None,
-            Err(error) => Some(Err(error)),
+            Err(error) => {
+                self.is_over = matches!(error, Error::Store(StoreError::Query(_) | StoreError::NoSchema));
+                Some(Err(error))
+            }
         }
     }
 
@@ -91,10 +101,10 @@ impl LiveQuery {
                 self.wait().await?;
             }
             // Before the look at what there is: what made the store synced is among it.
-            let is_synced = self.was_synced || *self.synced.borrow_and_update();
+            let is_synced = self.was_synced || *self.synced.borrow();
             if let Err(error) = self.catch_up().await {
                 self.behind = None;
-                self.has_failed = !is_first;
+                self.has_failed = true;
                 return Err(error);
             }
             let items = self.result.as_deref().map(LiveResult::shown).unwrap_or_default();
@@ -121,7 +131,9 @@ impl LiveQuery {
     async fn wait(&mut self) -> Result<()> {
         loop {
             self.sort().await;
-            if !self.has_failed && self.behind.as_ref().is_none_or(|behind| !behind.is_empty()) {
+            let is_behind = self.behind.as_ref().is_none_or(|behind| !behind.is_empty());
+            let edge = !self.was_synced && *self.synced.borrow();
+            if !self.has_failed && (is_behind || edge) {
                 return Ok(());
             }
             if self.mailbox.is_closed() {
@@ -140,37 +152,56 @@ impl LiveQuery {
             Some(letters) => self.letters.extend(letters),
             None => self.behind = None,
         }
-        if self.behind.is_none() {
-            self.letters.clear();
+        if self.letters.iter().map(|letter| letter.rows.len()).sum::<usize>() > WAITING_MAX {
+            self.behind = None;
         }
-        while let Some(letter) = self.letters.front().cloned() {
-            for changed in &letter.rows {
-                if self.is_concerned(&letter.model, changed).await
+        while let (Some(letter), Some(behind)) = (self.letters.front().cloned(), &self.behind) {
+            if behind.len() > LiveResult::ROWS_MAX {
+                self.behind = None;
+                break;
+            }
+            for row in &letter.rows {
+                if self.is_concerned(&letter, *row).await
                     && let Some(behind) = &mut self.behind
                 {
-                    behind.insert((letter.model.clone(), changed.row));
+                    behind.insert((letter.model.clone(), *row));
                 }
             }
             self.letters.pop_front();
         }
+        if self.behind.is_none() {
+            self.letters.clear();
+        }
     }
 
-    /// Whether a changed row concerns the result. All who follow the model look at the same copy of its record.
-    async fn is_concerned(&self, model: &str, changed: &ChangedRow) -> bool {
+    /// Whether a changed row concerns the result. Those who follow the model share the record that one of them reads.
+    async fn is_concerned(&self, letter: &Arc<Letter>, row: i64) -> bool {
         let Some(result) = &self.result else { return true };
-        if result.is_concerned_by(model, changed.row) {
+        if result.is_concerned_by(&letter.model, row) {
             return true;
         }
-        let row = changed.row;
-        let read = || {
-            let model = model.to_owned();
-            self.store.read(move |reader| reader.at(&model, row))
+        let record = match letter.seen(row) {
+            Some(record) => Ok(record),
+            None => self.look(letter, row).await,
         };
-        match changed.record.get_or_try_init(read).await {
-            Ok(Some(record)) => result.is_concerned_with(record),
+        match record {
+            Ok(Some(record)) => result.is_concerned_with(&record),
             Ok(None) => false,
             Err(_) => true,
         }
+    }
+
+    /// Reads a changed row and shows it to the others. Two may read it at the same time; none waits for the other, for
+    /// both may belong to one task.
+    async fn look(&self, letter: &Arc<Letter>, row: i64) -> Result<Option<Arc<Record>>> {
+        let read = Arc::clone(letter);
+        let record = self.store.read(move |reader| match read.seen(row) {
+            Some(record) => Ok(record),
+            None => Ok(reader.at(&read.model, row)?.map(Arc::new)),
+        });
+        let record = record.await?;
+        letter.show(row, record.clone());
+        Ok(record)
     }
 
     /// Brings the result to the store's present state.
@@ -206,5 +237,50 @@ impl LiveQuery {
 impl std::fmt::Debug for LiveQuery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LiveQuery").field("query", &self.query).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
+
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A `next` that was given up while it read had already taken note that a peer's records are all here, and no
+    /// snapshot ever said so.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
+    async fn a_next_that_is_given_up_does_not_lose_that_the_store_is_synced() {
+        let bed = tempfile::tempdir().unwrap();
+        let store = Store::open(bed.path().join("app.db"), "type Task @model { title: String }").await.unwrap();
+        let mut live = store.observe_query_json(Query::new("Task"));
+        assert!(!live.next().await.unwrap().unwrap().is_synced);
+
+        // All connections are busy, so that the live query has to wait for one.
+        let busy = Arc::new(AtomicBool::new(true));
+        let readers = [0; 4].map(|_| {
+            let (store, busy) = (store.clone(), Arc::clone(&busy));
+            tokio::spawn(async move {
+                let wait = move |_: &syncline_engine::Reader| {
+                    while busy.load(Ordering::Acquire) {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    Ok(())
+                };
+                store.read(wait).await
+            })
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        store.inner.driver.shared().synced.send_replace(true);
+        tokio::time::timeout(Duration::from_millis(50), live.next()).await.unwrap_err();
+        busy.store(false, Ordering::Release);
+        for reader in readers {
+            reader.await.unwrap().unwrap();
+        }
+        let next = tokio::time::timeout(Duration::from_secs(20), live.next()).await;
+        assert!(next.unwrap().unwrap().unwrap().is_synced);
+        store.close().await.unwrap();
     }
 }

@@ -241,7 +241,7 @@ pub struct TypedPage<M> {
 pub struct Live<R> {
     live: LiveQuery,
     read: ReadAs<R>,
-    items: Vec<Arc<R>>,
+    items: Vec<(Arc<Record>, Arc<R>)>,
 }
 
 /// Result of a typed live query.
@@ -270,21 +270,23 @@ impl<R> Live<R> {
                 self.live.forget();
                 return Err(mismatch.into());
             }
-            Ok(LiveSnapshot { items: self.items.clone(), changes: snapshot.changes, is_synced: snapshot.is_synced })
+            let items = self.items.iter().map(|(_, item)| Arc::clone(item)).collect();
+            Ok(LiveSnapshot { items, changes: snapshot.changes, is_synced: snapshot.is_synced })
         }))
     }
 
     /// Takes the steps; only what they bring is read.
     fn follow(&mut self, steps: &[Diff]) -> Result<(), Mismatch> {
-        let read = |record: &Arc<Record>| Ok(Arc::new((self.read)((**record).clone())?));
+        let read = |record: &Arc<Record>| Ok((Arc::clone(record), Arc::new((self.read)((**record).clone())?)));
         for step in steps {
             match step {
                 Diff::Removed { index, .. } => drop(self.items.remove(*index)),
                 Diff::Inserted { index, record } => self.items.insert(*index, read(record)?),
                 Diff::Updated { index, record } => self.items[*index] = read(record)?,
                 Diff::Moved { from, to, record } => {
-                    self.items.remove(*from);
-                    self.items.insert(*to, read(record)?);
+                    let before = self.items.remove(*from);
+                    let is_same = Arc::ptr_eq(&before.0, record);
+                    self.items.insert(*to, if is_same { before } else { read(record)? });
                 }
             }
         }

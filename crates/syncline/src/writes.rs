@@ -105,7 +105,7 @@ impl Store {
             };
             sweep = part(sweep).await?;
         }
-        Ok(DeletedCount { records: sweep.records, along: sweep.along })
+        Ok(DeletedCount { records: sweep.records(), along: sweep.along() })
     }
 }
 
