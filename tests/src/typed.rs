@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use serde_json::json;
-use syncline::{ChangeKind, Create, Diff, Error, Live, LiveQuery, Observer, Options, Query, Store, Transaction};
+use syncline::{ChangeKind, Create, Diff, Error, Id, Live, LiveQuery, Observer, Options, Query, Store, Transaction};
 
 use crate::support::{Bed, PATIENCE, all_have_all, assert_converged, in_time, loopback, record, sync, wait};
 
@@ -164,17 +164,17 @@ async fn observe_tells_each_change_once_and_in_order() {
     let store = open(&bed, "app.db").await;
     store.save(&Todo::new("before")).await.unwrap();
     let mut observer = store.observe::<Todo>();
-    let mut expected = Vec::new();
+    let mut expected: Vec<(ChangeKind, String)> = Vec::new();
     for n in 0..50 {
         let saved = store.save(&Todo::new(format!("t{n}"))).await.unwrap().record;
-        expected.push((ChangeKind::Inserted, saved.id.clone()));
+        expected.push((ChangeKind::Inserted, saved.id.to_string()));
         if n % 3 == 0 {
             store.update::<Todo>(&saved.id, |todo| todo.done = true).await.unwrap();
-            expected.push((ChangeKind::Updated, saved.id.clone()));
+            expected.push((ChangeKind::Updated, saved.id.to_string()));
         }
         if n % 5 == 0 {
             store.delete::<Todo>(&saved.id).await.unwrap();
-            expected.push((ChangeKind::Deleted, saved.id));
+            expected.push((ChangeKind::Deleted, saved.id.into()));
         }
     }
     store.save(&Seat::new(1, 1)).await.unwrap();
@@ -182,6 +182,8 @@ async fn observe_tells_each_change_once_and_in_order() {
     while seen.len() < expected.len() {
         let observed = in_time(observer.next()).await.unwrap().unwrap();
         assert_eq!(observed.model, "Todo");
+        let is_deleted = store.get::<Todo>(&observed.id).await.unwrap().is_none();
+        assert_eq!(observed.record.map(|todo| todo.id), (!is_deleted).then(|| observed.id.as_str().into()));
         seen.push((observed.kind, observed.id));
     }
     assert_eq!(seen, expected);
@@ -306,7 +308,7 @@ async fn futures_that_are_dropped_lose_no_news_and_undo_no_write() {
             None => in_time(observer.next()).await,
         };
         let seen = seen.unwrap().unwrap();
-        assert_eq!(seen.record.unwrap()["title"], format!("t{n}"));
+        assert_eq!(seen.record.unwrap().title, format!("t{n}"));
     }
     assert_eq!(store.query::<Todo>().count().await.unwrap(), 40);
     let mut shown = 0;
@@ -390,7 +392,7 @@ fn futures_are_send_and_handles_are_shared() {
     fn shared<T: Send + Sync>() {}
     shared::<Store>();
     shared::<Error>();
-    fn check(store: &Store, mut observer: Observer, mut live: LiveQuery, mut typed: Live<Todo>) {
+    fn check(store: &Store, mut observer: Observer<Todo>, mut live: LiveQuery, mut typed: Live<Todo>) {
         send(&store.save_json("Todo", record(json!({}))));
         send(&store.update::<Todo>("", |todo| todo.done = true));
         send(&store.save(&Todo::new("")));
@@ -409,5 +411,38 @@ fn futures_are_send_and_handles_are_shared() {
         send(&typed.next());
     }
     // It compiles: that is the test; calling it would need a store that does nothing.
-    let _: fn(&Store, Observer, LiveQuery, Live<Todo>) = check;
+    let _: fn(&Store, Observer<Todo>, LiveQuery, Live<Todo>) = check;
+}
+
+mod boards {
+    syncline::models!(
+        sdl = r#"
+            type Board @model { name: String! cards: [Card] @hasMany people: [Person] @manyToMany(relationName: "Seen") }
+            type Card @model { title: String! board: Board @belongsTo anything: ID }
+            type Person @model { boards: [Board] @manyToMany(relationName: "Seen") }
+        "#
+    );
+}
+
+/// A relation's key takes the ids of its model alone, and an id that is empty is generated on save.
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_know_their_model_and_are_what_the_json_face_shows() {
+    use boards::{Board, Card, Person, SDL, Seen, board, card};
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), SDL).await.unwrap();
+    let board = store.save(&Board::new("b")).await.unwrap().record;
+    let id: Id<Board> = board.id.clone();
+    let card = Card { board_cards_id: Some(id.clone()), anything: Some("x".to_owned()), ..Card::new("c") };
+    let card = store.save(&card).await.unwrap().record;
+    assert_eq!(store.get_json("Card", &card.id).await.unwrap().unwrap()["boardCardsId"], json!(board.id));
+    let found = store.query::<Card>().filter(card::board_cards_id.eq(&id)).all().await.unwrap();
+    assert_eq!(found, [card.clone()]);
+    let found = store.query::<Card>().filter(card::id.is_in([&card.id])).all().await.unwrap();
+    assert_eq!(found.len(), 1);
+    let ids: std::collections::BTreeSet<Id<Card>> = found.into_iter().map(|card| card.id).collect();
+    assert!(ids.contains(&card.id) && ids.contains(card.id.as_str()));
+    let person = store.save(&Person::default()).await.unwrap().record;
+    store.link(&board.id, board::people, &person.id).await.unwrap();
+    let links = store.query::<Seen>().all().await.unwrap();
+    assert_eq!((&links[0].board_id, &links[0].person_id), (&board.id, &person.id));
 }

@@ -132,7 +132,7 @@ async fn an_upsert_by_several_fields_and_the_json_face_do_the_same() {
     assert_eq!((&again.record, again.token), (&first, None), "nothing changed");
     let other = store.upsert(&keyed(2), (post::slug, post::rating)).await.unwrap().record;
     let refused = store.upsert_json("Post", record(json!({"title": "t", "slug": "s"})), &["slug"]).await.unwrap_err();
-    assert!(refused.to_string().contains(&first.id) && refused.to_string().contains(&other.id), "{refused}");
+    assert!(refused.to_string().contains(&*first.id) && refused.to_string().contains(&*other.id), "{refused}");
 
     let schema = store.schema().unwrap();
     let filter = Filter::parse_json(schema, schema.model("Post").unwrap(), &json!({"rating": {"ge": 2}})).unwrap();

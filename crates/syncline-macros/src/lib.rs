@@ -26,9 +26,11 @@ use proc_macro::TokenStream;
 /// String done: Boolean! @default(value: "false") }` it writes:
 ///
 /// - `struct Todo` with a public member per field in snake case: `title: String`, `note:
-///   Option<String>`, `done: bool`. Embedded types and enums become structs and enums. `id` is
-///   empty until the record is saved, managed fields such as `created_at` are `None`. Relations
-///   have no member; the key fields that they stand on do.
+///   Option<String>`, `done: bool`. Embedded types and enums become structs and enums. Managed fields
+///   such as `created_at` are `None` until the record is saved. Relations have no member; the key fields that they
+///   stand on do.
+/// - `id` is an `Id<Todo>`, empty until the record is saved, and so is every field by which a relation refers to a `Todo`:
+///   the id of something else does not compile there.
 /// - `Todo::new(title)`: takes what a save demands; everything else is at its default, and can be
 ///   set by `Todo { note: Some(text), ..Todo::new(title) }`.
 /// - `mod todo` with a constant per field and per relation, for queries and for edits of texts, counters and sets:

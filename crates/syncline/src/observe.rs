@@ -3,16 +3,20 @@
 //! Driven by the engine's commits, so it sees writes of this process, of peers and of other processes on the file. A
 //! follower that falls far behind is told so; commits never wait for it.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use syncline_engine::{ChangeKind, Origin, RecordChange};
 use tokio::sync::broadcast;
 
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::store::{Record, Store};
+use crate::typed::ReadAs;
 
-/// One change of one record.
+/// One change of one record: of an `R`, by [`Store::observe`], or of a record in JSON.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
+pub struct Observed<R = Record> {
     /// The model.
     pub model: String,
     /// What happened.
@@ -20,32 +24,38 @@ pub struct Observed {
     /// Who did it.
     pub origin: Origin,
     /// The record as it stands when the event is read: later changes may show already. `None` if it is gone.
-    pub record: Option<Record>,
+    pub record: Option<R>,
     /// The record's id, or its key fields as a JSON object; of a deleted record with a custom key, the record
     /// id in hexadecimal.
     pub id: String,
 }
 
 /// Follows the changes of one model, or of all.
-#[derive(Debug)]
-pub struct Observer {
+pub struct Observer<R = Record> {
     store: Store,
+    read: ReadAs<R>,
     model: Option<String>,
     events: broadcast::Receiver<Event>,
-    waiting: std::collections::VecDeque<RecordChange>,
+    waiting: VecDeque<RecordChange>,
 }
 
 impl Store {
     /// Follows every change of a model, or of all models, from now on.
     pub fn observe_json(&self, model: Option<String>) -> Observer {
-        let events = self.inner.driver.shared().events.subscribe();
-        Observer { store: self.clone(), model, events, waiting: std::collections::VecDeque::new() }
+        Observer::new(self, model, Arc::new(Ok))
     }
 }
 
-impl Observer {
-    /// The next change; `None` once the store is closed. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Result<Observed>> {
+impl<R> Observer<R> {
+    /// Follows from now on; each record is read by `read`.
+    pub(crate) fn new(store: &Store, model: Option<String>, read: ReadAs<R>) -> Self {
+        let events = store.inner.driver.shared().events.subscribe();
+        Self { store: store.clone(), read, model, events, waiting: VecDeque::new() }
+    }
+
+    /// The next change; `None` once the store is closed. A record that is no `R` is an error, and the next one comes
+    /// after it. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Result<Observed<R>>> {
         loop {
             if let Some(change) = self.waiting.front().cloned() {
                 let observed = self.look(&change).await;
@@ -70,7 +80,7 @@ impl Observer {
         }
     }
 
-    async fn look(&self, change: &RecordChange) -> Result<Observed> {
+    async fn look(&self, change: &RecordChange) -> Result<Observed<R>> {
         let (model, row) = (change.model.clone(), change.row);
         let record = self.store.read(move |reader| reader.at(&model, row)).await?;
         Ok(Observed {
@@ -78,7 +88,7 @@ impl Observer {
             kind: change.kind,
             origin: change.origin,
             id: self.id(change, record.as_ref()),
-            record,
+            record: record.map(|record| (self.read)(record)).transpose()?,
         })
     }
 
@@ -94,6 +104,12 @@ impl Observer {
             }
             (_, None) => change.record.to_string(),
         }
+    }
+}
+
+impl<R> std::fmt::Debug for Observer<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observer").field("model", &self.model).finish_non_exhaustive()
     }
 }
 

@@ -26,11 +26,11 @@ impl Store {
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("app.db");
     /// let store = Store::open(path, SDL).await?;
-    /// let early = Comment { post_comments_id: Some("hello".to_owned()), ..Comment::new("first!") };
+    /// let early = Comment { post_comments_id: Some("hello".into()), ..Comment::new("first!") };
     /// let early = store.save(&early).await?.record;
     /// assert_eq!(store.related(&early.id, comment::post).await?, None);
     ///
-    /// store.save(&Post { id: "hello".to_owned(), ..Post::new("Hello") }).await?;
+    /// store.save(&Post { id: "hello".into(), ..Post::new("Hello") }).await?;
     /// assert_eq!(store.related(&early.id, comment::post).await?.unwrap().title, "Hello");
     /// let newest = post::comments.order(comment::created_at.desc()).limit(10);
     /// assert_eq!(store.related("hello", newest).await?, [early]);

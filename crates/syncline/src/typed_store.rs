@@ -9,6 +9,7 @@ use syncline_engine::query::Query;
 
 use crate::error::{Error, Result};
 use crate::live::LiveQuery;
+use crate::observe::Observer;
 use crate::steps::Diff;
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
@@ -107,9 +108,9 @@ impl Store {
         typed(self.remove_json(M::NAME, id, field.name(), &element).await?)
     }
 
-    /// Follows every change of a model from now on.
-    pub fn observe<M: Model>(&self) -> crate::observe::Observer {
-        self.observe_json(Some(M::NAME.to_owned()))
+    /// Follows every change of a model from now on: one event per change, with the record as it stands then.
+    pub fn observe<M: Model>(&self) -> Observer<M> {
+        Observer::new(self, Some(M::NAME.to_owned()), Arc::new(from_json))
     }
 }
 

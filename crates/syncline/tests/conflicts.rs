@@ -74,10 +74,13 @@ async fn an_observer_tells_of_conflicts_that_stand_come_change_and_go() {
     two.apart(&first.id, json!({"seats": 4}), json!({"seats": 6})).await;
     let mut observer = two.a.observe_conflicts();
     let standing = next(&mut observer).await;
-    assert_eq!((standing.model.as_str(), &standing.id, fields(&standing)), ("Room", &first.id, vec!["seats"]));
+    assert_eq!(
+        (standing.model.as_str(), &standing.id, fields(&standing)),
+        ("Room", &first.id.to_string(), vec!["seats"])
+    );
     two.apart(&second.id, json!({"name": "Azure"}), json!({"name": "Navy"})).await;
     let came = next(&mut observer).await;
-    assert_eq!((&came.id, fields(&came)), (&second.id, vec!["name"]));
+    assert_eq!((&came.id, fields(&came)), (&second.id.to_string(), vec!["name"]));
     two.apart(&second.id, json!({"seats": 1}), json!({"seats": 2})).await;
     assert_eq!(fields(&next(&mut observer).await), ["name", "seats"]);
     two.a.resolve(&second.id, room::name, "Indigo").await.unwrap();
@@ -85,11 +88,11 @@ async fn an_observer_tells_of_conflicts_that_stand_come_change_and_go() {
     two.b.resolve(&first.id, room::seats, 5).await.unwrap();
     two.meet().await;
     let settled = next(&mut observer).await;
-    assert_eq!((&settled.id, fields(&settled)), (&first.id, Vec::<&str>::new()));
+    assert_eq!((&settled.id, fields(&settled)), (&first.id.to_string(), Vec::<&str>::new()));
     two.a.delete::<Room>(&second.id).await.unwrap();
     assert_eq!(
         (next(&mut observer).await.id, two.a.conflicted::<Room>(None, 10).await.unwrap().records),
-        (second.id, vec![])
+        (second.id.into(), vec![])
     );
     two.close().await;
     assert!(observer.next().await.is_none(), "the store is closed");
@@ -106,7 +109,7 @@ async fn an_observer_of_one_model_hears_of_no_other() {
     let mut all = two.a.observe_conflicts();
     assert_eq!(next(&mut all).await.id, r#"{"label":"upper"}"#);
     two.apart(&room.id, json!({"seats": 4}), json!({"seats": 6})).await;
-    assert_eq!((next(&mut rooms).await.id, next(&mut all).await.id), (room.id.clone(), room.id));
+    assert_eq!((next(&mut rooms).await.id, next(&mut all).await.id), (room.id.to_string(), room.id.to_string()));
     let unknown = two.a.observe_conflicts().of_model("Rom").next().await.unwrap().unwrap_err();
     assert!(unknown.to_string().contains("Room"), "{unknown}");
     two.close().await;
@@ -129,7 +132,7 @@ async fn an_observer_that_missed_events_still_tells_what_holds_now() {
     }
     let told = [next(&mut observer).await, next(&mut observer).await];
     let told = told.each_ref().map(|record| (&record.id, record.conflicts.len()));
-    assert_eq!(told, [(&settled.id, 0), (&fresh.id, 1)]);
+    assert_eq!(told, [(&settled.id.to_string(), 0), (&fresh.id.to_string(), 1)]);
     assert!(
         tokio::time::timeout(Duration::from_millis(50), observer.next()).await.is_err(),
         "the third did not change"

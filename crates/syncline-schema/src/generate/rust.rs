@@ -1,10 +1,11 @@
 //! Rust: what `models!` writes for a schema.
 //!
-//! `names` and `types` say what things are called in Rust and which type they have; `enums`, `structs` and `fields`
-//! write the code. It names nothing but `::syncline`, the standard library by absolute paths, and its own items.
+//! `names`, `types` and `ids` say what things are called in Rust and which type they have; `enums`, `structs` and
+//! `fields` write the code. It names nothing but `::syncline`, the standard library by absolute paths, and its own items.
 
 mod enums;
 mod fields;
+mod ids;
 mod names;
 mod structs;
 mod types;
@@ -60,7 +61,7 @@ pub fn items(schema: &Schema) -> TokenStream {
 }
 
 /// `impl Model`
-fn implementation(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
+fn implementation(names: &TypeNames<'_>, schema: &Schema, model: &Model) -> TokenStream {
     let (ident, name) = (names.of_type(&model.name), &model.name);
     let embedded = fields::embedded_paths(schema, &model.fields, "");
     let key = key(model);
@@ -84,7 +85,7 @@ fn key(model: &Model) -> TokenStream {
         Key::Id => {
             let id = key.next().map(|(_, ident)| ident);
             quote! {
-                (!self.#id.is_empty()).then(|| ::std::clone::Clone::clone(&self.#id))
+                (!self.#id.is_empty()).then(|| ::std::convert::Into::into(::std::clone::Clone::clone(&self.#id)))
             }
         }
         Key::Custom(_) => {

@@ -8,6 +8,7 @@
 mod aggregate;
 mod condition;
 mod field;
+mod id;
 mod include;
 mod relation;
 
@@ -19,6 +20,7 @@ use std::collections::BTreeSet;
 pub use aggregate::{Aggregate, Aggregates, GroupBy, Measured, count};
 pub use condition::{Condition, OrderBy};
 pub use field::{Comparable, CounterField, Field, Numeric, Ordered, SetField, TextField, Textual};
+pub use id::Id;
 pub use include::{IncludeMany, IncludeOne, Includes};
 pub use relation::{ManyToMany, ToMany, ToOne};
 

@@ -6,7 +6,7 @@ use quote::quote;
 use super::names::{self, TypeNames};
 use crate::EnumType;
 
-pub(crate) fn expand(names: &TypeNames, enum_type: &EnumType) -> TokenStream {
+pub(crate) fn expand(names: &TypeNames<'_>, enum_type: &EnumType) -> TokenStream {
     let ident = names.of_type(&enum_type.name);
     let values = &enum_type.values;
     let (variants, other) = names::variants(values);

@@ -9,8 +9,8 @@ use crate::generate::describe::describe;
 use crate::{Field, FieldKind, Model, Relation, RelationKind, Schema};
 
 /// The module with the fields of a model.
-pub(crate) fn module(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
-    let writer = Writer { names, schema, model: names.of_type(&model.name) };
+pub(crate) fn module(names: &TypeNames<'_>, schema: &Schema, model: &Model) -> TokenStream {
+    let writer = Writer { names, schema, name: &model.name, model: names.of_type(&model.name) };
     let ident = names.module(&model.name);
     let doc = format!(" Fields and relations of `{}`, for queries and edits.", model.name);
     let content = writer.fields(&model.fields, "", &quote!(super::));
@@ -42,8 +42,10 @@ pub(crate) fn embedded_paths(schema: &Schema, fields: &[Field], prefix: &str) ->
 }
 
 struct Writer<'a> {
-    names: &'a TypeNames,
+    names: &'a TypeNames<'a>,
     schema: &'a Schema,
+    /// The model's name in the schema.
+    name: &'a str,
     model: Ident,
 }
 
@@ -58,7 +60,7 @@ impl Writer<'_> {
     fn field(&self, field: &Field, ident: &Ident, prefix: &str, up: &TokenStream) -> TokenStream {
         let path = format!("{prefix}{}", field.name);
         let doc = format!(" `{}`", describe(field));
-        let (kind, of) = self.constant_type(field, up);
+        let (kind, of) = self.constant_type(field, prefix.is_empty(), up);
         let inner = match &field.kind {
             FieldKind::Embedded(name) => self.inner(name, ident, &path, up),
             FieldKind::Scalar(_)
@@ -105,7 +107,7 @@ impl Writer<'_> {
     }
 
     /// Which kind of field, and what of: the model, and the type of its values.
-    fn constant_type(&self, field: &Field, up: &TokenStream) -> (TokenStream, TokenStream) {
+    fn constant_type(&self, field: &Field, is_own: bool, up: &TokenStream) -> (TokenStream, TokenStream) {
         let model = &self.model;
         match &field.kind {
             FieldKind::Text { .. } => (quote!(::syncline::typed::TextField), quote!(#up #model)),
@@ -115,7 +117,8 @@ impl Writer<'_> {
                 (quote!(::syncline::typed::SetField), quote!(#up #model, #element))
             }
             kind @ (FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::List(_) | FieldKind::Embedded(_)) => {
-                let value = types::value(self.names, kind, up);
+                let id = is_own.then(|| types::id(self.names, self.name, field, up)).flatten();
+                let value = id.unwrap_or_else(|| types::value(self.names, kind, up));
                 (quote!(::syncline::typed::Field), quote!(#up #model, #value))
             }
         }

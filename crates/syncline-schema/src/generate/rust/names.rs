@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ids::Ids;
 use crate::{Field, Model, Schema};
 
 /// Words that name nothing in Rust unless written as `r#…`, in any edition.
@@ -38,13 +39,14 @@ impl Taken {
 }
 
 /// What the schema's types and the modules of their fields are called: one scope.
-pub(crate) struct TypeNames {
+pub(crate) struct TypeNames<'a> {
+    pub(crate) ids: Ids<'a>,
     types: BTreeMap<String, Ident>,
     modules: BTreeMap<String, Ident>,
 }
 
-impl TypeNames {
-    pub(crate) fn new(schema: &Schema) -> Self {
+impl<'a> TypeNames<'a> {
+    pub(crate) fn new(schema: &'a Schema) -> Self {
         let mut taken = Taken::default();
         let models = schema.models.iter().map(|model| model.name.as_str());
         let enums = schema.enums.iter().map(|e| e.name.as_str());
@@ -59,7 +61,7 @@ impl TypeNames {
                 (name.to_owned(), taken.claim([snake.as_str(), &longer]))
             })
             .collect();
-        Self { types, modules }
+        Self { ids: Ids::new(schema), types, modules }
     }
 
     /// The Rust type of a model, enum or embedded type.

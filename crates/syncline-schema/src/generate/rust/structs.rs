@@ -10,7 +10,7 @@ use crate::generate::describe::describe;
 use crate::{EmbeddedType, Field, FieldKind, Model, Scalar, Schema};
 
 /// A model's struct.
-pub(crate) fn model(names: &TypeNames, schema: &Schema, model: &Model) -> TokenStream {
+pub(crate) fn model(names: &TypeNames<'_>, schema: &Schema, model: &Model) -> TokenStream {
     let doc = format!(" Model `{}` of the schema.", model.name);
     let members = members(names, schema, &model.fields, Some(model));
     let key_of = key_of(&members, model);
@@ -18,7 +18,7 @@ pub(crate) fn model(names: &TypeNames, schema: &Schema, model: &Model) -> TokenS
 }
 
 /// An embedded type's struct.
-pub(crate) fn embedded(names: &TypeNames, schema: &Schema, embedded: &EmbeddedType) -> TokenStream {
+pub(crate) fn embedded(names: &TypeNames<'_>, schema: &Schema, embedded: &EmbeddedType) -> TokenStream {
     let doc = format!(" Embedded type `{}` of the schema.", embedded.name);
     let members = members(names, schema, &embedded.fields, None);
     let none = TokenStream::new();
@@ -35,17 +35,18 @@ struct Member<'a> {
     default: Option<TokenStream>,
 }
 
-fn members<'a>(names: &TypeNames, schema: &Schema, fields: &'a [Field], model: Option<&Model>) -> Vec<Member<'a>> {
+fn members<'a>(names: &TypeNames<'_>, schema: &Schema, fields: &'a [Field], model: Option<&Model>) -> Vec<Member<'a>> {
     let idents = names::members(fields);
     let member = |(field, ident): (&'a Field, Ident)| {
         let presence = Presence::of(field, model);
-        let default = field.default.as_ref();
+        let default = field.default.as_ref().map(|value| literal(names, schema, &field.kind, value));
+        let is_id = model.is_some_and(|model| names.ids.of(&model.name, &field.name).is_some());
         Member {
             field,
             ident,
             presence,
-            ty: types::member(names, field, presence),
-            default: default.map(|value| literal(names, schema, &field.kind, value)),
+            ty: types::member(names, field, model, presence),
+            default: default.map(|text| if is_id { quote!(::std::convert::Into::into(#text)) } else { text }),
         }
     };
     fields.iter().zip(idents).map(member).collect()
@@ -97,7 +98,7 @@ impl Member<'_> {
         let mut serde = vec![quote!(rename = #name)];
         match self.presence {
             Presence::GeneratedId => {
-                serde.push(quote!(skip_serializing_if = "::std::string::String::is_empty"));
+                serde.push(quote!(skip_serializing_if = "::syncline::typed::Id::is_empty"));
             }
             // Left out rather than null: null would empty what the engine has filled.
             Presence::Managed => {
@@ -174,10 +175,7 @@ impl Member<'_> {
     fn parameter(&self) -> (TokenStream, TokenStream) {
         let (ident, ty) = (&self.ident, &self.ty);
         if types::is_string(&self.field.kind) {
-            (
-                quote!(#ident: impl ::std::convert::Into<::std::string::String>),
-                quote!(#ident: ::std::convert::Into::into(#ident)),
-            )
+            (quote!(#ident: impl ::std::convert::Into<#ty>), quote!(#ident: ::std::convert::Into::into(#ident)))
         } else {
             (quote!(#ident: #ty), quote!(#ident))
         }
@@ -205,9 +203,9 @@ fn key_of(members: &[Member<'_>], model: &Model) -> TokenStream {
     }
     let parameters = key.iter().map(|member| member.parameter().0);
     let pairs = key.iter().map(|member| {
-        let (ident, name) = (&member.ident, &member.field.name);
+        let (ident, name, ty) = (&member.ident, &member.field.name, &member.ty);
         if types::is_string(&member.field.kind) {
-            quote!(#name: ::std::convert::Into::<::std::string::String>::into(#ident))
+            quote!(#name: ::std::convert::Into::<#ty>::into(#ident))
         } else {
             quote!(#name: #ident)
         }
@@ -221,7 +219,7 @@ fn key_of(members: &[Member<'_>], model: &Model) -> TokenStream {
 }
 
 /// A default of the schema as an expression of the field's type.
-fn literal(names: &TypeNames, schema: &Schema, kind: &FieldKind, value: &Value) -> TokenStream {
+fn literal(names: &TypeNames<'_>, schema: &Schema, kind: &FieldKind, value: &Value) -> TokenStream {
     let is_float = *kind == FieldKind::Scalar(Scalar::Float);
     let is_json = *kind == FieldKind::Scalar(Scalar::Json);
     match (kind, value) {

@@ -9,7 +9,7 @@ use crate::{Element, ElementKind, Field, FieldKind, Managed, Model, Scalar};
 /// How a field appears in its struct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// A generated id: a plain string, empty until the record is saved.
+    /// A generated id: empty until the record is saved.
     GeneratedId,
     /// Filled by the engine, `None` until then.
     Managed,
@@ -42,10 +42,11 @@ impl Presence {
     }
 }
 
-/// Type of a struct's member.
-pub(crate) fn member(names: &TypeNames, field: &Field, presence: Presence) -> TokenStream {
+/// Type of a struct's member; `model` is that of the struct, if it is one's.
+pub(crate) fn member(names: &TypeNames<'_>, field: &Field, model: Option<&Model>, presence: Presence) -> TokenStream {
     let at = TokenStream::new();
-    let mut value = value(names, &field.kind, &at);
+    let id = model.and_then(|model| id(names, &model.name, field, &at));
+    let mut value = id.unwrap_or_else(|| value(names, &field.kind, &at));
     if let FieldKind::List(element) = &field.kind
         && !element.required
     {
@@ -55,8 +56,14 @@ pub(crate) fn member(names: &TypeNames, field: &Field, presence: Presence) -> To
     if presence.is_option() { quote!(::std::option::Option<#value>) } else { value }
 }
 
+/// Type of a model's field that holds the ids of records, generated ones.
+pub(crate) fn id(names: &TypeNames<'_>, model: &str, field: &Field, at: &TokenStream) -> Option<TokenStream> {
+    let named = named(names, names.ids.of(model, &field.name)?, at);
+    Some(quote!(::syncline::typed::Id<#named>))
+}
+
 /// Type of the values that a field holds; generated types are found through `at`.
-pub(crate) fn value(names: &TypeNames, kind: &FieldKind, at: &TokenStream) -> TokenStream {
+pub(crate) fn value(names: &TypeNames<'_>, kind: &FieldKind, at: &TokenStream) -> TokenStream {
     match kind {
         FieldKind::Scalar(kind) => scalar(*kind),
         FieldKind::Enum(name) | FieldKind::Embedded(name) => named(names, name, at),
@@ -70,14 +77,14 @@ pub(crate) fn value(names: &TypeNames, kind: &FieldKind, at: &TokenStream) -> To
 }
 
 /// Type of one element of a list or set.
-pub(crate) fn element_type(names: &TypeNames, element: &Element, at: &TokenStream) -> TokenStream {
+pub(crate) fn element_type(names: &TypeNames<'_>, element: &Element, at: &TokenStream) -> TokenStream {
     match &element.kind {
         ElementKind::Scalar(kind) => scalar(*kind),
         ElementKind::Enum(name) | ElementKind::Embedded(name) => named(names, name, at),
     }
 }
 
-fn named(names: &TypeNames, name: &str, at: &TokenStream) -> TokenStream {
+fn named(names: &TypeNames<'_>, name: &str, at: &TokenStream) -> TokenStream {
     let ident = names.of_type(name);
     quote!(#at #ident)
 }
@@ -100,7 +107,7 @@ fn scalar(scalar: Scalar) -> TokenStream {
     }
 }
 
-/// Whether Rust's type is `String`, so that functions can take `impl Into<String>`.
+/// Whether Rust's type is `String` or an id, so that functions can take what becomes one.
 pub(crate) fn is_string(kind: &FieldKind) -> bool {
     match kind {
         FieldKind::Text { .. } => true,
