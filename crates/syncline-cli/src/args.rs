@@ -541,7 +541,7 @@ pub(crate) struct ImportArgs {
     /// Import the rows that fit, name and count the others
     #[arg(long)]
     pub(crate) skip_invalid: bool,
-    /// Write the rows that do not fit to this file, as NDJSON with what is wrong: correct and import it
+    /// Write the rows that do not fit to this new file, as NDJSON with what is wrong: correct and import it
     #[arg(long, value_name = "FILE", requires = "skip_invalid")]
     pub(crate) rejected: Option<PathBuf>,
     /// Begin at the first row, whatever an earlier run of the same import has done

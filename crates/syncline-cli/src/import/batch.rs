@@ -296,9 +296,9 @@ impl<'a> Importer<'a> {
         let records =
             candidates.into_iter().map(|Candidate { record, spans, .. }| ImportRecord { record, spans }).collect();
         let (taken, then) = (self.taken.clone(), tally.clone());
-        let rejected_bytes = self.rejects.as_ref().map_or(0, Rejects::bytes);
+        let rejected = self.rejects.as_ref().map(Rejects::written);
         let bookmark =
-            move |saved: &[Result<Saved<Record>, Error>]| progress::bookmark(&taken, then.after(saved), rejected_bytes);
+            move |saved: &[Result<Saved<Record>, Error>]| progress::bookmark(&taken, then.after(saved), rejected);
         let saved = self.store.import_bookmarked(&self.model.name, records, &self.name, bookmark).await?;
         self.counts = tally.after(&saved);
         for (place, outcome) in places.into_iter().zip(saved) {

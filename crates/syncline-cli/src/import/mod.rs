@@ -43,7 +43,7 @@ use batch::{Act, Importer};
 use cloud::Cloud;
 use names::Columns;
 use progress::{Begin, Taken};
-use rejects::Rejects;
+use rejects::{Earlier, Rejects};
 use shapes::{Shapes, Whole};
 use source::{Row, Source};
 
@@ -81,7 +81,7 @@ pub(crate) struct Counts {
 pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
     let began = Instant::now();
     let source = Arc::new(Source::open(&args.file, args.format)?);
-    let counts = store::with(&args.db, async |store| import(store, &args, &source).await).await?;
+    let counts = store::with(&args.db, async |store| import(store, &args, &source, Earlier::Refuse).await).await?;
     if args.json {
         out.json(&counts)?;
     }
@@ -89,13 +89,13 @@ pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
     Ok(())
 }
 
-/// Imports into a store that is open already.
+/// Imports into a store that is open already. Rejected rows of earlier imports are set aside.
 pub(crate) async fn take(store: &Store, args: &ImportArgs) -> Outcome<Counts> {
     let source = Arc::new(Source::open(&args.file, args.format)?);
-    import(store, args, &source).await
+    import(store, args, &source, Earlier::SetAside).await
 }
 
-async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outcome<Counts> {
+async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>, earlier: Earlier) -> Outcome<Counts> {
     let schema = store::schema(store)?;
     let model = store::model(schema, &args.model)?;
     let columns = Columns::of(model);
@@ -123,7 +123,8 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>) -> Outco
         pass(&mut dry, Act::Check, source, &shapes, begin.taken.rows).await?;
         refuse_invalid(&dry.counts, &args.model, begin.taken.rows)?;
     }
-    let rejects = args.rejected.as_deref().map(|path| Rejects::open(path, &args.file, begin.rejected_bytes));
+    let open = |path| Rejects::open(path, (&args.file, store.path()), begin.rejected.as_ref(), earlier);
+    let rejects = args.rejected.as_deref().map(open);
     let rejects = rejects.transpose()?;
     let mut importer = importer().at(&begin, rejects);
     let outcome = pass(&mut importer, Act::Save, source, &shapes, begin.taken.rows).await;
@@ -374,7 +375,7 @@ mod tests {
 
         async fn import(&self, args: &ImportArgs) -> Outcome<Counts> {
             let source = Arc::new(Source::open(&args.file, None)?);
-            import(&self.store, args, &source).await
+            import(&self.store, args, &source, Earlier::Refuse).await
         }
 
         async fn records(&self) -> Vec<syncline::Record> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use syncline::Store;
 
 use super::Counts;
+use super::rejects::Written;
 use super::shapes::Shapes;
 use super::source::{Row, Source};
 use crate::failure::{Failure, Outcome};
@@ -51,7 +52,7 @@ struct Bookmark {
     rows: u64,
     hash: String,
     counts: Counts,
-    rejected_bytes: u64,
+    rejected: Option<Written>,
 }
 
 /// Where an import begins.
@@ -63,8 +64,8 @@ pub(super) struct Begin {
     pub(super) taken: Taken,
     /// What became of them.
     pub(super) counts: Counts,
-    /// Length of the file of rejected rows by then.
-    pub(super) rejected_bytes: u64,
+    /// The file of rejected rows by then, if there was one.
+    pub(super) rejected: Option<Written>,
 }
 
 impl Begin {
@@ -83,7 +84,7 @@ impl Begin {
             name.update(option.as_bytes());
         }
         let name = format!("import:{}", name.finalize().to_hex());
-        let anew = Self { name, taken: Taken::none(), counts: Counts::default(), rejected_bytes: 0 };
+        let anew = Self { name, taken: Taken::none(), counts: Counts::default(), rejected: None };
         let kept = store.bookmark(&anew.name).await?;
         // A bookmark that cannot be read was written by another version of this program.
         let Some(kept) = kept.and_then(|text| serde_json::from_str::<Bookmark>(&text).ok()) else { return Ok(anew) };
@@ -94,13 +95,13 @@ impl Begin {
         if taken.rows != kept.rows || taken.hash() != kept.hash {
             return Ok(anew);
         }
-        Ok(Self { taken, counts: kept.counts, rejected_bytes: kept.rejected_bytes, ..anew })
+        Ok(Self { taken, counts: kept.counts, rejected: kept.rejected, ..anew })
     }
 }
 
 /// The text of a bookmark.
-pub(super) fn bookmark(taken: &Taken, counts: Counts, rejected_bytes: u64) -> String {
-    let bookmark = Bookmark { rows: taken.rows, hash: taken.hash(), counts, rejected_bytes };
+pub(super) fn bookmark(taken: &Taken, counts: Counts, rejected: Option<Written>) -> String {
+    let bookmark = Bookmark { rows: taken.rows, hash: taken.hash(), counts, rejected };
     serde_json::to_string(&bookmark).unwrap_or_default()
 }
 

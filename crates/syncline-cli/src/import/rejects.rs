@@ -1,9 +1,10 @@
 //! The file of rows that do not fit: each as it was, with what is wrong, to be corrected and imported.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use syncline::Record;
 
@@ -11,40 +12,102 @@ use super::batch::Misfit;
 use crate::export::REJECTED_COLUMN;
 use crate::failure::{Failure, Outcome};
 
+/// What SQLite puts behind the name of a store's file to name those beside it.
+const BESIDE_STORE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// What becomes of a file with the name of the rejected rows that this import did not write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// It is left alone, and the import does not begin.
+    Refuse,
+    /// It gets another name beside it, with the first number that is free.
+    SetAside,
+}
+
+/// How far a file of rejected rows was written, and what it held by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Written {
+    /// For comparison only: what is no UTF-8 in it is replaced.
+    path: String,
+    bytes: u64,
+    hash: String,
+}
+
 /// An open file of rejected rows, NDJSON.
 pub(super) struct Rejects {
     path: PathBuf,
     file: BufWriter<File>,
     bytes: u64,
+    hash: blake3::Hasher,
 }
 
 impl Rejects {
-    /// Makes the file, or cuts it back to the length that it had where an earlier run stopped. Refuses the file that
-    /// is imported.
-    pub(super) fn open(path: &Path, imported: &Path, bytes: u64) -> Outcome<Self> {
-        if let (Ok(path), Ok(imported)) = (path.canonicalize(), imported.canonicalize())
-            && path == imported
-        {
+    /// Makes the file, or goes on in the one that an earlier run of this import wrote, behind what it says in
+    /// `written`. A file that holds anything else is never written to. Refuses the file that is imported and those
+    /// of the store.
+    pub(super) fn open(
+        path: &Path,
+        (imported, store): (&Path, &Path),
+        written: Option<&Written>,
+        earlier: Earlier,
+    ) -> Outcome<Self> {
+        if is_same_file(path, imported) {
             return Err(Failure::usage(
                 "--rejected names the file that is imported, and would overwrite it: name another",
             ));
         }
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path).and_then(|mut file| {
-            // Where it was shortened or removed meanwhile, what it held is the user's affair.
-            let bytes = bytes.min(file.metadata()?.len());
-            file.set_len(bytes)?;
-            file.seek(SeekFrom::Start(bytes))?;
-            Ok((file, bytes))
-        });
-        match opened {
-            Ok((file, bytes)) => Ok(Self { path: path.to_owned(), file: BufWriter::new(file), bytes }),
-            Err(error) => Err(unwritten(path, &error)),
+        if BESIDE_STORE.iter().any(|end| is_same_file(path, &with_end(store, end))) {
+            return Err(Failure::usage("--rejected names a file of the store, and would destroy it: name another"));
+        }
+        let failed = |error: io::Error| unwritten(path, &error);
+        if let Some(file) = empty(path).map_err(failed)? {
+            return Ok(Self::at(path, file, 0, blake3::Hasher::new()));
+        }
+        if let Some(written) = written
+            && let Some(rejects) = Self::go_on(path, written).map_err(failed)?
+        {
+            return Ok(rejects);
+        }
+        match earlier {
+            Earlier::Refuse => Err(Failure::failed(format!(
+                "{} holds something already, and --rejected does not overwrite it: move it away, or name another file",
+                path.display()
+            ))),
+            Earlier::SetAside => {
+                set_aside(path).map_err(failed)?;
+                let file = OpenOptions::new().create_new(true).write(true).open(path).map_err(failed)?;
+                Ok(Self::at(path, file, 0, blake3::Hasher::new()))
+            }
         }
     }
 
-    /// Its length.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    fn at(path: &Path, file: File, bytes: u64, hash: blake3::Hasher) -> Self {
+        Self { path: path.to_owned(), file: BufWriter::new(file), bytes, hash }
+    }
+
+    /// The file, if it is the one that was written and begins with what was written. What stands behind that was
+    /// being written when the import was cut off, and those rows come again.
+    fn go_on(path: &Path, written: &Written) -> io::Result<Option<Self>> {
+        // Every file begins with nothing, so that says of none whose it is.
+        if written.bytes == 0 || name_of(&path.canonicalize()?) != written.path {
+            return Ok(None);
+        }
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut hash = blake3::Hasher::new();
+        let held = io::copy(&mut (&file).take(written.bytes), &mut hash)?;
+        if held != written.bytes || hash.finalize().to_hex().as_str() != written.hash {
+            return Ok(None);
+        }
+        file.set_len(written.bytes)?;
+        file.seek(SeekFrom::Start(written.bytes))?;
+        Ok(Some(Self::at(path, file, written.bytes, hash)))
+    }
+
+    /// What a later run needs to go on behind all that was added.
+    pub(super) fn written(&self) -> Written {
+        // A file that was taken away meanwhile is not found again under any name.
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        Written { path: name_of(&path), bytes: self.bytes, hash: self.hash.finalize().to_hex().to_string() }
     }
 
     /// Adds a row. `untyped` says that all its values are text that their fields must give a type.
@@ -58,12 +121,74 @@ impl Rejects {
         row.insert(REJECTED_COLUMN.to_owned(), why);
         let line = format!("{}\n", Value::Object(row));
         self.bytes += line.len() as u64;
+        self.hash.update(line.as_bytes());
         self.file.write_all(line.as_bytes()).map_err(|error| unwritten(&self.path, &error))
     }
 
     pub(super) fn flush(&mut self) -> Outcome {
         self.file.flush().map_err(|error| unwritten(&self.path, &error))
     }
+}
+
+/// A new file, or one that is there and empty; `None` where there is one that holds something.
+fn empty(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().create_new(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        opened => return opened.map(Some),
+    }
+    let file = OpenOptions::new().append(true).open(path)?;
+    Ok(if file.metadata()?.len() == 0 { Some(file) } else { None })
+}
+
+/// Gives a file the first name with a number behind that no other has.
+fn set_aside(path: &Path) -> io::Result<()> {
+    let is_free = |name: &PathBuf| fs::symlink_metadata(name).is_err();
+    match (1..=u32::MAX).map(|n| with_end(path, &format!(".{n}"))).find(is_free) {
+        Some(name) => fs::rename(path, name),
+        None => Err(io::ErrorKind::AlreadyExists.into()),
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Whether both names lead to one file, or would if it were there.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    if let (Some(one), Some(other)) = (settled(one), settled(other))
+        && one == other
+    {
+        return true;
+    }
+    is_linked(one, other)
+}
+
+/// The path without links; of a file that is not there, that of its folder.
+fn settled(path: &Path) -> Option<PathBuf> {
+    if let Ok(path) = path.canonicalize() {
+        return Some(path);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    Some(folder.canonicalize().ok()?.join(path.file_name()?))
+}
+
+/// Whether both are hard links to one file.
+#[cfg(unix)]
+fn is_linked(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    place(one).is_some_and(|one| place(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+fn is_linked(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// Whether a row that was rejected once came from a file without types.

@@ -23,6 +23,8 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
     let project = Project::read(&args.folder, args.api.as_deref())?;
     let parsed = project.schema.parse()?;
     let tables = args.data.as_deref().map(|data| Tables::find(data, &parsed.schema)).transpose()?;
+    let rejected = args.out.join("rejected");
+    tables.as_ref().map_or(Ok(()), |tables| tables.refuse_below(&rejected))?;
     let warnings = project.schema.apart(Diagnostics { findings: parsed.warnings.findings.clone(), ..blank() });
     // Nothing is written before all that can be wrong with the project has been looked at.
     let write = |name: &str, text: &str| write(&args.out, name, text);
@@ -32,7 +34,6 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
     write("relay.toml", &relay_config(&parsed.schema))?;
     let taken = match &tables {
         Some(tables) => {
-            let rejected = args.out.join("rejected");
             make_folder(&rejected)?;
             let path = args.out.join("store.db");
             let create = if path.exists() { Create::Never } else { Create::New };

@@ -56,7 +56,24 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Imports all of them; rows that do not fit go to a file of their model in `rejected`.
+    /// Refuses files in the folder that rejected rows are written to.
+    pub(super) fn refuse_below(&self, rejected: &Path) -> Outcome {
+        // Where that folder is not there yet, nothing is in it.
+        let Ok(folder) = rejected.canonicalize() else { return Ok(()) };
+        let is_below = |file: &&PathBuf| file.canonicalize().is_ok_and(|file| file.starts_with(&folder));
+        match self.of_models.values().flatten().find(is_below) {
+            Some(file) => Err(Failure::usage(format!(
+                "--data: {} lies in {}, where rows that do not fit are written; copy the corrected files to a folder \
+                 of their own and name that",
+                file.display(),
+                rejected.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Imports all of them; rows that do not fit go to a file of their model in `rejected`, and what earlier runs
+    /// wrote there is kept under other names.
     pub(super) async fn import(&self, store: &Store, rejected: &Path) -> Outcome<BTreeMap<String, Taken>> {
         let mut all: BTreeMap<String, Taken> = BTreeMap::new();
         for (model, files) in &self.of_models {

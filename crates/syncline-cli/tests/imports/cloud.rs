@@ -263,17 +263,6 @@ fn rows_of_a_join_table_become_links_named_by_their_pair() {
 }
 
 #[test]
-fn the_file_that_is_imported_is_not_overwritten_by_its_rejected_rows() {
-    let bed = Bed::new();
-    let db = bed.store("app.db", BLOG);
-    let file = bed.file("blogs.ndjson", "{\"id\":\"b1\"}\n");
-    let said = run(&["import", &db, "Blog", &file, "--skip-invalid", "--rejected", &file]);
-    assert_eq!(said.code, 2);
-    assert!(said.err.contains("name another"), "{}", said.err);
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"id\":\"b1\"}\n");
-}
-
-#[test]
 fn exports_of_dynamodb_tables_import_as_they_are() {
     let bed = Bed::new();
     let db = bed.store("app.db", BLOG);

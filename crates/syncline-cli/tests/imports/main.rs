@@ -8,4 +8,5 @@ mod cloud;
 mod killed;
 mod lossless;
 mod migrate;
+mod rejected;
 mod support;

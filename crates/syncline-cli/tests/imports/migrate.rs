@@ -178,3 +178,25 @@ fn what_is_no_gen_1_project_is_told_apart() {
     assert!(said.err.contains("there is no folder") && said.err.contains("nowhere"), "{}", said.err);
     assert!(!bed.path("out").exists());
 }
+
+/// Rows that were corrected in `rejected` were once cut to nothing by the next run, and by `--data OUT/rejected` before
+/// they were read.
+#[test]
+fn a_migration_that_runs_again_keeps_the_rejected_rows_that_were_corrected() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable());
+    let (out, data, rejected) = (bed.text("out"), bed.text("data"), bed.text("out/rejected"));
+    write(&bed, "data/Post.json", r#"[{"id":"p1","title":1}]"#);
+    ok(&["migrate", "amplify", &app, "--out", &out, "--data", &data]);
+    let corrected = fs::read_to_string(bed.path("out/rejected/Post.ndjson")).unwrap().replace(":1,", ":\"One\",");
+    write(&bed, "out/rejected/Post.ndjson", &corrected);
+    let said = run(&["migrate", "amplify", &app, "--out", &out, "--data", &rejected]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("a folder of their own"), "{}", said.err);
+    assert_eq!(fs::read_to_string(bed.path("out/rejected/Post.ndjson")).unwrap(), corrected);
+    ok(&["migrate", "amplify", &app, "--out", &out, "--data", &data]);
+    assert_eq!(fs::read_to_string(bed.path("out/rejected/Post.ndjson.1")).unwrap(), corrected);
+    write(&bed, "corrected/Post.ndjson", &corrected);
+    ok(&["migrate", "amplify", &app, "--out", &out, "--data", &bed.text("corrected")]);
+    assert_eq!(ok(&["get", &format!("{out}/store.db"), "Post", "p1"]).json()["title"], json!("One"));
+}

@@ -1,0 +1,74 @@
+//! Where rejected rows are written, and what is never overwritten by them.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::{Bed, Said, ok, run};
+
+const SDL: &str = "type Blog @model { id: ID! name: String! }";
+
+/// The second row does not fit.
+const BLOGS: &str = "{\"id\":\"b1\",\"name\":\"One\"}\n{\"id\":\"b2\"}\n";
+
+fn reject_to(bed: &Bed, db: &str, file: &str, rejected: &str) -> Said {
+    let file = bed.text(file);
+    run(&["import", db, "Blog", &file, "--skip-invalid", "--rejected", &bed.text(rejected)])
+}
+
+/// `--rejected FILE` once cut whatever FILE was to nothing: notes, a file of rows that had been corrected since, the
+/// store itself.
+#[test]
+fn rejected_rows_overwrite_no_file_that_holds_something() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", SDL);
+    bed.file("blogs.ndjson", BLOGS);
+    bed.file("notes.txt", "mine");
+    let said = reject_to(&bed, &db, "blogs.ndjson", "notes.txt");
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("notes.txt holds something already") && said.err.contains("move it"), "{}", said.err);
+    assert_eq!(fs::read_to_string(bed.path("notes.txt")).unwrap(), "mine");
+    assert_eq!(ok(&["query", &db, "Blog", "--count"]).out.trim(), "0");
+    // An empty file is nobody's work, and one that was written by an import that is over is the user's.
+    bed.file("rejected.ndjson", "");
+    assert_eq!(reject_to(&bed, &db, "blogs.ndjson", "rejected.ndjson").code, 0);
+    let held = fs::read_to_string(bed.path("rejected.ndjson")).unwrap();
+    assert!(held.contains("\"b2\"") && held.lines().count() == 1, "{held}");
+    assert_eq!(reject_to(&bed, &db, "blogs.ndjson", "rejected.ndjson").code, 1);
+    assert_eq!(fs::read_to_string(bed.path("rejected.ndjson")).unwrap(), held);
+}
+
+/// `--rejected app.db` once cut the store to nothing while it was open.
+#[test]
+fn rejected_rows_are_never_written_to_the_store_whatever_name_it_goes_by() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", SDL);
+    ok(&["save", &db, "Blog", r#"{"id":"b0","name":"Kept"}"#]);
+    bed.file("blogs.ndjson", BLOGS);
+    fs::create_dir(bed.path("folder")).unwrap();
+    let mut names = vec!["app.db", "app.db-wal", "app.db-shm", "app.db-journal", "folder/../app.db"];
+    #[cfg(unix)]
+    {
+        fs::hard_link(&db, bed.path("linked.db")).unwrap();
+        std::os::unix::fs::symlink(&db, bed.path("symbolic.db")).unwrap();
+        names.extend(["linked.db", "symbolic.db"]);
+    }
+    for name in names {
+        let said = reject_to(&bed, &db, "blogs.ndjson", name);
+        assert_eq!(said.code, 2, "{name}: {said:?}");
+        assert!(said.err.contains("a file of the store"), "{name}: {}", said.err);
+    }
+    assert_eq!(ok(&["get", &db, "Blog", "b0"]).json()["name"], json!("Kept"));
+    ok(&["verify", &db]);
+}
+
+#[test]
+fn the_file_that_is_imported_is_not_overwritten_by_its_rejected_rows() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", SDL);
+    let file = bed.file("blogs.ndjson", "{\"id\":\"b1\"}\n");
+    let said = run(&["import", &db, "Blog", &file, "--skip-invalid", "--rejected", &file]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("name another"), "{}", said.err);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{\"id\":\"b1\"}\n");
+}
