@@ -146,6 +146,11 @@ impl<'a> Importer<'a> {
             return Err(Aside::OtherModel);
         }
         let rejected = columns.shift_remove(REJECTED_COLUMN);
+        if rejected.is_some() && columns.is_empty() {
+            let reason =
+                "nothing of the row stands here, for it could not be read: correct it in the file it came from";
+            return Err(Aside::Misfit(Misfit::whole(place, reason.to_owned())));
+        }
         let untyped = self.untyped || rejected.is_some_and(|mark| was_untyped(&mark));
         if self.cloud.is_deleted(&mut columns).map_err(at)? {
             return Err(Aside::Deleted);

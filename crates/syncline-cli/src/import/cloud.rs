@@ -28,8 +28,13 @@ impl<'a> Cloud<'a> {
     /// Whether a column is the cloud's and not the model's.
     pub(super) fn is_own_column(&self, column: &str) -> bool {
         let known = OWN_COLUMNS.contains(&column) || column == DELETED || (self.is_join && column == "id");
-        // The column of an index over several fields is called `status#createdAt`, as no field can be.
-        (known || column.contains('#')) && self.model.field(column).is_none()
+        (known || self.is_of_several(column)) && self.model.field(column).is_none()
+    }
+
+    /// Whether it is the column of an index over several fields, `status#createdAt`, and not what somebody else calls
+    /// `Phone #`.
+    fn is_of_several(&self, column: &str) -> bool {
+        column.contains('#') && column.split('#').all(|field| self.model.field(field).is_some())
     }
 
     /// Takes out the cloud's columns. Says whether the row is deleted; an error is what is wrong with that column.

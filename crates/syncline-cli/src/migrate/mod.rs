@@ -4,6 +4,7 @@
 mod project;
 mod report;
 mod tables;
+mod target;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,6 +19,7 @@ use crate::output::{Out, say};
 use project::Project;
 use report::Facts;
 use tables::Tables;
+use target::Target;
 
 pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome {
     let project = Project::read(&args.folder, args.api.as_deref())?;
@@ -27,15 +29,14 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
     tables.as_ref().map_or(Ok(()), |tables| tables.refuse_below(&rejected))?;
     let warnings = project.schema.apart(Diagnostics { findings: parsed.warnings.findings.clone(), ..blank() });
     // Nothing is written before all that can be wrong with the project has been looked at.
-    let write = |name: &str, text: &str| write(&args.out, name, text);
-    make_folder(&args.out)?;
+    let target = Target::open(&args.out, &project.backend)?;
     let sdl = project.schema.text();
-    write("schema.graphql", &sdl)?;
-    write("relay.toml", &relay_config(&parsed.schema))?;
+    target.write("schema.graphql", &sdl)?;
+    target.draft("relay.toml", &relay_config(&parsed.schema))?;
     let taken = match &tables {
         Some(tables) => {
             make_folder(&rejected)?;
-            let path = args.out.join("store.db");
+            let path = target.path("store.db");
             let create = if path.exists() { Create::Never } else { Create::New };
             let options = Options::new(sdl).file_name("schema.graphql".to_owned()).create(create);
             let store = Store::open(&path, options).await?;
@@ -49,9 +50,9 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
     };
     let strangers = tables.as_ref().map(|tables| tables.strangers.as_slice()).unwrap_or_default();
     let facts = Facts { project: &project, parsed: &parsed, warnings: &warnings, tables: taken.as_ref(), strangers };
-    write("report.md", &report::text(&facts))?;
+    target.renew("report.md", &report::text(&facts))?;
     say(format_args!("read {}; what it means stands in the report", project.api.display()));
-    out.line(args.out.join("report.md").display())
+    out.line(target.path("report.md").display())
 }
 
 fn blank() -> Diagnostics {
@@ -61,11 +62,6 @@ fn blank() -> Diagnostics {
 fn make_folder(path: &Path) -> Outcome {
     fs::create_dir_all(path)
         .map_err(|error| Failure::failed(format!("the folder {} cannot be made: {error}", path.display())))
-}
-
-fn write(folder: &Path, name: &str, text: &str) -> Outcome {
-    let path = folder.join(name);
-    fs::write(&path, text).map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
 }
 
 /// A relay's configuration with what its operator has to decide.

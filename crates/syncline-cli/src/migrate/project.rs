@@ -12,6 +12,8 @@ use crate::output::stderr_is_colored;
 
 /// An Amplify project, as far as it concerns data.
 pub(super) struct Project {
+    /// The folder `amplify/backend`.
+    pub(super) backend: PathBuf,
     /// The folder of its API.
     pub(super) api: PathBuf,
     pub(super) schema: Sources,
@@ -42,7 +44,7 @@ impl Project {
         let conflicts = transform.as_ref().map(conflicts).unwrap_or_default();
         let cli = backend.parent().map(|amplify| json(&amplify.join("cli.json"))).transpose()?.flatten();
         let transformer = cli.and_then(|cli| cli.pointer("/features/graphqltransformer/transformerversion")?.as_u64());
-        Ok(Self { api, schema, transformer, conflicts })
+        Ok(Self { backend, api, schema, transformer, conflicts })
     }
 }
 

@@ -293,3 +293,18 @@ fn exports_of_dynamodb_tables_import_as_they_are() {
     let counts = ok(&["import", &db, "Post", &bed.file("scan.json", scan.to_string()), "--json"]).json();
     assert_eq!(counts["unchanged"], json!(1));
 }
+
+/// Every column with a `#` in its name was left out without a word, as that of an index over several fields is.
+#[test]
+fn a_column_that_only_looks_like_that_of_an_index_is_told() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", "type Person @model { name: String! status: String }");
+    let row = json!({"id": "p1", "name": "Ann", "status#createdAt": "new#2024", "status#name": "new#Ann"});
+    bed.file("people.ndjson", &row.to_string());
+    ok(&["import", &db, "Person", &bed.text("people.ndjson")]);
+    bed.file("contacts.csv", "id,name,Phone #\np2,Ben,+1 555 0100\n");
+    let said = run(&["import", &db, "Person", &bed.text("contacts.csv")]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("Phone #"), "{}", said.err);
+    assert_eq!(ok(&["query", &db, "Person", "--count"]).out.trim(), "1");
+}

@@ -200,3 +200,40 @@ fn a_migration_that_runs_again_keeps_the_rejected_rows_that_were_corrected() {
     ok(&["migrate", "amplify", &app, "--out", &out, "--data", &bed.text("corrected")]);
     assert_eq!(ok(&["get", &format!("{out}/store.db"), "Post", "p1"]).json()["title"], json!("One"));
 }
+
+/// A migration wrote its schema and its draft over whatever had those names, took a `store.db` that it had not made for
+/// its own, and put both into the project's backend if it was told to.
+#[test]
+fn a_migration_writes_into_a_folder_of_its_own_and_over_nothing() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable());
+    let read = |path: &str| fs::read_to_string(bed.path(path)).unwrap();
+
+    for (out, file) in [("mine", "mine/schema.graphql"), ("old", "old/store.db"), ("notes", "notes/todo.txt")] {
+        write(&bed, file, "mine");
+        let refused = run(&["migrate", "amplify", &app, "--out", &bed.text(out)]);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.err.contains("name a new folder"), "{refused:?}");
+        assert_eq!((read(file).as_str(), fs::read_dir(bed.path(out)).unwrap().count()), ("mine", 1));
+    }
+    for inside in ["app/amplify/backend/out", "app/amplify/../amplify/backend/api/out", "app/amplify/backend"] {
+        let refused = run(&["migrate", "amplify", &app, "--out", &bed.text(inside)]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.err.contains("lies in the project's backend"), "{refused:?}");
+    }
+    assert!(!bed.path("app/amplify/backend/out").exists());
+
+    let out = bed.text("out");
+    ok(&["migrate", "amplify", &app, "--out", &out]);
+    write(&bed, "out/relay.toml", "# edited");
+    write(&bed, "out/report.md", "old");
+    let again = ok(&["migrate", "amplify", &app, "--out", &out]);
+    assert!(again.err.contains("relay.toml was changed since"), "{again:?}");
+    assert_eq!(read("out/relay.toml"), "# edited");
+    assert_ne!(read("out/report.md"), "old");
+    write(&bed, "out/schema.graphql", "type Mine @model { n: Int }");
+    let refused = run(&["migrate", "amplify", &app, "--out", &out]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("schema.graphql is not as this migration would write it"), "{refused:?}");
+    assert_eq!(read("out/schema.graphql"), "type Mine @model { n: Int }");
+}

@@ -72,3 +72,19 @@ fn the_file_that_is_imported_is_not_overwritten_by_its_rejected_rows() {
     assert!(said.err.contains("name another"), "{}", said.err);
     assert_eq!(fs::read_to_string(&file).unwrap(), "{\"id\":\"b1\"}\n");
 }
+
+/// Of a line that is no JSON nothing but what is wrong with it stands in the rejected file. Imported from there it became
+/// an empty record where no field is required.
+#[test]
+fn a_rejected_row_of_which_nothing_is_left_makes_no_empty_record() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", "type Note @model { text: String }");
+    bed.file("notes.ndjson", "{\"id\":\"n1\",\"text\":\"x\"}\n{\"id\":\"n2\" oops\n");
+    let rejected = bed.text("rejected.ndjson");
+    ok(&["import", &db, "Note", &bed.text("notes.ndjson"), "--skip-invalid", "--rejected", &rejected]);
+    assert!(fs::read_to_string(bed.path("rejected.ndjson")).unwrap().contains("~rejected"));
+    let again = run(&["import", &db, "Note", &rejected]);
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("could not be read"), "{}", again.err);
+    assert_eq!(ok(&["query", &db, "Note", "--count"]).out.trim(), "1");
+}
