@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Relay { data: PathBuf },
     /// Sync a store once.
     Sync { store: PathBuf, url: String },
+    /// Open a store.
+    Open { store: PathBuf },
     /// Keep so many linked stores until stdin ends.
     IdleClients { folder: PathBuf, url: String, count: usize },
     /// Run a preset of the simulator with so many seeds; for other than its own time if that is not 0.
@@ -40,6 +42,15 @@ pub(crate) struct Simulated {
     /// Seconds of this process on a core.
     pub(crate) cpu_s: f64,
     /// The process's peak memory.
+    pub(crate) peak_kib: u64,
+}
+
+/// What opening a store took.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Opened {
+    /// Seconds.
+    pub(crate) seconds: f64,
+    /// The process's peak memory by then.
     pub(crate) peak_kib: u64,
 }
 
@@ -65,6 +76,7 @@ impl Command {
         match words.as_slice() {
             ["--serve-relay", data] => Some(Self::Relay { data: data.into() }),
             ["--sync", store, url] => Some(Self::Sync { store: store.into(), url: (*url).to_owned() }),
+            ["--open", store] => Some(Self::Open { store: store.into() }),
             ["--idle-clients", folder, url, count] => {
                 Some(Self::IdleClients { folder: folder.into(), url: (*url).to_owned(), count: count.parse().ok()? })
             }
@@ -82,6 +94,7 @@ impl Command {
         match self {
             Self::Relay { data } => vec!["--serve-relay".to_owned(), text(data)],
             Self::Sync { store, url } => vec!["--sync".to_owned(), text(store), url.clone()],
+            Self::Open { store } => vec!["--open".to_owned(), text(store)],
             Self::IdleClients { folder, url, count } => {
                 vec!["--idle-clients".to_owned(), text(folder), url.clone(), count.to_string()]
             }
@@ -96,6 +109,7 @@ impl Command {
         match self {
             Self::Relay { data } => serve(data).await,
             Self::Sync { store, url } => sync(&store, &url).await,
+            Self::Open { store } => open(&store).await,
             Self::IdleClients { folder, url, count } => idle(&folder, &url, count).await,
             Self::Simulate { preset, lasting_ms, seeds } => simulate(&preset, lasting_ms, seeds),
         }
@@ -123,6 +137,13 @@ async fn sync(path: &Path, url: &str) -> Result<()> {
     };
     store.close().await?;
     say(&serde_json::to_string(&synced)?)
+}
+
+async fn open(path: &Path) -> Result<()> {
+    let (took, store) = work::timed(work::open(path)).await?;
+    let opened = Opened { seconds: took.as_secs_f64(), peak_kib: Memory::of(None)?.peak_kib };
+    store.close().await?;
+    say(&serde_json::to_string(&opened)?)
 }
 
 async fn idle(folder: &Path, url: &str, count: usize) -> Result<()> {
@@ -246,6 +267,14 @@ pub(crate) async fn sync_apart(store: &Path, url: &str) -> Result<Synced> {
     let synced = serde_json::from_str(&child.line().await?)?;
     child.end().await?;
     Ok(synced)
+}
+
+/// Opens a store in a process of its own.
+pub(crate) async fn open_apart(store: &Path) -> Result<Opened> {
+    let mut child = Child::start(&Command::Open { store: store.to_owned() })?;
+    let opened = serde_json::from_str(&child.line().await?)?;
+    child.end().await?;
+    Ok(opened)
 }
 
 /// Runs a preset of the simulator in a process of its own.

@@ -436,7 +436,7 @@ async fn ids_know_their_model_and_are_what_the_json_face_shows() {
     let card = store.save(&card).await.unwrap().record;
     assert_eq!(store.get_json("Card", &card.id).await.unwrap().unwrap()["boardCardsId"], json!(board.id));
     let found = store.query::<Card>().filter(card::board_cards_id.eq(&id)).all().await.unwrap();
-    assert_eq!(found, [card.clone()]);
+    assert_eq!(found, std::slice::from_ref(&card));
     let found = store.query::<Card>().filter(card::id.is_in([&card.id])).all().await.unwrap();
     assert_eq!(found.len(), 1);
     let ids: std::collections::BTreeSet<Id<Card>> = found.into_iter().map(|card| card.id).collect();

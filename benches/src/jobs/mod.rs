@@ -4,7 +4,9 @@ mod file_size;
 mod first_sync;
 mod indexed_query;
 mod live_latency;
+mod live_queries;
 mod local_create;
+mod opening;
 mod reconnect;
 mod relay_memory;
 mod simulator;
@@ -30,6 +32,10 @@ pub(crate) enum Job {
     Idle,
     /// An edit until it is visible on the other side of a relay, alone and beside a backfill.
     LiveLatency,
+    /// What live queries over 100k records cost commits.
+    LiveQueries,
+    /// Opening a store of a million records.
+    Opening,
     /// A long keystroke trace through a text.
     TextTrace,
     /// What 1k idle clients cost a relay.
@@ -55,6 +61,8 @@ impl Job {
             Self::Delta => reconnect::delta(scale).await,
             Self::Idle => reconnect::idle(scale).await,
             Self::LiveLatency => live_latency::run(scale).await,
+            Self::LiveQueries => live_queries::run(scale).await,
+            Self::Opening => opening::run(scale).await,
             Self::TextTrace => text_trace::run(scale).await,
             Self::RelayMemory => relay_memory::run(scale).await,
             Self::FileSize => file_size::run(scale).await,

@@ -300,7 +300,7 @@ fn a_column_that_only_looks_like_that_of_an_index_is_told() {
     let bed = Bed::new();
     let db = bed.store("app.db", "type Person @model { name: String! status: String }");
     let row = json!({"id": "p1", "name": "Ann", "status#createdAt": "new#2024", "status#name": "new#Ann"});
-    bed.file("people.ndjson", &row.to_string());
+    bed.file("people.ndjson", row.to_string());
     ok(&["import", &db, "Person", &bed.text("people.ndjson")]);
     bed.file("contacts.csv", "id,name,Phone #\np2,Ben,+1 555 0100\n");
     let said = run(&["import", &db, "Person", &bed.text("contacts.csv")]);

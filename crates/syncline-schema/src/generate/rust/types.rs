@@ -45,7 +45,12 @@ impl Presence {
 /// Type of a struct's member; `model` is that of the struct, if it is one's.
 pub(crate) fn member(names: &TypeNames<'_>, field: &Field, model: Option<&Model>, presence: Presence) -> TokenStream {
     let at = TokenStream::new();
-    let id = model.and_then(|model| id(names, &model.name, field, &at));
+    let is_own = |model: &Model| names.ids.of(&model.name, &field.name) == Some(model.name.as_str());
+    let id = match model {
+        Some(model) if is_own(model) => Some(quote!(::syncline::typed::Id<Self>)),
+        Some(model) => id(names, &model.name, field, &at),
+        None => None,
+    };
     let mut value = id.unwrap_or_else(|| value(names, &field.kind, &at));
     if let FieldKind::List(element) = &field.kind
         && !element.required
