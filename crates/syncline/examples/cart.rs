@@ -1,5 +1,5 @@
-//! A shopping cart on two devices: quantities are counters and add up, coupons are a set, and the same product put into
-//! it on both while apart is one line.
+//! A shopping cart on two devices: quantities are counters and add up, coupons are a set, and what both put in while
+//! apart is in it when they meet.
 //!
 //! `cargo run -p syncline --example cart`
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use syncline::{Id, Options, Store};
 
-// The cart and the product are the key of a line, so that two devices that put in the same product mean the same line.
+// The cart and the product are the key of a line: a product stands in a cart once.
 syncline::models!(
     sdl = r#"
 type Cart @model {
@@ -58,10 +58,10 @@ pub(crate) async fn tell(phone: &Store, laptop: &Store, screen: &mut impl Write)
     show("The phone adds a bottle, six eggs and a coupon", phone, &cart, screen).await?;
 
     put(laptop, &cart, "milk", 150, 2).await?;
-    put(laptop, &cart, "eggs", 30, 12).await?;
+    put(laptop, &cart, "bread", 240, 1).await?;
     laptop.remove(&cart, cart::coupons, "WELCOME").await?;
     laptop.add(&cart, cart::coupons, "SPRING").await?;
-    show("The laptop adds two, a dozen eggs, and changes coupons", laptop, &cart, screen).await?;
+    show("The laptop adds two, a loaf of bread, and changes coupons", laptop, &cart, screen).await?;
 
     meet().await?;
     show("They meet, says the phone", phone, &cart, screen).await?;

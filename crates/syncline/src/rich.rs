@@ -7,6 +7,7 @@ use syncline_core::text_cursor::Side;
 
 use crate::error::Result;
 use crate::store::{Record, Saved, Store};
+use crate::transaction::Transaction;
 use crate::typed::{Model, TextField};
 use crate::typed_store::typed;
 
@@ -130,5 +131,17 @@ impl Store {
     /// As [`Store::position_of_json`].
     pub async fn position_of<M: Model>(&self, id: &str, field: TextField<M>, cursor: &str) -> Result<usize> {
         self.position_of_json(M::NAME, id, field.name(), cursor).await
+    }
+}
+
+impl Transaction<'_, '_> {
+    /// As [`Store::cursor_json`].
+    pub fn cursor<M: Model>(&mut self, id: &str, field: TextField<M>, position: usize, side: Side) -> Result<String> {
+        self.cursor_json(M::NAME, id, field.name(), position, side)
+    }
+
+    /// As [`Store::position_of_json`].
+    pub fn position_of<M: Model>(&mut self, id: &str, field: TextField<M>, cursor: &str) -> Result<usize> {
+        self.position_of_json(M::NAME, id, field.name(), cursor)
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use syncline_core::rich::{Expand, ExpandRules, Mark, Span};
+use syncline_core::text_cursor::Side;
 use syncline_engine::query::{Aggregation, Page, Query};
 use syncline_engine::{Source, Tx};
 
@@ -93,6 +94,16 @@ impl<'t, 's> Transaction<'t, 's> {
     /// As [`Store::spans_json`](crate::Store::spans_json).
     pub fn spans_json(&mut self, model: &str, id: &str, field: &str) -> Result<Option<Vec<Span>>> {
         Ok(self.tx.spans(model, id, field)?)
+    }
+
+    /// As [`Store::cursor_json`](crate::Store::cursor_json).
+    pub fn cursor_json(&mut self, model: &str, id: &str, field: &str, position: usize, side: Side) -> Result<String> {
+        Ok(self.tx.cursor(model, id, field, position, side)?.to_string())
+    }
+
+    /// As [`Store::position_of_json`](crate::Store::position_of_json).
+    pub fn position_of_json(&mut self, model: &str, id: &str, field: &str, cursor: &str) -> Result<usize> {
+        Ok(self.tx.position_of(model, id, field, cursor)?)
     }
 
     /// As [`Store::increment_json`](crate::Store::increment_json).

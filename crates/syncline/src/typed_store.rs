@@ -136,6 +136,18 @@ impl Transaction<'_, '_> {
         self.get_json(M::NAME, id)?.map(from_json).transpose().map_err(Error::from)
     }
 
+    /// As [`Store::edit_text`].
+    pub fn edit_text<M: Model>(
+        &mut self,
+        id: &str,
+        field: TextField<M>,
+        at: usize,
+        delete: usize,
+        insert: &str,
+    ) -> Result<Saved<M>> {
+        typed(self.splice(M::NAME, id, field.name(), at, delete, insert)?)
+    }
+
     /// As [`Store::delete`].
     pub fn delete<M: Model>(&mut self, id: &str) -> Result<Saved<M>> {
         typed(self.delete_json(M::NAME, id)?)
