@@ -121,6 +121,7 @@ impl Editor {
     }
 
     /// Does what a key says.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other keys mean nothing here")]
     pub(crate) async fn press(&mut self, key: KeyEvent) -> Result<(), Box<dyn Error>> {
         match key.code {
             KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => Ok(()),
