@@ -13,8 +13,9 @@ use crate::store::Record;
 /// Changed rows that wait for a follower at most. One that reads more slowly is told that there was more.
 pub(crate) const WAITING_MAX: usize = 1_024;
 
-/// Changed rows whose records are kept for all followers to look at, at most. Of older ones each reads its own copy.
-const KEPT_MAX: usize = 256;
+/// Changed rows whose records are kept for all followers to look at, at most: as many as any of them looks at. Of older
+/// ones each reads its own copy.
+const KEPT_MAX: usize = WAITING_MAX;
 
 /// How long a reader waits for the news of a commit that it sees already: they are on their way.
 const ON_THEIR_WAY: Duration = Duration::from_micros(500);
@@ -216,19 +217,18 @@ mod tests {
     #[test]
     fn records_of_old_letters_are_not_kept_for_a_slow_follower() {
         let followers = Followers::default();
-        let slow = followers.follow(["Task"].into_iter());
-        let quick = followers.follow(["Task"].into_iter());
-        for row in 0..500 {
+        let mailbox = followers.follow(["Task"].into_iter());
+        let mut letters = Vec::new();
+        for row in 0..KEPT_MAX as i64 + 200 {
             followers.tell(&commit(row..row + 1));
-            for letter in quick.take().unwrap() {
+            for letter in mailbox.take().unwrap() {
                 letter.show(row, Some(Arc::new(Record::new())));
                 assert!(letter.seen(row).is_some(), "the others need not read it");
+                letters.push(letter);
             }
         }
-        let letters = slow.take().unwrap();
-        assert_eq!(letters.len(), 500);
         let kept = letters.iter().filter(|letter| letter.rows.iter().any(|row| letter.seen(*row).is_some())).count();
-        assert_eq!(kept, KEPT_MAX);
+        assert_eq!((letters.len(), kept), (KEPT_MAX + 200, KEPT_MAX));
         letters[0].show(0, None);
         assert!(letters[0].seen(0).is_none(), "what is old is not kept again");
     }
