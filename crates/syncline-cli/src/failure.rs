@@ -40,6 +40,11 @@ impl Failure {
         })
     }
 
+    /// A file could not be written.
+    pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Self {
+        Self::Failed(format!("{} cannot be written: {error}", path.display()))
+    }
+
     /// The program's exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {

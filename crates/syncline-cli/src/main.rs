@@ -15,6 +15,7 @@ mod init;
 mod json;
 mod migrate;
 mod output;
+mod paths;
 mod query;
 mod records;
 mod relay;

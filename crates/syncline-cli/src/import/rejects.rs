@@ -11,6 +11,7 @@ use syncline::Record;
 use super::batch::Misfit;
 use crate::export::REJECTED_COLUMN;
 use crate::failure::{Failure, Outcome};
+use crate::paths;
 
 /// What SQLite puts behind the name of a store's file to name those beside it.
 const BESIDE_STORE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
@@ -59,7 +60,7 @@ impl Rejects {
         if BESIDE_STORE.iter().any(|end| is_same_file(path, &with_end(store, end))) {
             return Err(Failure::usage("--rejected names a file of the store, and would destroy it: name another"));
         }
-        let failed = |error: io::Error| unwritten(path, &error);
+        let failed = |error: io::Error| Failure::unwritable(path, &error);
         if let Some(file) = empty(path).map_err(failed)? {
             return Ok(Self::at(path, file, 0, blake3::Hasher::new()));
         }
@@ -122,11 +123,11 @@ impl Rejects {
         let line = format!("{}\n", Value::Object(row));
         self.bytes += line.len() as u64;
         self.hash.update(line.as_bytes());
-        self.file.write_all(line.as_bytes()).map_err(|error| unwritten(&self.path, &error))
+        self.file.write_all(line.as_bytes()).map_err(|error| Failure::unwritable(&self.path, &error))
     }
 
     pub(super) fn flush(&mut self) -> Outcome {
-        self.file.flush().map_err(|error| unwritten(&self.path, &error))
+        self.file.flush().map_err(|error| Failure::unwritable(&self.path, &error))
     }
 }
 
@@ -161,21 +162,12 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
 
 /// Whether both names lead to one file, or would if it were there.
 fn is_same_file(one: &Path, other: &Path) -> bool {
-    if let (Some(one), Some(other)) = (settled(one), settled(other))
+    if let (Some(one), Some(other)) = (paths::settled(one), paths::settled(other))
         && one == other
     {
         return true;
     }
     is_linked(one, other)
-}
-
-/// The path without links; of a file that is not there, that of its folder.
-fn settled(path: &Path) -> Option<PathBuf> {
-    if let Ok(path) = path.canonicalize() {
-        return Some(path);
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    Some(folder.canonicalize().ok()?.join(path.file_name()?))
 }
 
 /// Whether both are hard links to one file.
@@ -194,8 +186,4 @@ fn is_linked(_: &Path, _: &Path) -> bool {
 /// Whether a row that was rejected once came from a file without types.
 pub(super) fn was_untyped(mark: &Value) -> bool {
     mark.get("untyped").and_then(Value::as_bool) == Some(true)
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::failed(format!("{} cannot be written: {error}", path.display()))
 }

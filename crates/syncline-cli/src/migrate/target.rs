@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
+use crate::paths;
 
 /// Stands in every folder that a migration made, before anything else does.
 const MARK: &str = "migration.txt";
@@ -22,7 +23,7 @@ impl<'a> Target<'a> {
     /// Makes the folder, or takes up one that a migration made. One that holds other things is refused, and so is one in
     /// the project's backend, which Amplify takes for a part of the project.
     pub(super) fn open(folder: &'a Path, backend: &Path) -> Outcome<Self> {
-        if let (Some(target), Ok(backend)) = (real(folder), backend.canonicalize())
+        if let (Some(target), Ok(backend)) = (paths::settled(folder), backend.canonicalize())
             && target.starts_with(&backend)
         {
             return Err(Failure::usage(format!(
@@ -75,7 +76,7 @@ impl<'a> Target<'a> {
     /// Writes a file anew: whole, or not at all.
     pub(super) fn renew(&self, name: &str, text: &str) -> Outcome {
         let (path, new) = (self.path(name), self.path(&format!("{name}.new")));
-        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| unwritable(&path, &error))
+        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| Failure::unwritable(&path, &error))
     }
 
     /// Whether there was no such file, and now it has this text.
@@ -83,11 +84,11 @@ impl<'a> Target<'a> {
         let path = self.path(name);
         match File::create_new(&path) {
             Ok(mut file) => {
-                file.write_all(text.as_bytes()).map_err(|error| unwritable(&path, &error))?;
+                file.write_all(text.as_bytes()).map_err(|error| Failure::unwritable(&path, &error))?;
                 Ok(true)
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(unwritable(&path, &error)),
+            Err(error) => Err(Failure::unwritable(&path, &error)),
         }
     }
 
@@ -96,15 +97,4 @@ impl<'a> Target<'a> {
         let held = fs::read(&path).map_err(|error| Failure::unreadable(&path, &error))?;
         Ok(held == text.as_bytes())
     }
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("{} cannot be written: {error}", path.display()))
-}
-
-/// Where a folder is, or will be: what is there of its path, without links and detours, and the rest.
-fn real(folder: &Path) -> Option<PathBuf> {
-    let folder = std::path::absolute(folder).ok()?;
-    let there = folder.ancestors().find(|path| path.exists())?;
-    Some(there.canonicalize().ok()?.join(folder.strip_prefix(there).ok()?))
 }

@@ -69,11 +69,7 @@ fn told(schedule: &Schedule, ended: &Ended, entries: &[Entry]) -> String {
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Outcome {
-    std::fs::write(path, text).map_err(|error| unwritten(path, &error))
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::failed(format!("{} cannot be written: {error}", path.display()))
+    std::fs::write(path, text).map_err(|error| Failure::unwritable(path, &error))
 }
 
 /// Keeps entries, writes them as lines, or both.
@@ -86,7 +82,7 @@ struct Tee {
 impl Tee {
     fn new(told: &ToldArgs) -> Outcome<Self> {
         let lines = match &told.trace {
-            Some(path) => Some(BufWriter::new(File::create(path).map_err(|error| unwritten(path, &error))?)),
+            Some(path) => Some(BufWriter::new(File::create(path).map_err(|error| Failure::unwritable(path, &error))?)),
             None => None,
         };
         Ok(Self { entries: told.html.is_some().then(Vec::new), lines, failed: None })
@@ -103,7 +99,7 @@ impl Tee {
         let flushed = self.lines.as_mut().map_or(Ok(()), BufWriter::flush);
         let failed = self.failed.or_else(|| flushed.err());
         match (failed, &told.trace) {
-            (Some(error), Some(path)) => Err(unwritten(path, &error)),
+            (Some(error), Some(path)) => Err(Failure::unwritable(path, &error)),
             _ => Ok(self.entries),
         }
     }
