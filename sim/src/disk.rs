@@ -265,6 +265,11 @@ impl Disk {
         self.lock().faults.clear_cuts();
     }
 
+    /// From now on this seed decides what is left open.
+    pub fn reseed(&self, seed: [u8; 32]) {
+        self.lock().seed = syncline_engine::Seed::new(seed);
+    }
+
     /// Whether there is power.
     pub fn is_on(&self) -> bool {
         self.lock().is_on

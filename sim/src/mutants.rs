@@ -87,12 +87,12 @@ const ALL: &[Planted] = &[
         mutant: Mutant::ConflictIgnored,
     },
     Planted {
-        name: "increment-of-one",
-        about: "an increment reaches one of several counters at a key",
+        name: "increment-of-all",
+        about: "an increment reaches every counter at its key",
         caught_by: &["write-does-what-it-says"],
         seeds: 10,
         preset: "drill-keys",
-        mutant: Mutant::IncrementOfOne,
+        mutant: Mutant::IncrementOfAll,
     },
     Planted {
         name: "silent-add",

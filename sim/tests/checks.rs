@@ -31,6 +31,7 @@ fn schedule(actions: Vec<(u64, Action)>) -> Schedule {
     Schedule {
         scenario: "by hand".to_owned(),
         seed: 11,
+        chance: syncline_sim::schedule::Chance::Moment,
         duration_ms: 400_000,
         newer_schema: None,
         schema: SDL.to_owned(),

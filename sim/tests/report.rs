@@ -336,6 +336,7 @@ fn schedule(scenario: &str, seed: u64, nodes: &[&str], events: Vec<(u32, u64, Ac
         newer_schema: None,
         scenario: scenario.into(),
         seed,
+        chance: syncline_sim::schedule::Chance::Moment,
         duration_ms: 600_000,
         schema: "type Todo @model { title: String! done: Boolean }".into(),
         expect: Expect::default(),

@@ -4,7 +4,7 @@ use syncline_sim::Survival;
 use syncline_sim::failure::Failure;
 use syncline_sim::outcome::{Kind, Violation};
 use syncline_sim::schedule::{Action, Event, Expect, Fleet, Link, Node, Role, Schedule};
-use syncline_sim::shrink::{Class, shrink};
+use syncline_sim::shrink::{Class, Runs, one_by_one, shrink};
 
 const DEVICES: u32 = 8;
 
@@ -22,6 +22,7 @@ fn large() -> Schedule {
         newer_schema: None,
         scenario: "made for a test".to_owned(),
         seed: 7,
+        chance: syncline_sim::schedule::Chance::Moment,
         duration_ms: 2_000_000,
         schema: "type Todo @model { title: String done: Boolean body: String }".to_owned(),
         expect: Expect::default(),
@@ -85,16 +86,33 @@ fn update_then_power_cut(schedule: &Schedule) -> Option<Violation> {
     None
 }
 
+fn one(run: &mut dyn FnMut(&[Schedule]) -> Vec<Option<Violation>>) -> Runs<'_> {
+    Runs { at_once: 1, run }
+}
+
+#[test]
+fn several_at_once_find_what_one_after_the_other_finds() {
+    let alone = shrink(large(), &lost(), one(&mut one_by_one(update_then_power_cut)), &mut |_| true);
+    let mut most = 0;
+    let mut run = |candidates: &[Schedule]| {
+        most = most.max(candidates.len());
+        candidates.iter().map(update_then_power_cut).collect()
+    };
+    let together = shrink(large(), &lost(), Runs { at_once: 3, run: &mut run }, &mut |_| true);
+    assert_eq!(together, alone);
+    assert_eq!(most, 3);
+}
+
 #[test]
 fn a_thousand_events_become_the_three_that_matter() {
     let mut runs = 0;
     let small = shrink(
         large(),
         &lost(),
-        &mut |schedule| {
+        one(&mut one_by_one(|schedule| {
             runs += 1;
             update_then_power_cut(schedule)
-        },
+        })),
         &mut |_| true,
     );
     let names: Vec<&str> = small.events.iter().map(|event| event.action.name()).collect();
@@ -107,7 +125,7 @@ fn a_thousand_events_become_the_three_that_matter() {
 
 #[test]
 fn what_is_left_has_plain_arguments_times_and_names() {
-    let small = shrink(large(), &lost(), &mut update_then_power_cut, &mut |_| true);
+    let small = shrink(large(), &lost(), one(&mut one_by_one(update_then_power_cut)), &mut |_| true);
     assert_eq!(small.events.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2, 3]);
     for event in &small.events {
         if let Action::Create { values, .. } | Action::Update { values, .. } = &event.action {
@@ -127,7 +145,7 @@ fn what_is_left_has_plain_arguments_times_and_names() {
 fn what_is_left_can_be_read_again() {
     let mut large = large();
     large.schema = "type Todo @model { title: String! done: Boolean body: String }".to_owned();
-    let small = shrink(large, &lost(), &mut update_then_power_cut, &mut |_| true);
+    let small = shrink(large, &lost(), one(&mut one_by_one(update_then_power_cut)), &mut |_| true);
     let text = Failure::of_schedule("", small.clone()).to_toml();
     assert_eq!(Failure::from_toml("small.toml", &text).unwrap().schedule, small);
     let mut created = Vec::new();
@@ -146,7 +164,9 @@ fn a_failure_of_another_class_is_not_followed() {
     let small = shrink(
         whole.clone(),
         &lost(),
-        &mut |schedule| Some(violation(if schedule.events.len() == 1000 { "lost" } else { "panic" }, 2_000_000)),
+        one(&mut one_by_one(|schedule| {
+            Some(violation(if schedule.events.len() == 1000 { "lost" } else { "panic" }, 2_000_000))
+        })),
         &mut |_| true,
     );
     assert_eq!(small.events.len(), whole.events.len());
@@ -167,10 +187,10 @@ fn a_schedule_that_does_not_fail_comes_back_after_one_run() {
     let same = shrink(
         large(),
         &lost(),
-        &mut |_| {
+        one(&mut one_by_one(|_| {
             runs += 1;
             None
-        },
+        })),
         &mut |_| true,
     );
     assert_eq!((same, runs), (large(), 1));
@@ -183,10 +203,10 @@ fn who_says_stop_gets_the_smallest_so_far() {
     let small = shrink(
         large(),
         &lost(),
-        &mut |schedule| {
+        one(&mut one_by_one(|schedule| {
             runs += 1;
             update_then_power_cut(schedule)
-        },
+        })),
         &mut |progress| {
             told.push(progress.events);
             progress.runs < 10
@@ -209,7 +229,7 @@ fn what_refers_to_what_is_gone_goes_with_it() {
         assert!(!dangling, "a candidate refers to what is gone");
         Some(violation("lost", found.at_ms + 500_000))
     };
-    let small = shrink(large(), &lost(), &mut { last }, &mut |_| true);
+    let small = shrink(large(), &lost(), one(&mut one_by_one(last)), &mut |_| true);
     assert_eq!(small.events.len(), 1, "{:?}", small.events);
 }
 
@@ -223,6 +243,6 @@ fn nodes_are_taken_out_of_groups_too() {
         assert!(split, "a candidate splits nodes that are not there");
         Some(violation("lost", 1_999_000))
     };
-    let small = shrink(large(), &lost(), &mut { needs_split }, &mut |_| true);
+    let small = shrink(large(), &lost(), one(&mut one_by_one(needs_split)), &mut |_| true);
     assert_eq!((small.events.len(), small.fleet.nodes.len()), (1, 2), "{small:?}");
 }

@@ -32,6 +32,7 @@ fn schedule(devices: usize, duration_ms: u64, actions: Vec<(u64, Action)>) -> Sc
         newer_schema: None,
         scenario: "by hand".to_owned(),
         seed: 7,
+        chance: syncline_sim::schedule::Chance::Moment,
         duration_ms,
         schema: SDL.to_owned(),
         expect: Expect::default(),

@@ -15,8 +15,8 @@ pub enum Mutant {
     WinnerByArrival,
     /// Writing the winner's value on a conflicted key is taken for no change.
     ConflictIgnored,
-    /// An increment reaches one of the counters that it names, not all.
-    IncrementOfOne,
+    /// An increment reaches every counter at its key, and so is counted more than once.
+    IncrementOfAll,
     /// Adding an element that is there already makes no operation.
     SilentAdd,
     /// Deleting a record or element removes the winner and leaves what it was in conflict with.

@@ -26,7 +26,9 @@ use crate::edit::ObjectKind;
 use crate::mutant::{self, Mutant};
 
 pub use build::{EditError, Writer};
-pub(crate) use build::{check_counters, check_time, checked, plan, signed, toggled};
+pub(crate) use build::{
+    check_count, check_counters, check_time, checked, newest_counter, plan, preds, signed, toggled,
+};
 pub use encode::{ActorTable, DamagedState};
 
 /// The merged state of one record: enough to read its root keys, to build its next change and to
@@ -131,10 +133,13 @@ impl RecordState {
         self.winner(key)?.value.scalar()
     }
 
-    /// The winning counter, held within ±[`MAX_COUNTER`]: concurrent increments may push the sum
-    /// beyond what each of them checked.
+    /// The sum of the counters at a key, held within ±[`MAX_COUNTER`]: concurrent increments may push it beyond
+    /// what each of them checked. `None` if none stands there.
+    ///
+    /// Each replica that makes the counter before it has met the others makes one of its own, and every increment
+    /// names one of them, so that the sum is what was counted everywhere.
     pub fn counter(&self, key: &str) -> Option<i64> {
-        Some(self.winner(key)?.value.counter()?.clamp(-MAX_COUNTER, MAX_COUNTER))
+        Some(counters_sum(self.visible(key))?.clamp(-MAX_COUNTER, MAX_COUNTER))
     }
 
     /// The object to show at a key, and its type: the newest, whatever else stands there.
@@ -235,6 +240,14 @@ fn apply_to_key(ops: &mut Vec<VisibleOp>, id: OpId, op: &Op, time: i64) {
         let at = ops.partition_point(|visible| visible.id < id || mutant::is_planted(Mutant::WinnerByArrival));
         ops.insert(at, VisibleOp { id, value, time });
     }
+}
+
+/// What the counters among these operations come to; `None` if there is none.
+pub(crate) fn counters_sum(standing: &[VisibleOp]) -> Option<i64> {
+    let counters = standing.iter().filter_map(|op| op.value.counter());
+    // In 128 bits, as the order of the addends must not matter.
+    let sum = counters.map(i128::from).reduce(|sum, more| sum + more)?;
+    Some(sum.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
 }
 
 /// Grows a counter; false says that the value is none and goes. Wraps as Automerge does.

@@ -339,8 +339,10 @@ fn follow_up(rng: &mut Rng, record: &Record, loaded: Document) -> Result<(), Str
     let built = record.state.build(&edits.root, &writer, 77).map_err(|error| error.to_string())?;
     let made = document.edit(&edits, &genesis, &actor, 77).map_err(|error| error.to_string())?;
     let forced = edits.root.iter().any(|edit| matches!(edit, syncline_core::edit::RootEdit::Force(..)));
+    // The document counts on one of several counters in a change of its own.
+    let apart = made.as_ref().is_some_and(|edited| edited.changes.len() > 1);
     let made = made.map(|edited| edited.changes[0].clone());
-    if !forced && built != made {
+    if !forced && !apart && built != made {
         return Err(format!("the next change differs: {built:#?} where Automerge makes {made:#?}"));
     }
     let edit = object_edit(rng, &document);

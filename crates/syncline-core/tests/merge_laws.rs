@@ -191,6 +191,48 @@ proptest! {
     }
 }
 
+/// A record that two replicas make under one key, each with a counter of its own, showed the count of one of them, and
+/// what was counted later went to both.
+#[test]
+fn counters_made_apart_show_what_was_counted_everywhere() {
+    let count = |replica: &mut Replica, by: i64, byte: u8| {
+        let mut edits = vec![RootEdit::Increment("votes".into(), by)];
+        if replica.state.counter("votes").is_none() {
+            edits.insert(0, RootEdit::Put("votes".into(), ScalarValue::counter(0)));
+        }
+        let actor = ActorId::from([byte; 16]);
+        let own = replica.changes.iter().rfind(|change| *change.actor() == actor);
+        let writer = Writer { actor: &actor, own_last: own.map(Change::hash) };
+        let change = replica.state.build(&edits, &writer, 2).unwrap().unwrap();
+        assert!(replica.receive(&change));
+    };
+    let [mut a, mut b] = [Replica::default(), Replica::default()];
+    count(&mut a, 2, 1);
+    count(&mut b, 3, 2);
+    let c = merge(&a, &b, 1);
+    assert_eq!(c.state.counter("votes"), Some(5));
+    let (mut a, mut c) = (merge(&a, &c, 2), c);
+    count(&mut a, 10, 1);
+    count(&mut c, -4, 3);
+    count(&mut b, 100, 2);
+    let all = merge(&merge(&a, &c, 3), &b, 4);
+    assert_eq!(all.state.counter("votes"), Some(111));
+
+    // In a document with a text beside it too.
+    let mut document = all.document();
+    let edits = Edits {
+        root: vec![RootEdit::Increment("votes".into(), 7), RootEdit::Put("title".into(), "x".into())],
+        objects: vec![ObjectEdit::SetText(TEXT.into(), "both".into())],
+    };
+    let edited = document.edit(&edits, &genesis, &ActorId::from([3; 16]), 9).unwrap().unwrap();
+    let mut all = all;
+    for change in edited.genesis.iter().chain(&edited.changes) {
+        assert!(all.receive(change));
+    }
+    assert_eq!(all.state.counter("votes"), Some(118));
+    assert_eq!((all.document().heads(), all.document().text(TEXT)), (document.heads(), Some("both".to_owned())));
+}
+
 fn apart_then_merged(kind: Kind, base: &[u8], a: &[u8], b: &[u8]) -> Replica {
     let [a, b, _] = three_apart(kind, base, [a, b, &[]]);
     merge(&a, &b, 5)

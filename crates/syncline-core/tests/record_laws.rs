@@ -6,6 +6,7 @@ mod record_support;
 use proptest::prelude::*;
 use record_support::{Replica, fields, object, schema, shown};
 use serde_json::{Map, Value, json};
+use syncline_core::change::MAX_COUNTER;
 use syncline_core::record::{NewRecord, check_foreign, column_values, columns, record_from_columns};
 
 /// What the record must show of the fields of the strategy.
@@ -118,12 +119,14 @@ proptest! {
         right.state.apply(&first);
         let shown = left.view().project().unwrap();
         prop_assert_eq!(Some(Value::Object(shown.clone())), right.shows());
-        // Sets unite, fields with @merge choose for themselves, presence of an embedded value is a
+        // Sets unite, counters add up, fields with @merge choose for themselves, presence of an embedded value is a
         // set of one: everything else is one creator's.
-        let winner = expected(&b);
-        for name in ["title", "priority", "weight", "done", "due", "at", "meta", "status", "votes"] {
+        let (loser, winner) = (expected(&a), expected(&b));
+        for name in ["title", "priority", "weight", "done", "due", "at", "meta", "status"] {
             prop_assert_eq!(&shown[name], &winner[name], "{}", name);
         }
+        let votes = |record: &Map<String, Value>| record["votes"].as_i64().unwrap();
+        prop_assert_eq!(votes(&shown), (votes(&loser) + votes(&winner)).clamp(-MAX_COUNTER, MAX_COUNTER));
     }
 
     #[test]

@@ -98,10 +98,11 @@ pub struct Store {
     alone_at_open: bool,
     pub(crate) ids: Ids,
     head: (u64, Chain),
-    /// The log's end when the last transaction began: where a rollback goes back to.
-    begun: (u64, Chain),
     next_record: i64,
     has_waiting: bool,
+    /// The log's end, the greatest record and whether records wait, when the last transaction began: where a rollback
+    /// goes back to.
+    begun: ((u64, Chain), i64, bool),
     data_version: i64,
     seen_schema: i64,
     durability: Durability,
@@ -143,9 +144,9 @@ impl Store {
             ids: open::ids(&db)?,
             names: Names::load(&db)?,
             head: (0, Chain::EMPTY),
-            begun: (0, Chain::EMPTY),
             next_record: 0,
             has_waiting: false,
+            begun: ((0, Chain::EMPTY), 0, false),
             projections: BTreeMap::new(),
             schema: None,
             host,
@@ -279,11 +280,12 @@ impl Store {
             self.roll_back();
         }
         execute(&self.db, "BEGIN IMMEDIATE").doing("beginning a transaction")?;
-        if let Err(error) = self.refresh_in_transaction().and_then(|()| self.follow()) {
+        let refreshed = self.refresh_in_transaction();
+        self.begun = (self.head, self.next_record, self.has_waiting);
+        if let Err(error) = refreshed.and_then(|()| self.follow()) {
             self.roll_back();
             return Err(error);
         }
-        self.begun = self.head;
         Ok(())
     }
 
@@ -312,6 +314,7 @@ impl Store {
             self.roll_back();
             return Err(error);
         }
+        self.names.keep();
         self.acks.clear();
         if self.durability == Durability::Full {
             self.durable = self.head.0;
@@ -354,11 +357,14 @@ impl Store {
                 tracing::warn!(%error, "rolling back failed");
             }
         }
-        // The log's end, names and documents may speak of what was undone. The end is set right even where
-        // nothing can be read: a sync must not declare durable what will be written there.
-        self.head = self.begun;
+        // The log's end, names and documents may speak of what was undone. They are set right even where nothing can
+        // be read: a sync must not declare durable what will be written there, and nobody be told that it is held.
+        (self.head, self.next_record, self.has_waiting) = self.begun;
         self.documents.clear();
-        self.data_version = if mutant::is_planted(Mutant::RollbackForgotten) { self.data_version } else { -1 };
+        if !mutant::is_planted(Mutant::RollbackForgotten) {
+            self.names.undo();
+            self.data_version = -1;
+        }
         if let Err(error) = self.refresh_in_transaction() {
             tracing::warn!(%error, "reading the store again after a rollback failed");
         }
@@ -391,13 +397,16 @@ impl Store {
         if version == self.data_version {
             return Ok(());
         }
-        self.names = Names::load(&self.db)?;
+        // All or nothing is taken: a version beyond the log's end would be a lie.
+        let names = Names::load(&self.db)?;
+        let head = log::head(&self.db)?;
+        let next_record = records::greatest(&self.db)?;
+        let has_waiting = records::any_waiting(&self.db)?;
+        let ids = open::ids(&self.db)?;
+        (self.names, self.head, self.ids) = (names, head, ids);
+        (self.next_record, self.has_waiting) = (next_record, has_waiting);
         self.notice_retired();
-        self.head = log::head(&self.db)?;
-        self.next_record = records::greatest(&self.db)?;
-        self.has_waiting = records::any_waiting(&self.db)?;
         self.documents.clear();
-        self.ids = open::ids(&self.db)?;
         self.follow_identity()?;
         let schema_version: i64 =
             self.db.query_row("PRAGMA schema_version", [], |row| row.get(0)).doing("reading the store's version")?;

@@ -58,10 +58,11 @@ pub(crate) async fn tell(phone: &Store, laptop: &Store, screen: &mut impl Write)
     show("The phone adds a bottle, six eggs and a coupon", phone, &cart, screen).await?;
 
     put(laptop, &cart, "milk", 150, 2).await?;
+    put(laptop, &cart, "eggs", 30, 4).await?;
     put(laptop, &cart, "bread", 240, 1).await?;
     laptop.remove(&cart, cart::coupons, "WELCOME").await?;
     laptop.add(&cart, cart::coupons, "SPRING").await?;
-    show("The laptop adds two, a loaf of bread, and changes coupons", laptop, &cart, screen).await?;
+    show("The laptop adds two, four eggs, a loaf of bread, and changes coupons", laptop, &cart, screen).await?;
 
     meet().await?;
     show("They meet, says the phone", phone, &cart, screen).await?;

@@ -79,11 +79,11 @@ async fn what_two_devices_put_into_a_cart_adds_up() {
     cart::tell(&phone, &laptop, &mut screen).await.unwrap();
     let screen = String::from_utf8(screen).unwrap();
     let shown: Vec<&str> = screen.lines().filter(|line| line.starts_with("  ")).collect();
-    let both = "  1 × bread, 6 × eggs, 5 × milk = 11.70, coupons: SPRING";
+    let both = "  1 × bread, 10 × eggs, 5 × milk = 12.90, coupons: SPRING";
     let expected = [
         "  2 × milk = 3.00, coupons: WELCOME",
         "  6 × eggs, 3 × milk = 6.30, coupons: SPRING WELCOME",
-        "  1 × bread, 4 × milk = 8.40, coupons: SPRING",
+        "  1 × bread, 4 × eggs, 4 × milk = 9.60, coupons: SPRING",
         both,
         both,
     ];

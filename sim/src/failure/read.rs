@@ -9,7 +9,7 @@ use crate::outcome::{Differing, Kind, Violation};
 use crate::scenario::actions::{self, Events, Known, signed_duration};
 use crate::scenario::source::{Item, Read, Section, Source};
 use crate::scenario::topology::{ROLES, line, role, starts};
-use crate::schedule::{Durability, Event, Expect, Fleet, Link, Node, Role, Schedule};
+use crate::schedule::{Chance, Durability, Event, Expect, Fleet, Link, Node, Role, Schedule};
 
 const KEYS: &[&str] = &[
     "version",
@@ -35,11 +35,6 @@ pub(super) fn failure(file: &str, text: &str) -> Read<Failure> {
     let source = Source { file, text };
     let tree = source.tree()?;
     let root = source.root(&tree, "a schedule", KEYS)?;
-    if let Some(item) = root.get("version")
-        && item.integer()? != 1
-    {
-        return Err(item.wrong("this program reads version 1 of failure files"));
-    }
     let violation = match root.get("violation") {
         Some(item) => violation(&item)?,
         None => super::none(),
@@ -79,6 +74,7 @@ fn schedule(root: &Section<'_>, file: &str) -> Read<Schedule> {
     Ok(Schedule {
         scenario: root.get("scenario").map_or_else(|| Ok(file.to_owned()), |item| item.text().map(str::to_owned))?,
         seed: root.get("seed").map_or(Ok(0), |item| number(&item))?,
+        chance: chance(root)?,
         duration_ms: duration.map_or(Ok(last_ms + 60_000), |item| time(&item))?,
         schema: sdl,
         newer_schema: newer_schema(root, file)?,
@@ -86,6 +82,16 @@ fn schedule(root: &Section<'_>, file: &str) -> Read<Schedule> {
         fleet,
         events,
     })
+}
+
+/// Files of version 1 were written when an event left out changed all draws after it.
+fn chance(root: &Section<'_>) -> Read<Chance> {
+    let Some(item) = root.get("version") else { return Ok(Chance::Moment) };
+    match item.integer()? {
+        1 => Ok(Chance::Count),
+        2 => Ok(Chance::Moment),
+        _ => Err(item.wrong("this program reads versions 1 and 2 of failure files")),
+    }
 }
 
 fn newer_schema(root: &Section<'_>, file: &str) -> Read<Option<String>> {

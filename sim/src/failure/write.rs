@@ -9,13 +9,17 @@ use crate::outcome::{ClockTime, Violation};
 use crate::scenario::forms::{Form, Param, Shape};
 use crate::scenario::topology::{line_shown, role_word};
 use crate::scenario::units;
-use crate::schedule::{Action, Durability, Event, Expect, Fleet, Line, Link, Node};
+use crate::schedule::{Action, Chance, Durability, Event, Expect, Fleet, Line, Link, Node};
 
 pub(super) fn failure(failure: &Failure) -> String {
     let mut out = String::new();
     head(&mut out, failure);
     let schedule = &failure.schedule;
-    key(&mut out, "version", "1");
+    let version = match schedule.chance {
+        Chance::Count => "1",
+        Chance::Moment => "2",
+    };
+    key(&mut out, "version", version);
     key(&mut out, "program", &quoted(&failure.program));
     key(&mut out, "hash", &quoted(&failure.hash));
     key(&mut out, "scenario", &quoted(&schedule.scenario));

@@ -8,7 +8,7 @@ use syncline_engine::Seed;
 
 use crate::disk::Survival;
 use crate::schedule::{
-    Action, Adversary, Durability, Event, EventId, Expect, Fleet, Line, Link, Node, OperationKind, Point, Role,
+    Action, Adversary, Chance, Durability, Event, EventId, Expect, Fleet, Line, Link, Node, OperationKind, Point, Role,
     Schedule,
 };
 
@@ -218,6 +218,7 @@ impl Plan {
         Schedule {
             scenario: self.name,
             seed: self.seed,
+            chance: Chance::Moment,
             duration_ms: self.now_ms,
             schema: SDL.to_owned(),
             newer_schema: None,

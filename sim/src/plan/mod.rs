@@ -12,7 +12,7 @@ mod values;
 mod workload;
 
 use crate::scenario::Scenario;
-use crate::schedule::Schedule;
+use crate::schedule::{Chance, Schedule};
 
 use atlas::Atlas;
 use draft::Drafts;
@@ -33,6 +33,7 @@ pub(crate) fn schedule(scenario: &Scenario, seed: u64) -> Schedule {
     Schedule {
         scenario: scenario.name.clone(),
         seed,
+        chance: Chance::Moment,
         duration_ms: scenario.duration_ms,
         schema: scenario.schema.sdl.clone(),
         newer_schema: scenario.newer_schema.as_ref().map(|newer| newer.sdl.clone()),

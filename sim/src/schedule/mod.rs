@@ -19,6 +19,9 @@ pub struct Schedule {
     pub scenario: String,
     /// Decides what is left open: ids, jitter, where bytes are split, which sectors survive.
     pub seed: u64,
+    /// What that depends on, beside the seed.
+    #[serde(default)]
+    pub chance: Chance,
     /// How long the faults and writes go on, in milliseconds; then everything is healed and must settle.
     pub duration_ms: u64,
     /// The schema that devices open their stores with, as SDL.
@@ -34,6 +37,18 @@ pub struct Schedule {
     /// What happens, by time; of one time, in this order.
     #[serde(default, rename = "event", skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
+}
+
+/// What the numbers that are left to chance depend on, beside the seed and what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chance {
+    /// On how many were drawn before, as in failure files of version 1: an event left out changes all that come later.
+    #[default]
+    Count,
+    /// On the moment: what an event left out does not touch goes on as it did, so that a failure survives being
+    /// made smaller.
+    Moment,
 }
 
 /// Something that happens at a time.

@@ -59,7 +59,12 @@ fn lower(search: &mut Search<'_>, index: usize, member: &str, number: i64) {
         let candidate = with(&search.best, index, member, Value::from(value));
         candidate.is_some_and(|candidate| search.try_out(candidate))
     };
-    if number.unsigned_abs() <= 1 || attempt(search, 0) || attempt(search, number.signum()) {
+    if number.unsigned_abs() <= 1 {
+        return;
+    }
+    let simplest = [0, number.signum()].into_iter();
+    let simplest = simplest.filter_map(|value| with(&search.best, index, member, Value::from(value))).collect();
+    if search.try_first(simplest).is_some() {
         return;
     }
     let mut fails = number;
@@ -75,16 +80,13 @@ fn lower(search: &mut Search<'_>, index: usize, member: &str, number: i64) {
 
 fn shorten(search: &mut Search<'_>, index: usize, member: &str, text: &str) {
     let letters = text.chars().count();
-    for keep in [0, 1, letters / 8, letters / 2] {
-        if keep >= letters {
-            continue;
-        }
+    let keeps = [0, 1, letters / 8, letters / 2].into_iter().filter(|keep| *keep < letters);
+    let shorter = keeps.filter_map(|keep| {
         let short: String = text.chars().take(keep).collect();
-        let Some(candidate) = with(&search.best, index, member, Value::String(short)) else { continue };
-        if search.try_out(candidate) {
-            return;
-        }
-    }
+        with(&search.best, index, member, Value::String(short))
+    });
+    let shorter = shorter.collect();
+    search.try_first(shorter);
 }
 
 /// Fields away, then texts, lists and numbers among them as small as they go.

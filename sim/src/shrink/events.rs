@@ -33,10 +33,7 @@ pub(super) fn leave_out_kinds(search: &mut Search<'_>) {
     }
     let mut kinds: Vec<BTreeSet<EventId>> = kinds.into_values().collect();
     kinds.sort_by_key(|ids| std::cmp::Reverse(ids.len()));
-    for ids in kinds {
-        let fewer = without(&search.best, &ids);
-        search.try_out(fewer);
-    }
+    search.leave_out(&kinds, without);
 }
 
 /// Delta debugging: leaves out ever smaller runs of events until no single one can go.
@@ -54,16 +51,9 @@ pub(super) fn leave_out(search: &mut Search<'_>) {
 
 /// Tries to leave out each run of so many events, the latest first: what is late depends on what is early.
 fn leave_out_runs(search: &mut Search<'_>, size: usize) -> bool {
-    let mut found = false;
-    let mut end = search.best.events.len();
-    while end > 0 && !search.stopped {
-        let start = end.saturating_sub(size);
-        let ids = search.best.events[start..end].iter().map(|event| event.id).collect();
-        let fewer = without(&search.best, &ids);
-        found |= search.try_out(fewer);
-        end = start.min(search.best.events.len());
-    }
-    found
+    let runs = search.best.events.rchunks(size);
+    let runs: Vec<BTreeSet<EventId>> = runs.map(|run| run.iter().map(|event| event.id).collect()).collect();
+    search.leave_out(&runs, without)
 }
 
 fn without(schedule: &Schedule, gone: &BTreeSet<EventId>) -> Schedule {

@@ -91,17 +91,38 @@ impl fmt::Display for Pass {
 /// Rounds over nodes, events, arguments and times; each later one has less to find.
 const ROUNDS_MAX: u32 = 4;
 
+/// How candidates are run.
+pub struct Runs<'a> {
+    /// How many at once; at least 1.
+    pub at_once: usize,
+    /// Runs these, and says of each what it violates first.
+    pub run: &'a mut dyn FnMut(&[Schedule]) -> Vec<Option<Violation>>,
+}
+
+/// Runs candidates one after the other: for [`Runs::run`].
+pub fn one_by_one(
+    mut run: impl FnMut(&Schedule) -> Option<Violation>,
+) -> impl FnMut(&[Schedule]) -> Vec<Option<Violation>> {
+    move |candidates| candidates.iter().map(&mut run).collect()
+}
+
 /// The smallest schedule found that fails in this class.
 ///
-/// `run` runs one and says what it violates first. `go_on` is asked before each run; once it says no, the
-/// smallest schedule so far is returned. A schedule that does not fail in this class comes back as it was.
-pub fn shrink(
-    schedule: Schedule,
-    class: &Class,
-    run: &mut dyn FnMut(&Schedule) -> Option<Violation>,
-    go_on: &mut dyn FnMut(Progress) -> bool,
-) -> Schedule {
-    let mut search = Search { best: schedule, class, run, go_on, pass: Pass::First, runs: 0, stopped: false, at_ms: 0 };
+/// `go_on` is asked before candidates are run; once it says no, the smallest schedule so far is returned. A schedule
+/// that does not fail in this class comes back as it was. The result does not depend on how many run at once, but for
+/// what `go_on` cuts off.
+pub fn shrink(schedule: Schedule, class: &Class, runs: Runs<'_>, go_on: &mut dyn FnMut(Progress) -> bool) -> Schedule {
+    let mut search = Search {
+        best: schedule,
+        class,
+        at_once: runs.at_once.max(1),
+        run: runs.run,
+        go_on,
+        pass: Pass::First,
+        runs: 0,
+        stopped: false,
+        at_ms: 0,
+    };
     let whole = search.best.clone();
     if !search.try_out(whole) {
         return search.best;
@@ -126,7 +147,8 @@ pub fn shrink(
 struct Search<'a> {
     best: Schedule,
     class: &'a Class,
-    run: &'a mut dyn FnMut(&Schedule) -> Option<Violation>,
+    at_once: usize,
+    run: &'a mut dyn FnMut(&[Schedule]) -> Vec<Option<Violation>>,
     go_on: &'a mut dyn FnMut(Progress) -> bool,
     pass: Pass,
     runs: u64,
@@ -138,20 +160,47 @@ struct Search<'a> {
 impl Search<'_> {
     /// Takes a candidate if it fails in the class. Does nothing once stopped.
     fn try_out(&mut self, candidate: Schedule) -> bool {
+        self.try_first(vec![candidate]).is_some()
+    }
+
+    /// Takes the first of these that fails in the class, and says which it is.
+    fn try_first(&mut self, candidates: Vec<Schedule>) -> Option<usize> {
         // The whole is run once; later, what has not changed needs no run.
-        let pointless = self.runs > 0 && candidate == self.best;
-        if self.stopped || pointless || !self.may_go_on() {
-            return false;
-        }
-        self.runs += 1;
-        match (self.run)(&candidate) {
-            Some(violation) if self.class.holds(&violation) => {
-                self.at_ms = violation.at_ms;
-                self.best = candidate;
-                true
+        let changed = |(_, candidate): &(usize, Schedule)| self.runs == 0 || *candidate != self.best;
+        let mut left: Vec<(usize, Schedule)> = candidates.into_iter().enumerate().filter(changed).collect();
+        while !left.is_empty() {
+            if self.stopped || !self.may_go_on() {
+                return None;
             }
-            Some(_) | None => false,
+            let later = left.split_off(self.at_once.min(left.len()));
+            let (places, mut together): (Vec<usize>, Vec<Schedule>) =
+                std::mem::replace(&mut left, later).into_iter().unzip();
+            self.runs += together.len() as u64;
+            for (at, violation) in (self.run)(&together).into_iter().enumerate() {
+                if let Some(violation) = violation.filter(|violation| self.class.holds(violation)) {
+                    self.at_ms = violation.at_ms;
+                    self.best = together.swap_remove(at);
+                    return Some(places[at]);
+                }
+            }
         }
+        None
+    }
+
+    /// Tries to leave out each of these parts, in this order. Whether any could go.
+    fn leave_out<T>(&mut self, parts: &[T], without: impl Fn(&Schedule, &T) -> Schedule) -> bool {
+        let mut found = false;
+        let mut next = 0;
+        while next < parts.len() && !self.stopped {
+            let candidates = parts[next..].iter().take(self.at_once);
+            let tried = candidates.len();
+            let candidates = candidates.map(|part| without(&self.best, part)).collect();
+            // What comes after one that goes is tried again without it.
+            let gone = self.try_first(candidates);
+            found |= gone.is_some();
+            next += gone.map_or(tried, |at| at + 1);
+        }
+        found
     }
 
     fn may_go_on(&mut self) -> bool {

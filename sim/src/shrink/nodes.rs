@@ -8,23 +8,21 @@ pub(super) fn leave_out(search: &mut Search<'_>) {
     search.pass = Pass::Nodes;
     let mut size = search.best.fleet.nodes.len() / 2;
     while size > 0 && !search.stopped {
-        let mut end = search.best.fleet.nodes.len();
-        while end > 0 && !search.stopped {
-            let start = end.saturating_sub(size);
-            let gone: Vec<String> = search.best.fleet.nodes[start..end].iter().map(|node| node.name.clone()).collect();
-            if gone.len() < search.best.fleet.nodes.len() {
-                let fewer = without(&search.best, &gone);
-                search.try_out(fewer);
-            }
-            end = start;
-        }
+        let groups = search.best.fleet.nodes.rchunks(size);
+        let groups: Vec<Vec<String>> =
+            groups.map(|nodes| nodes.iter().map(|node| node.name.clone()).collect()).collect();
+        search.leave_out(&groups, |schedule, gone| without(schedule, gone));
         size /= 2;
     }
 }
 
+/// The schedule without these nodes; as it is, if none would be left.
 fn without(schedule: &Schedule, gone: &[String]) -> Schedule {
     let is_gone = |name: &str| gone.iter().any(|one| one == name);
     let mut fewer = schedule.clone();
+    if schedule.fleet.nodes.iter().all(|node| is_gone(&node.name)) {
+        return fewer;
+    }
     fewer.fleet.nodes.retain(|node| !is_gone(&node.name));
     fewer.fleet.links.retain(|link| !is_gone(&link.from) && !is_gone(&link.to));
     let keep = |name: &str| (!is_gone(name)).then(|| name.to_owned());

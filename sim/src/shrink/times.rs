@@ -9,13 +9,10 @@ const PAUSES_MS: [u64; 6] = [0, 10, 100, 1_000, 10_000, 60_000];
 /// Moves events together, all at once and then one by one.
 pub(super) fn compact(search: &mut Search<'_>) {
     search.pass = Pass::Times;
-    for pause in PAUSES_MS {
-        let gaps = gaps(&search.best).iter().map(|gap| (*gap).min(pause)).collect::<Vec<_>>();
-        let candidate = with_gaps(&search.best, &gaps);
-        if search.try_out(candidate) {
-            break;
-        }
-    }
+    let whole = gaps(&search.best);
+    let at_most = |pause: u64| whole.iter().map(|gap| (*gap).min(pause)).collect::<Vec<_>>();
+    let all_shorter = PAUSES_MS.map(|pause| with_gaps(&search.best, &at_most(pause)));
+    search.try_first(all_shorter.into());
     for index in 0..=search.best.events.len() {
         shorten(search, index);
     }
@@ -25,14 +22,14 @@ pub(super) fn compact(search: &mut Search<'_>) {
 fn shorten(search: &mut Search<'_>, index: usize) {
     let whole = gaps(&search.best);
     let longest = whole[index];
-    for pause in PAUSES_MS.into_iter().chain([longest / 4, longest / 2]).filter(|pause| *pause < longest) {
+    let pauses = PAUSES_MS.into_iter().chain([longest / 4, longest / 2]).filter(|pause| *pause < longest);
+    let shorter = pauses.map(|pause| {
         let mut gaps = whole.clone();
         gaps[index] = pause;
-        let candidate = with_gaps(&search.best, &gaps);
-        if search.try_out(candidate) || search.stopped {
-            return;
-        }
-    }
+        with_gaps(&search.best, &gaps)
+    });
+    let shorter = shorter.collect();
+    search.try_first(shorter);
 }
 
 /// The time before each event, and that between the last and the end.

@@ -304,7 +304,9 @@ impl World {
             return Err("nobody meets itself".to_owned());
         }
         let line = self.network.links.first().map(|link| link.line).unwrap_or_default();
-        self.network.links.push(super::network::LinkState::new(from, to, line));
+        let (dials, answers) = (&self.nodes[from].spec.name, &self.nodes[to].spec.name);
+        let key = super::draws::name_key(&format!("{dials} meets {answers} by event {event}"));
+        self.network.links.push(super::network::LinkState::new(key, from, to, line));
         let link = self.network.links.len() - 1;
         self.held_back.insert(event, Lasting::Meeting(link));
         self.tasks.plan(self.now_ms, Task::Dial(link));

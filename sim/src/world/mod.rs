@@ -170,7 +170,7 @@ pub struct World {
 
 impl World {
     fn new(schedule: &Schedule, is_traced: bool) -> Self {
-        let draws = Draws::new(schedule.seed);
+        let draws = Draws::new(schedule.seed, schedule.chance);
         crate::vfs::seed_sqlite(draws.below("sqlite", 0, 0, u64::from(u32::MAX)) as u32 | 1);
         Self {
             schedule: schedule.clone(),
@@ -210,7 +210,8 @@ impl World {
         }
         for link in self.schedule.fleet.links.clone() {
             if let (Some(from), Some(to)) = (self.index(&link.from), self.index(&link.to)) {
-                self.network.links.push(network::LinkState::new(from, to, link.line));
+                let key = draws::name_key(&format!("{} dials {}", link.from, link.to));
+                self.network.links.push(network::LinkState::new(key, from, to, link.line));
             }
         }
         for (place, event) in self.schedule.events.iter().enumerate() {

@@ -31,6 +31,8 @@ const SPLIT_ONE_IN: u64 = 8;
 /// A link that one node keeps to another.
 #[derive(Debug)]
 pub(super) struct LinkState {
+    /// What is left to chance on it depends on this.
+    key: u64,
     pub(super) from: NodeIndex,
     pub(super) to: NodeIndex,
     pub(super) line: Line,
@@ -107,8 +109,10 @@ pub(super) struct Network {
 }
 
 impl LinkState {
-    pub(super) fn new(from: NodeIndex, to: NodeIndex, line: Line) -> Self {
-        Self { from, to, line, wanted: true, up: None, dialing: None, dials: 0, failures: 0, connected_at: 0 }
+    /// The key is the link's own, whichever others there are.
+    pub(super) fn new(key: u64, from: NodeIndex, to: NodeIndex, line: Line) -> Self {
+        let (up, dialing) = (None, None);
+        Self { key, from, to, line, wanted: true, up, dialing, dials: 0, failures: 0, connected_at: 0 }
     }
 }
 
@@ -135,7 +139,9 @@ impl Network {
         state.dialing = Some(state.dials);
         let (dial, from, to, line) = (state.dials, state.from, state.to, state.line);
         let line = self.cuts.line(from, to, line);
-        let wait = 3 * line.latency_ms + self.draws.below("handshake", link as u64, dial, line.jitter_ms + 1);
+        let (by_count, by_moment) = ((link as u64, dial), (state.key, now_ms));
+        let jitter = self.draws.either_below("handshake", by_count, by_moment, line.jitter_ms + 1);
+        let wait = 3 * line.latency_ms + jitter;
         tasks.plan(now_ms + wait.min(HANDSHAKE_MS), Task::Reached(link, dial));
         true
     }
@@ -149,7 +155,8 @@ impl Network {
         }
         let bound = REDIAL_BASE_MS.saturating_mul(1 << state.failures.min(20)).min(REDIAL_CAP_MS);
         state.failures += 1;
-        let wait = if at_once { 0 } else { self.draws.below("redial", link as u64, state.dials, bound + 1) };
+        let (by_count, by_moment) = ((link as u64, state.dials), (state.key, now_ms));
+        let wait = if at_once { 0 } else { self.draws.either_below("redial", by_count, by_moment, bound + 1) };
         tasks.plan(now_ms + wait, Task::Dial(link));
     }
 
@@ -206,7 +213,8 @@ impl Network {
         self.under_way_max = self.under_way_max.max(connection.under_way);
         connection.lanes[to][lane].messages.extend(message);
         connection.draws += 1;
-        let draw = self.draws.bytes("segment", id, connection.draws);
+        let key = self.links[connection.link].key;
+        let draw = self.draws.either("segment", (id, connection.draws), (lane_key(key, to, lane), now_ms));
         for bytes in pieces(bytes, &draw) {
             let jitter = u64::from(draw[bytes.len() % 16]) * line.jitter_ms / 255;
             let at = connection.schedule(to, lane, bytes.len() as u64, now_ms, line) + jitter;
@@ -255,7 +263,9 @@ impl Network {
                         connection.lanes[end][lane].waiting = false;
                         // Whoever sends again what was lost does so within a moment.
                         connection.draws += 1;
-                        let wait = 1 + self.draws.below("resend", *id, connection.draws, 500);
+                        let key = lane_key(self.links[connection.link].key, end, lane);
+                        let (by_count, by_moment) = ((*id, connection.draws), (key, now_ms));
+                        let wait = 1 + self.draws.either_below("resend", by_count, by_moment, 500);
                         tasks.plan(now_ms + wait, Task::Arrive { connection: *id, end, lane });
                     }
                 }
@@ -322,7 +332,8 @@ impl Network {
         for (id, connection) in &self.connections {
             let [from, to] = connection.ends;
             if self.cuts.blocks(from, to) || self.cuts.blocks(to, from) {
-                let early = self.draws.below("idle", *id, now_ms, KEEP_ALIVE_MS);
+                let key = self.links[connection.link].key;
+                let early = self.draws.either_below("idle", (*id, now_ms), (key, now_ms), KEEP_ALIVE_MS);
                 tasks.plan(now_ms + IDLE_MS - early, Task::Silence { connection: *id });
             }
         }
@@ -334,7 +345,8 @@ impl Network {
             for end in 0..2 {
                 if connection.ends[end] == node && connection.open[end] {
                     connection.open[end] = false;
-                    let early = self.draws.below("idle", *id, now_ms, KEEP_ALIVE_MS);
+                    let key = self.links[connection.link].key;
+                    let early = self.draws.either_below("idle", (*id, now_ms), (key, now_ms), KEEP_ALIVE_MS);
                     let why = "its peer did not answer".to_owned();
                     tasks.plan(now_ms + IDLE_MS - early, Task::Lost { connection: *id, end: 1 - end, why });
                 }
@@ -347,7 +359,8 @@ impl Network {
     pub(super) fn answer_with_resets(&mut self, node: NodeIndex, now_ms: u64, tasks: &mut Tasks) {
         for (id, connection) in &self.connections {
             if connection.ends[1] == node && !connection.open[1] && connection.open[0] {
-                let wait = self.draws.below("keep alive", *id, now_ms, KEEP_ALIVE_MS);
+                let key = self.links[connection.link].key;
+                let wait = self.draws.either_below("keep alive", (*id, now_ms), (key, now_ms), KEEP_ALIVE_MS);
                 let why = "its peer does not know the connection".to_owned();
                 tasks.plan(now_ms + wait, Task::Lost { connection: *id, end: 0, why });
             }
@@ -411,6 +424,11 @@ impl LaneState {
         self.held.drain(..read);
         frames
     }
+}
+
+/// A lane's own number, towards an end of a link of that key.
+fn lane_key(link: u64, end: usize, lane: usize) -> u64 {
+    link.wrapping_add((1 + end * 3 + lane) as u64)
 }
 
 /// Most messages travel whole; some in pieces.

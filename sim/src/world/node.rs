@@ -12,7 +12,7 @@ use syncline_engine::{
 use syncline_schema::Schema;
 
 use super::apps::{App, Dialect};
-use super::draws::Draws;
+use super::draws::{Draws, name_key};
 use super::tasks::Task;
 use crate::adversary::{Hostile, HostileOutput, Lies};
 use crate::disk::{Disk, Survival};
@@ -39,6 +39,8 @@ pub struct Node {
     /// A hostile program between two lives of its process.
     resting: Option<Box<Hostile>>,
     pub(super) boots: u64,
+    /// When its last process began, and which of that moment it was.
+    booted_at: Option<(u64, u64)>,
     pub(super) power: Power,
     pub(super) clock_off_ms: i64,
     pub(super) frozen_at: Option<u64>,
@@ -127,6 +129,7 @@ impl Node {
             running: None,
             resting: None,
             boots: 0,
+            booted_at: None,
             power: Power::Unborn,
             clock_off_ms: spec.clock_off_ms,
             frozen_at: None,
@@ -264,14 +267,21 @@ impl Node {
     }
 
     /// Opens its store.
-    pub(super) fn start(&mut self, draws: &Draws, index: u64) -> Result<(), String> {
+    pub(super) fn start(&mut self, draws: &Draws, index: u64, now_ms: u64) -> Result<(), String> {
+        if draws.are_of_the_moment() {
+            self.disk().reseed(draws.bytes("disk", name_key(&self.spec.name), now_ms));
+        }
         if let Power::Died(survival) = self.power {
             self.disk().restore_power(survival);
         }
         self.boots += 1;
+        // No two processes may have the same randomness.
+        let again = self.booted_at.filter(|(at, _)| *at == now_ms).map_or(0, |(_, again)| again + 1);
+        self.booted_at = Some((now_ms, again));
         self.power = Power::On;
         (self.tick_at, self.paused_until, self.armed) = (None, None, None);
-        let seed = draws.bytes("process", index, self.boots);
+        let by_moment = (name_key(&self.spec.name).wrapping_add(again), now_ms);
+        let seed = draws.either("process", (index, self.boots), by_moment);
         let host = SimHost::new(&self.place, FILE, self.boots);
         self.running = Some(match self.spec.role {
             Role::Device => Running::Device(self.open_engine(host, seed)?),

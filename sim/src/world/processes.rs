@@ -19,7 +19,7 @@ impl World {
         if self.nodes[node].running.is_some() {
             return;
         }
-        let outcome = self.nodes[node].start(&self.draws, node as u64);
+        let outcome = self.nodes[node].start(&self.draws, node as u64, self.now_ms);
         self.teller.mark(b'b', [node as u64, self.nodes[node].boots, u64::from(outcome.is_ok())], b"");
         match outcome {
             Ok(()) => self.booted(node),

@@ -7,14 +7,14 @@ use indicatif::ProgressBar;
 use syncline_sim::failure::Failure as Failed;
 use syncline_sim::outcome::Violation;
 use syncline_sim::schedule::Schedule;
-use syncline_sim::shrink::{Class, Progress, shrink};
+use syncline_sim::shrink::{Class, Progress, Runs, shrink};
 
 use super::Verdict;
 use super::args::ShrinkArgs;
 use super::chosen::plant;
 use super::files;
 use super::interrupt::Interrupt;
-use super::job::{Alone, Ask, Report};
+use super::job::{Alone, Ask, Death, Report};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Out, counted, say};
 
@@ -75,8 +75,8 @@ pub(super) fn smaller(
     budget: Duration,
     interrupt: &Interrupt,
 ) -> Outcome<Option<Smaller>> {
-    let mut runner = Runner { alone: Alone::of_schedules(mutant.map(str::to_owned), PATIENCE), stuck: None };
-    let first = runner.run(&failed.schedule);
+    let mut runner = Runner::new(mutant);
+    let first = runner.run(std::slice::from_ref(&failed.schedule)).pop().flatten();
     runner.unstuck()?;
     // A schedule written by hand says nothing of how it fails: then it is as it does.
     let class = match (&first, failed.has_failed()) {
@@ -89,7 +89,9 @@ pub(super) fn smaller(
     let began = Instant::now();
     let bar = bar();
     let (mut runs, mut ended_early) = (0, false);
-    let small = shrink(failed.schedule.clone(), &class, &mut |schedule| runner.run(schedule), &mut |progress| {
+    let at_once = runner.children.len();
+    let run = Runs { at_once, run: &mut |schedules| runner.run(schedules) };
+    let small = shrink(failed.schedule.clone(), &class, run, &mut |progress| {
         runs = progress.runs;
         bar.set_message(words(progress));
         ended_early = began.elapsed() >= budget || interrupt.seen();
@@ -112,23 +114,36 @@ fn bar() -> ProgressBar {
     output::bar("shrinking", 0, "{spinner} {msg}")
 }
 
-/// Runs candidates in a child.
+/// Runs candidates in children, as many at once as there are cores.
 struct Runner {
-    alone: Alone,
+    children: Vec<Alone>,
     /// What kept one from being run.
     stuck: Option<Failure>,
 }
 
 impl Runner {
-    fn run(&mut self, schedule: &Schedule) -> Option<Violation> {
-        if self.stuck.is_some() {
-            return None;
-        }
-        match self.alone.run(&Ask::schedule(schedule.clone())) {
+    fn new(mutant: Option<&str>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let child = || Alone::of_schedules(mutant.map(str::to_owned), PATIENCE);
+        Self { children: std::iter::repeat_with(child).take(cores).collect(), stuck: None }
+    }
+
+    /// What each of these violates; no more of them than there are children.
+    fn run(&mut self, schedules: &[Schedule]) -> Vec<Option<Violation>> {
+        let begun = self.children.iter_mut().zip(schedules);
+        let begun: Vec<Outcome> =
+            begun.map(|(child, schedule)| child.begin(&Ask::schedule(schedule.clone()))).collect();
+        let ended = self.children.iter_mut().zip(begun).map(|(child, begun)| begun.and_then(|()| child.wait()));
+        let ended: Vec<_> = ended.collect();
+        ended.into_iter().map(|ended| self.violation(ended)).collect()
+    }
+
+    fn violation(&mut self, ended: Outcome<Result<Box<Report>, Death>>) -> Option<Violation> {
+        match ended {
             Ok(Ok(report)) => report.ended.violation,
             Ok(Err(death)) => Some(death.violation()),
             Err(failure) => {
-                self.stuck = Some(failure);
+                self.stuck.get_or_insert(failure);
                 None
             }
         }
@@ -141,7 +156,8 @@ impl Runner {
     /// The smallest once more, to be told.
     fn last(&mut self, small: Schedule, before: &Failed) -> Outcome<Failed> {
         let ask = Ask { story: true, ..Ask::schedule(small.clone()) };
-        Ok(match self.alone.run(&ask)? {
+        let Some(child) = self.children.first_mut() else { return Err(Failure::failed("no run was begun")) };
+        Ok(match child.run(&ask)? {
             Ok(report) => {
                 let Report { ended, story, .. } = *report;
                 let violation = ended.violation.unwrap_or_else(|| before.violation.clone());

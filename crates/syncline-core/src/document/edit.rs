@@ -116,8 +116,12 @@ impl Document {
     fn write_here(&mut self, edits: &Edits, writer: &ActorId, time: i64) -> Result<Vec<Change>, EditError> {
         let creating = self.doc.get_heads().is_empty();
         self.doc.set_actor(writer.clone());
+        let (apart, together): (Vec<_>, Vec<_>) =
+            edits.root.iter().partition(|edit| self.counts_on_several(edit, &edits.root));
         let mut changes = Vec::new();
-        let written = write_all(&mut self.doc, edits, creating, time, &mut changes);
+        let counted = if apart.is_empty() { Ok(()) } else { self.count_on_newest(&apart, time, &mut changes) };
+        let written =
+            counted.and_then(|()| write_all(&mut self.doc, &together, &edits.objects, creating, time, &mut changes));
         if let Err(error) = written {
             self.texts.clear();
             return Err(EditError::Document(error.to_string()));
@@ -131,6 +135,39 @@ impl Document {
 }
 
 impl Document {
+    /// Whether this is a count at a key where several counters stand, and stand until then.
+    fn counts_on_several(&self, edit: &RootEdit, all: &[RootEdit]) -> bool {
+        let RootEdit::Increment(key, _) = edit else { return false };
+        let mut at_key = all.iter().filter(|other| root_edit_key(other) == key);
+        at_key.all(|other| matches!(other, RootEdit::Increment(..))) && standing(&self.doc, key).len() > 1
+    }
+
+    /// Counts in a change of its own. Automerge can only add to every counter at a key, while a count must name one:
+    /// so this takes the change that it makes of a copy, with fewer predecessors.
+    fn count_on_newest(
+        &mut self,
+        counts: &[&RootEdit],
+        time: i64,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), AutomergeError> {
+        let mut draft = self.doc.clone();
+        let mut tx = draft.transaction();
+        counts.iter().try_for_each(|edit| write_root(&mut tx, edit))?;
+        tx.commit_with(CommitOptions::default().with_time(time));
+        let Some(drafted) = draft.get_last_local_change() else { return Ok(()) };
+        let mut parts = drafted.decode();
+        // Without the hash of the draft.
+        parts.hash = None;
+        for op in &mut parts.operations {
+            let standing = standing(&self.doc, state::root_key(op).unwrap_or_default());
+            op.pred = state::preds(state::newest_counter(&standing).map_or(&[], std::slice::from_ref));
+        }
+        let change = Change::from_expanded(parts);
+        self.doc.apply_changes([change.as_automerge().clone()])?;
+        changes.push(change);
+        Ok(())
+    }
+
     /// Keeps the texts that are being edited at hand, as they read after the edits.
     fn follow_texts(&mut self, edits: &Edits) {
         // What a splice cannot be followed in is read anew, once, when all edits are done.
@@ -306,17 +343,18 @@ fn root_edit_bytes(edit: &RootEdit) -> usize {
 /// One transaction after the other, each of about [`SPLIT_OPS`] operations at most.
 fn write_all(
     doc: &mut Automerge,
-    edits: &Edits,
+    root: &[&RootEdit],
+    objects: &[ObjectEdit],
     creating: bool,
     time: i64,
     changes: &mut Vec<Change>,
 ) -> Result<(), AutomergeError> {
     let mut bytes = 0;
     let mut tx = doc.transaction();
-    for edit in &edits.root {
+    for edit in root {
         write_root(&mut tx, edit)?;
     }
-    for (edit, pass) in edits.objects.iter().flat_map(passes) {
+    for (edit, pass) in objects.iter().flat_map(passes) {
         let mut steps = steps_of(&mut tx, edit, pass, creating)?;
         loop {
             let room =

@@ -14,7 +14,7 @@ use crate::edit::{Edits, ObjectEdit, ObjectKind, RootEdit};
 /// With a generated id: what has a value, and every object. With a key that another replica may
 /// use at the same time: every scalar in the order of the schema, nulls included and before
 /// anything whose number varies, so that of two concurrent creates one wins whole; objects come
-/// from genesis then, so that their contents meet.
+/// from genesis then, so that their contents meet, and counters add up.
 pub fn create_edits(schema: &Schema, model: &Model, new: &NewRecord) -> Edits {
     let mut create = Create {
         schema,

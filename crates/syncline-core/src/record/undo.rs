@@ -31,7 +31,7 @@ use syncline_schema::{Deletes, Merge};
 use super::LIVE;
 use super::place::Place;
 use super::view::RecordView;
-use crate::change::{Change, MAX_COUNTER};
+use crate::change::Change;
 use crate::document::{SPLIT_OPS, json_scalar, json_sorted};
 use crate::lineage::Lineage;
 use crate::state::{self, EditError, OpId, RecordState, VisibleOp, Writer, toggled};
@@ -206,24 +206,23 @@ impl Turn<'_> {
         }
     }
 
-    /// Only counters that the edit counted on: one that somebody else made is not his to change.
+    /// Only counters that the edit counted on: what it added to one that is gone went with it. All is taken from the
+    /// newest of them, as a counter shows the sum of those that stand.
     fn counter(&self, key: &str, now: &[VisibleOp]) -> Vec<Op> {
         let mut by: i64 = 0;
-        let mut counted: BTreeSet<(u64, ActorId)> = BTreeSet::new();
+        let mut newest = None;
         for op in self.edit_ops().filter(|op| state::root_key(op) == Some(key)) {
-            if let OpType::Increment(more) = op.action {
+            let OpType::Increment(more) = op.action else { continue };
+            let names = |id: &OpId| op.pred.iter().any(|pred| (pred.0, &pred.1) == (id.counter, &id.actor));
+            for (at, _) in now.iter().enumerate().filter(|(_, standing)| names(&standing.id)) {
                 by = by.saturating_add(more);
-                counted.extend(op.pred.iter().map(|pred| (pred.0, pred.1.clone())));
+                newest = newest.max(Some(at));
             }
         }
-        let standing: Vec<&OpId> =
-            now.iter().map(|op| &op.id).filter(|id| counted.contains(&(id.counter, id.actor.clone()))).collect();
-        if by == 0 || standing.is_empty() {
-            return Vec::new();
-        }
+        let Some(newest) = newest.filter(|_| by != 0) else { return Vec::new() };
         let undone = self.edit.iter().any(|at| self.part(*at) == Part::Undone);
         let by = if undone { by.saturating_neg() } else { by };
-        vec![op(key, OpType::Increment(by), standing)]
+        vec![op(key, OpType::Increment(by), vec![&now[newest].id])]
     }
 
     fn single(&self, key: &str, now: &[VisibleOp], rule: Merge) -> Vec<Op> {
@@ -304,12 +303,7 @@ impl Inverse {
     fn check_counters(&self, state: &RecordState) -> Result<(), EditError> {
         for op in &self.root {
             let (Some(key), OpType::Increment(by)) = (state::root_key(op), &op.action) else { continue };
-            let by = *by;
-            for current in state.visible(key).iter().filter_map(|op| op.value.counter()) {
-                if current.checked_add(by).is_none_or(|sum| sum.unsigned_abs() > MAX_COUNTER.unsigned_abs()) {
-                    return Err(EditError::CounterOverflow { key: key.to_owned(), current, by });
-                }
-            }
+            state::check_count(key, state.visible(key), *by)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use automerge::legacy::{self, Key, ObjectId, Op, OpType, SortedVec};
 use automerge::{ActorId, ChangeHash, ExpandedChange, ScalarValue};
 
-use super::{OpId, RecordState, Visible, VisibleOp, apply_to_key};
+use super::{OpId, RecordState, Visible, VisibleOp, apply_to_key, counters_sum};
 use crate::change::{self, Change, MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_COUNTER, MAX_TIME_MS};
 use crate::edit::{ObjectKind, RootEdit};
 use crate::mutant::{self, Mutant};
@@ -258,20 +258,30 @@ fn plan_put(value: &ScalarValue, standing: &[VisibleOp]) -> Planned {
     }
 }
 
+/// Counts on the newest counter alone, unlike Automerge, which adds to each that stands at the key: as a counter
+/// shows their sum, nothing may be counted twice.
 fn plan_increment(key: &str, by: i64, standing: &[VisibleOp]) -> Result<(OpType, SortedVec<legacy::OpId>), EditError> {
-    let mut counters = standing.iter().filter_map(|op| op.value.counter()).peekable();
-    if counters.peek().is_none() {
+    let Some(newest) = newest_counter(standing) else {
         return Err(EditError::NotACounter { key: key.to_owned() });
-    }
+    };
+    check_count(key, standing, by)?;
+    let counted = if mutant::is_planted(Mutant::IncrementOfAll) { standing } else { std::slice::from_ref(newest) };
+    Ok((OpType::Increment(by), preds(counted)))
+}
+
+/// The counter at a key that counts go to.
+pub(crate) fn newest_counter(standing: &[VisibleOp]) -> Option<&VisibleOp> {
+    standing.iter().rfind(|op| op.value.counter().is_some())
+}
+
+/// Whether what is shown of the counters at a key may grow by so much.
+pub(crate) fn check_count(key: &str, standing: &[VisibleOp], by: i64) -> Result<(), EditError> {
+    let current = counters_sum(standing).unwrap_or(0);
     let fits = |sum: i64| (-MAX_COUNTER..=MAX_COUNTER).contains(&sum);
-    for current in counters {
-        if !current.checked_add(by).is_some_and(fits) {
-            let key = key.to_owned();
-            return Err(EditError::CounterOverflow { key, current, by });
-        }
+    if current.checked_add(by).is_some_and(fits) {
+        return Ok(());
     }
-    let standing = if mutant::is_planted(Mutant::IncrementOfOne) { &standing[..1] } else { standing };
-    Ok((OpType::Increment(by), preds(standing)))
+    Err(EditError::CounterOverflow { key: key.to_owned(), current, by })
 }
 
 /// 1 minus the winner, 1 where nothing or anything else stands: never the winner's value, so
@@ -283,6 +293,6 @@ pub(crate) fn toggled(standing: &[VisibleOp]) -> ScalarValue {
     }
 }
 
-fn preds(standing: &[VisibleOp]) -> SortedVec<legacy::OpId> {
+pub(crate) fn preds(standing: &[VisibleOp]) -> SortedVec<legacy::OpId> {
     standing.iter().map(|op| legacy::OpId(op.id.counter, op.id.actor.clone())).collect()
 }

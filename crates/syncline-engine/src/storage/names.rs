@@ -40,6 +40,10 @@ pub(crate) struct Names {
     replica_rows: BTreeMap<ReplicaId, i64>,
     dirty_replicas: Vec<i64>,
     actors: Actors,
+    /// Models that the transaction at hand added.
+    new_models: Vec<String>,
+    /// What it changed, as it was.
+    replicas_before: BTreeMap<i64, Option<Replica>>,
 }
 
 /// Actors by index and back; new ones are written with the transaction.
@@ -49,6 +53,10 @@ pub(crate) struct Actors {
     by_id: BTreeMap<ActorId, u32>,
     bound: BTreeMap<u32, i64>,
     unwritten: Vec<u32>,
+    /// Actors that the transaction at hand added.
+    added: Vec<u32>,
+    /// What it bound to other replicas, as it was.
+    bound_before: BTreeMap<u32, Option<i64>>,
 }
 
 impl ActorTable for Actors {
@@ -59,6 +67,7 @@ impl ActorTable for Actors {
         let index = self.by_index.len() as u32;
         self.insert(index, actor.clone());
         self.unwritten.push(index);
+        self.added.push(index);
         index
     }
 
@@ -87,7 +96,8 @@ impl Actors {
         if self.bound.contains_key(&index) {
             return false;
         }
-        self.bound.insert(index, replica);
+        let before = self.bound.insert(index, replica);
+        self.bound_before.entry(index).or_insert(before);
         if !self.unwritten.contains(&index) {
             self.unwritten.push(index);
         }
@@ -97,8 +107,30 @@ impl Actors {
     /// The actor belongs to nobody after all.
     pub(crate) fn unbind(&mut self, actor: &ActorId) {
         if let Some(index) = self.by_id.get(actor) {
-            self.bound.remove(index);
+            let before = self.bound.remove(index);
+            self.bound_before.entry(*index).or_insert(before);
         }
+    }
+
+    fn keep(&mut self) {
+        self.added.clear();
+        self.bound_before.clear();
+    }
+
+    fn undo(&mut self) {
+        for (index, before) in std::mem::take(&mut self.bound_before) {
+            match before {
+                Some(replica) => self.bound.insert(index, replica),
+                None => self.bound.remove(&index),
+            };
+        }
+        for index in std::mem::take(&mut self.added).into_iter().rev() {
+            if let Some(actor) = self.by_index.pop().flatten() {
+                debug_assert_eq!(self.by_index.len(), index as usize, "actors are added at the end");
+                self.by_id.remove(&actor);
+            }
+        }
+        self.unwritten.clear();
     }
 }
 
@@ -149,6 +181,35 @@ impl Names {
         Ok(())
     }
 
+    /// What the transaction at hand changed stays: it was committed.
+    pub(crate) fn keep(&mut self) {
+        self.new_models.clear();
+        self.replicas_before.clear();
+        self.actors.keep();
+    }
+
+    /// Everything as it was when the transaction at hand began, without reading the file, which may not be readable
+    /// now.
+    pub(crate) fn undo(&mut self) {
+        for name in std::mem::take(&mut self.new_models) {
+            if let Some(model) = self.models.remove(&name) {
+                self.model_names.remove(&model);
+            }
+        }
+        for (row, before) in std::mem::take(&mut self.replicas_before) {
+            match before {
+                Some(replica) => drop(self.replicas.insert(row, replica)),
+                None => {
+                    if let Some(replica) = self.replicas.remove(&row) {
+                        self.replica_rows.remove(&replica.id);
+                    }
+                }
+            }
+        }
+        self.dirty_replicas.clear();
+        self.actors.undo();
+    }
+
     /// The table of actors.
     pub(crate) fn actors(&mut self) -> &mut Actors {
         &mut self.actors
@@ -169,6 +230,7 @@ impl Names {
             .doing("writing the models")?;
         self.models.insert(name.to_owned(), model);
         self.model_names.insert(model, name.to_owned());
+        self.new_models.push(name.to_owned());
         Ok(model)
     }
 
@@ -203,6 +265,9 @@ impl Names {
         let row = *self.replica_rows.entry(id).or_insert(next);
         if !self.dirty_replicas.contains(&row) {
             self.dirty_replicas.push(row);
+        }
+        if !self.replicas_before.contains_key(&row) {
+            self.replicas_before.insert(row, self.replicas.get(&row).cloned());
         }
         self.replicas.entry(row).or_insert(Replica {
             row,
@@ -320,5 +385,45 @@ impl ActorTable for StoredActors<'_> {
             .prepare_cached("SELECT id FROM syncline_actors WHERE actor = ?1")
             .and_then(|mut s| s.query_row([index], |row| row.get::<_, Vec<u8>>(0)).optional());
         found.ok().flatten().map(ActorId::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A commit failed, and so did reading the names again: the store said that it held what had been rolled back.
+    #[test]
+    fn names_are_undone_without_the_file() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(
+            "CREATE TABLE syncline_models(model INTEGER PRIMARY KEY, name TEXT);
+             CREATE TABLE syncline_replicas(replica INTEGER PRIMARY KEY, id BLOB, counter INTEGER, chain INTEGER,
+                 tip INTEGER, forked INTEGER, mine INTEGER);
+             CREATE TABLE syncline_actors(actor INTEGER PRIMARY KEY, id BLOB, replica INTEGER)",
+        )
+        .unwrap();
+        let actor = |byte: u8| ActorId::from([byte]);
+        let mut names = Names::default();
+        let mut transaction = |names: &mut Names, byte: u8| {
+            names.model(&db, &format!("Model{byte}")).unwrap();
+            for replica in 1..=byte {
+                let held = names.replica_mut(ReplicaId([replica; 16]));
+                held.counter += 1;
+                held.mine = true;
+            }
+            names.actors().bind(&actor(byte), 1);
+            names.flush(&db).unwrap();
+            names.actors().index(&actor(100 + byte));
+        };
+        transaction(&mut names, 2);
+        names.flush(&db).unwrap();
+        names.keep();
+        let before = format!("{names:?}");
+        transaction(&mut names, 4);
+        names.actors().unbind(&actor(2));
+        assert_ne!(format!("{names:?}"), before);
+        names.undo();
+        assert_eq!(format!("{names:?}"), before);
     }
 }

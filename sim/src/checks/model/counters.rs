@@ -8,7 +8,7 @@ use crate::world::Written;
 
 pub(super) fn judge(history: &History<'_>) -> Judged {
     let Some(shown) = history.shown else { return Ok(0) };
-    if !history.is_whole() || history.creates().len() > 1 {
+    if !history.is_whole() {
         return Ok(0);
     }
     let mut decided = 0;
