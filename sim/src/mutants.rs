@@ -345,7 +345,7 @@ const ALL: &[Planted] = &[
     Planted {
         name: "resumes-one-late",
         about: "sending begins one row too late where an earlier session is continued",
-        caught_by: &["synced-tells-the-truth", "writes-follow-reads", "converges"],
+        caught_by: &["synced-tells-the-truth", "writes-follow-reads", "converges", "honest-keep-to-protocol"],
         seeds: 10,
         preset: "drill-lines",
         mutant: Mutant::ResumesOneLate,

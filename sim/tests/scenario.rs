@@ -13,7 +13,7 @@ use syncline_schema::{FieldKind, Schema};
 use syncline_sim::failure::Failure;
 use syncline_sim::outcome::{Differing, Kind, Violation};
 use syncline_sim::scenario::{self, Scenario, ScenarioError, families, presets, workloads};
-use syncline_sim::schedule::{Action, Event, EventId, Role, Schedule};
+use syncline_sim::schedule::{Action, Chance, Event, EventId, Role, Schedule};
 use syncline_sim::trace::{Entry, What};
 
 fn read_nothing(_: &str) -> io::Result<String> {
@@ -533,7 +533,7 @@ writes = [
 # Every event of the run stands below; `record`, `backup` and `observe` name the event that made what they
 # are about. An event whose other one is taken out does nothing.
 
-version = 1
+version = 2
 program = ""
 hash = ""
 scenario = "mine.toml"
@@ -560,6 +560,10 @@ event = [
 schema = "type Todo @model { title: String! done: Boolean notes: String @text }"
 "#;
     assert_eq!(failure.to_toml(), expected);
+    // What was left to chance was decided otherwise in files of version 1: they stay what they are.
+    let old = expected.replace("version = 2", "version = 1");
+    let failure = Failure::from_toml("old.toml", &old).unwrap();
+    assert_eq!((failure.schedule.chance, failure.to_toml()), (Chance::Count, old));
 }
 
 /// What a wrong file is told, as the user sees it.

@@ -262,3 +262,53 @@ fn hub_name(event: &Event) -> Option<&'static str> {
     ];
     is.into_iter().find_map(|(is, name)| is.then_some(name))
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outbox_says_when_it_fills_and_when_it_is_empty() {
+    let bed = Bed::new();
+    let relay = bed.relay("relay").await;
+    let store = open(&bed, "app.db").await;
+    let mut events = store.events();
+    store.save(&Post::new("One")).await.unwrap();
+    store.save(&Post::new("Two")).await.unwrap();
+    let link = store.connect(relay.url()).await.unwrap();
+    assert_eq!(outbox_statuses(&mut events, 2).await, [false, true]);
+    store.save(&Post::new("Three")).await.unwrap();
+    assert_eq!(outbox_statuses(&mut events, 2).await, [false, true]);
+    assert_eq!(store.status().await.unwrap().store.outbox.pending, 0);
+    link.close().await;
+    store.close().await.unwrap();
+    while let Some(event) = events.next().await {
+        assert!(!matches!(event.unwrap(), Event::OutboxStatus { .. }), "an edge told twice");
+    }
+}
+
+async fn outbox_statuses(events: &mut syncline::Events, count: usize) -> Vec<bool> {
+    let mut told = Vec::new();
+    while told.len() < count {
+        if let Event::OutboxStatus { is_empty } = in_time(events.next()).await.unwrap().unwrap() {
+            told.push(is_empty);
+        }
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clearing_deletes_the_store_and_nothing_of_a_store_that_another_process_has_open() {
+    let bed = Bed::new();
+    let (here, elsewhere) = (open(&bed, "app.db").await, open(&bed, "app.db").await);
+    here.save(&Post::new("Hello")).await.unwrap();
+    elsewhere.listen(crate::support::loopback()).await.unwrap();
+    assert!(matches!(here.clear().await, Err(Error::InUse(path)) if path == bed.path("app.db")));
+    assert!(matches!(here.query::<Post>().count().await, Err(Error::Closed)));
+    assert_eq!(elsewhere.query::<Post>().count().await.unwrap(), 1);
+
+    let before = elsewhere.version().await.unwrap();
+    elsewhere.clear().await.unwrap();
+    let left: Vec<_> = std::fs::read_dir(bed.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let anew = open(&bed, "app.db").await;
+    assert_eq!(anew.query::<Post>().count().await.unwrap(), 0);
+    anew.save(&Post::new("Anew")).await.unwrap();
+    assert!(!anew.version().await.unwrap().version().covers(&before.version()), "it kept its replica id");
+}

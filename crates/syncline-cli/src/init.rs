@@ -5,7 +5,7 @@ use syncline::{Create, Options, Store};
 
 use crate::args::InitArgs;
 use crate::failure::{Failure, Outcome};
-use crate::output::{counted, say, stderr_is_colored};
+use crate::output::{bar, counted, say, stderr_is_colored};
 use crate::store;
 
 pub(crate) async fn run(args: InitArgs) -> Outcome {
@@ -47,7 +47,16 @@ async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
             removed.concat()
         )));
     }
-    Store::open(&args.db, options).await?.close().await?;
+    let bar = bar("", 0, "filling {msg} {bar:30} {human_pos} of {human_len} records");
+    let shown = bar.clone();
+    let options = options.on_migration(move |migration| {
+        shown.set_message(migration.model.clone());
+        shown.set_length(migration.total);
+        shown.set_position(migration.done);
+    });
+    let opened = Store::open(&args.db, options).await;
+    bar.finish_and_clear();
+    opened?.close().await?;
     if changes.is_empty() {
         say(format_args!("{db} is a store already and has this schema; nothing changed"));
         return Ok(());

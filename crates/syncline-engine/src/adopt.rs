@@ -17,7 +17,7 @@ use crate::storage::conflicts;
 use crate::storage::fulltext;
 use crate::storage::meta;
 use crate::storage::records;
-use crate::store::Store;
+use crate::store::{Migration, OnMigration, Store};
 
 /// Key of `syncline_meta`: the models whose tables are to be filled again, one a line, each with the row of
 /// `syncline_records` up to which that is done.
@@ -180,14 +180,20 @@ fn indexes(db: &Connection) -> Result<BTreeSet<String>> {
 
 /// Fills the tables that a change of schema left empty. Goes on where an earlier process ended: how far it came
 /// is written with each batch, for rows of later records may stand in the table already.
-pub(crate) fn project_again(store: &mut Store) -> Result<()> {
+pub(crate) fn project_again(store: &mut Store, progress: Option<&OnMigration>) -> Result<()> {
+    let mut filling: Option<Migration> = None;
     loop {
         let mut stale = read_stale(&store.db)?;
         let Some((name, after)) = stale.first_key_value().map(|(name, after)| (name.clone(), *after)) else {
             break;
         };
         let numbers = store.schema().and_then(|schema| schema.model(&name)).map(|model| store.names.numbers_of(model));
-        let batch = records::of_model(&store.db, &numbers.unwrap_or_default(), after, BATCH)?;
+        let numbers = numbers.unwrap_or_default();
+        if progress.is_some() && filling.as_ref().is_none_or(|filling| filling.model != name) {
+            let (done, total) = records::counts_of_model(&store.db, &numbers, after)?;
+            filling = Some(Migration { model: name.clone(), done, total });
+        }
+        let batch = records::of_model(&store.db, &numbers, after, BATCH)?;
         match batch.last() {
             Some(last) => stale.insert(name, *last),
             None => stale.remove(&name),
@@ -197,6 +203,10 @@ pub(crate) fn project_again(store: &mut Store) -> Result<()> {
             write_stale(tx.db, &stale)
         })?;
         store.take_commits();
+        if let (Some(progress), Some(filling), false) = (progress, &mut filling, batch.is_empty()) {
+            filling.done += batch.len() as u64;
+            progress.tell(filling);
+        }
     }
     Ok(())
 }

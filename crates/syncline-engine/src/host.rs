@@ -61,6 +61,29 @@ impl OnDisk {
         Self { path: path.into(), lock: None, sessions: None }
     }
 
+    /// Deletes the store: its file and everything that stands beside it. False, and nothing is deleted, while any
+    /// process has it open.
+    pub fn delete(&self) -> io::Result<bool> {
+        let mut locks = Vec::new();
+        for suffix in ["-lock", "-sync"] {
+            let file = self.lock_file(suffix)?;
+            match file.try_lock() {
+                Ok(()) => locks.push(file),
+                Err(TryLockError::WouldBlock) => return Ok(false),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        // First what proves continuity: a file that stays because this ends half way takes a new replica id.
+        for suffix in ["-replica", "-replica.new", "", "-wal", "-shm", "-sync", "-lock"] {
+            match std::fs::remove_file(self.beside(suffix)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        sync_folder_of(&self.path)?;
+        Ok(true)
+    }
+
     fn beside(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(suffix);

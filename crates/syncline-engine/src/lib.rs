@@ -62,7 +62,7 @@ pub use reader::Reader;
 pub use relay::{Relay, RelayOutput, Shelf};
 pub use rusqlite;
 pub use seed::Seed;
-pub use store::{Create, Durability, Options, Store};
+pub use store::{Create, Durability, Migration, OnMigration, Options, Store};
 pub use timeline::{HistoryEntry, Turn};
 pub use tx::Tx;
 pub use verify::VerifyReport;

@@ -15,7 +15,7 @@ use crate::seed::Seed;
 use crate::storage::ddl;
 use crate::storage::fulltext;
 use crate::storage::meta::{self, key};
-use crate::store::{Create, Durability, Ids, Options, Store};
+use crate::store::{Create, Durability, Ids, OnMigration, Options, Store};
 
 /// How long a write waits for another process's.
 const BUSY_MS: u64 = 10_000;
@@ -211,10 +211,10 @@ pub(crate) fn ids(db: &Connection) -> Result<Ids> {
 }
 
 /// Finishes what adopting a schema began: records are projected anew, and relations indexed.
-pub(crate) fn settle(store: &mut Store) -> Result<()> {
+pub(crate) fn settle(store: &mut Store, progress: Option<&OnMigration>) -> Result<()> {
     if let Some(schema) = &store.schema {
         fulltext::make_missing(&store.db, schema)?;
     }
-    adopt::project_again(store)?;
+    adopt::project_again(store, progress)?;
     adopt::index_relations(store)
 }

@@ -52,6 +52,41 @@ pub struct Options {
     /// lists, histories, and a quarter as much for pages of the file. 64 MiB unless said otherwise; what is being
     /// worked on is kept whatever it takes.
     pub cache_bytes: usize,
+    /// Who hears how far opening with another schema is, if anybody.
+    pub progress: Option<OnMigration>,
+}
+
+/// How far a store is that is being opened with another schema: the tables of models that changed are filled from
+/// their records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// The model whose table is being filled.
+    pub model: String,
+    /// Its records that stand in the table.
+    pub done: u64,
+    /// Its records.
+    pub total: u64,
+}
+
+/// Hears of each [`Migration`], on the thread that opens the store.
+#[derive(Clone)]
+pub struct OnMigration(Arc<dyn Fn(&Migration) + Send + Sync>);
+
+impl OnMigration {
+    /// Calls this.
+    pub fn new(hear: impl Fn(&Migration) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    pub(crate) fn tell(&self, migration: &Migration) {
+        (self.0)(migration);
+    }
+}
+
+impl std::fmt::Debug for OnMigration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnMigration")
+    }
 }
 
 /// What a store may take for its caches unless the options say otherwise.
@@ -67,6 +102,7 @@ impl Options {
             durability: Durability::default(),
             seed,
             cache_bytes: CACHE_BYTES,
+            progress: None,
         }
     }
 }
@@ -175,7 +211,7 @@ impl Store {
         store.look_at_damage_again()?;
         // What an earlier process committed may not be on disk yet: the first sync covers it.
         store.durable = 0;
-        open::settle(&mut store)?;
+        open::settle(&mut store, options.progress.as_ref())?;
         Ok(store)
     }
 

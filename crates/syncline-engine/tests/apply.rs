@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
 use automerge::legacy::{Key, ObjectId, Op, OpType, SortedVec};
 use automerge::{ActorId, ExpandedChange, ScalarValue};
 use common::*;
@@ -13,7 +16,7 @@ use syncline_core::edit::ObjectKind;
 use syncline_core::genesis::Genesis;
 use syncline_core::ids::{RecordId, ReplicaId};
 use syncline_core::session::{IncomingRow, SessionStore as _};
-use syncline_engine::{Source, StoreError};
+use syncline_engine::{OnMigration, Source, StoreError};
 
 /// A first change by `actor` that puts a value at a key.
 fn put(actor: &[u8], key: &str, value: impl Into<ScalarValue>) -> Change {
@@ -307,6 +310,43 @@ fn a_store_with_an_older_schema_keeps_what_it_does_not_know_for_the_newer_one() 
         }
         assert_verified(store);
     }
+}
+
+#[test]
+fn a_newer_schema_tells_how_far_it_is_and_goes_on_where_it_was_ended() {
+    let mut bed = Bed::new(1);
+    let mut store = bed.open_with(Some("type Plain @model { id: ID! title: String } type Same @model { id: ID! }"));
+    let now = bed.tick();
+    store
+        .write(now, |tx| {
+            (0..1_200).try_for_each(|n| tx.save("Plain", &map(json!({"title": n.to_string()})), Source::App).map(drop))
+        })
+        .unwrap();
+    save(&mut store, bed.tick(), "Same", json!({}));
+    store.close().unwrap();
+    drop(store);
+    let new = "type Plain @model { id: ID! title: String more: Int } type Same @model { id: ID! }";
+    let open = |bed: &mut Bed, ends_at: u64| {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hear = Arc::clone(&told);
+        let progress = OnMigration::new(move |migration| {
+            hear.lock().unwrap().push((migration.model.clone(), migration.done, migration.total));
+            assert!(migration.done < ends_at, "the app ends here");
+        });
+        let options = syncline_engine::Options { progress: Some(progress), ..bed.options(Some(new)) };
+        let host = Box::new(syncline_engine::OnDisk::new(bed.path()));
+        let opened = catch_unwind(AssertUnwindSafe(|| syncline_engine::Store::open(host, options).unwrap()));
+        let told = told.lock().unwrap().clone();
+        (opened.ok(), told)
+    };
+    let at = |done: u64| ("Plain".to_owned(), done, 1_200);
+    let (ended, told) = open(&mut bed, 1_000);
+    assert_eq!((ended.is_none(), told), (true, vec![at(500), at(1_000)]));
+    let (opened, told) = open(&mut bed, u64::MAX);
+    assert_eq!(told, [at(1_200)], "it goes on where it was");
+    assert_verified(&opened.unwrap());
+    let (opened, told) = open(&mut bed, u64::MAX);
+    assert_eq!((opened.is_some(), told), (true, Vec::new()));
 }
 
 #[test]

@@ -21,6 +21,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::followers::Followers;
+use crate::outbox::OutboxTeller;
 use crate::status::{Carried, LinkState, Status};
 
 /// Writes that share a transaction at most.
@@ -203,6 +204,7 @@ impl Driver {
             syncer,
             shared: Arc::clone(&shared),
             connections: BTreeMap::new(),
+            outbox: OutboxTeller::default(),
             waits: Vec::new(),
             durable_waits: Vec::new(),
             closing: None,
@@ -313,6 +315,7 @@ struct EngineThread {
     syncer: Syncer,
     shared: Arc<Shared>,
     connections: BTreeMap<ConnectionId, tokio::sync::mpsc::UnboundedSender<Output>>,
+    outbox: OutboxTeller,
     waits: Vec<Wait>,
     durable_waits: Vec<(u64, oneshot::Sender<std::result::Result<(), StoreError>>)>,
     /// Who asked for the end.
@@ -463,10 +466,16 @@ impl EngineThread {
             match output {
                 Output::Sync(seq) => self.syncer.begin(seq),
                 Output::Commit(commit) => {
+                    let outbox = self.outbox.committed(&self.engine, &commit);
                     self.shared.followers.tell(&commit);
                     let _ = self.shared.events.send(Event::Commit(Arc::new(commit)));
+                    self.tell(outbox);
                 }
-                Output::Session(connection, event) => self.note(connection, &event),
+                Output::Session(connection, event) => {
+                    self.note(connection, &event);
+                    let outbox = self.outbox.heard(&self.engine, &event);
+                    self.tell(outbox);
+                }
                 Output::Send { connection, .. } | Output::Close { connection, .. } => {
                     if let Some(sender) = self.connections.get(&connection) {
                         let _ = sender.send(output);
@@ -476,6 +485,12 @@ impl EngineThread {
         }
         self.shared.followers.have_been_told(self.engine.store().followed());
         self.wake_waiting();
+    }
+
+    fn tell(&self, event: Option<Event>) {
+        if let Some(event) = event {
+            let _ = self.shared.events.send(event);
+        }
     }
 
     fn note(&mut self, connection: ConnectionId, event: &syncline_core::session::Event) {

@@ -1,5 +1,6 @@
 //! What can go wrong, and what to do about it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub enum Error {
     /// The store was closed.
     #[error("the store is closed: open it again")]
     Closed,
+    /// The store cannot be deleted.
+    #[error("{} is open in another process, so it is not deleted: end that, then delete it again", .0.display())]
+    InUse(PathBuf),
     /// A record does not fit the type it is read into.
     #[error("a {model} does not fit its Rust type: {reason}; generate the type from the schema that the store has")]
     Type {

@@ -37,6 +37,13 @@ pub enum Event {
         /// The highest own counter that it holds durably.
         counter: u64,
     },
+    /// The outbox became empty, or is no longer (Hub: `outboxStatus`). What it is at first, [`Status`] says.
+    ///
+    /// [`Status`]: crate::Status
+    OutboxStatus {
+        /// Whether a relay holds every own change durably.
+        is_empty: bool,
+    },
     /// The store took a new replica id.
     IdentityRenewed {
         /// Why, in words.

@@ -36,6 +36,7 @@ mod link;
 mod live;
 mod observe;
 mod options;
+mod outbox;
 mod readers;
 mod related;
 mod rich;
@@ -84,7 +85,7 @@ pub use syncline_engine::query::{
 };
 pub use syncline_engine::{
     BadRecord, ChangeKind, Commit, Concurrent, Conflict, ConflictPage, Conflicted, Create, Durability, HistoryEntry,
-    Origin, RecordChange, StoreError, Turn, VerifyReport, rusqlite,
+    Migration, Origin, RecordChange, StoreError, Turn, VerifyReport, rusqlite,
 };
 /// The schema as data, and its parser.
 pub use syncline_schema as schema;

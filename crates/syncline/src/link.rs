@@ -4,7 +4,7 @@
 //! Neither knows what a frame says.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -201,6 +201,13 @@ impl Listener {
     }
 }
 
+/// Where the identity of a store that listens is kept.
+pub(crate) fn identity_of(store: &Path) -> PathBuf {
+    let mut beside = store.as_os_str().to_owned();
+    beside.push("-identity.pem");
+    PathBuf::from(beside)
+}
+
 impl Store {
     /// Keeps a link to a peer or relay: changes flow both ways as they are made, and what was missed flows
     /// after each redial. Returns at once; [`Store::events`] and [`Link::state`] say how it goes.
@@ -225,9 +232,8 @@ impl Store {
     /// Accepts peers that hold this namespace. The identity is kept beside the store, so that the pin in the
     /// URL stays the same.
     pub async fn listen(&self, listen: SocketAddr) -> Result<Listener> {
-        let mut beside = self.inner.path.clone().into_os_string();
-        beside.push("-identity.pem");
-        let identity = Identity::load_or_create(PathBuf::from(beside)).map_err(|e| Error::Listen(e.to_string()))?;
+        let identity =
+            Identity::load_or_create(identity_of(&self.inner.path)).map_err(|e| Error::Listen(e.to_string()))?;
         let config =
             ServerConfig { listen, identity: identity.clone(), limits: Limits::default(), seed: random_number() };
         let endpoint = Endpoint::server(config).map_err(|error| Error::Listen(error.to_string()))?;

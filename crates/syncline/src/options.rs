@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use syncline_engine::{Create, Durability, Host, OnDisk};
+use syncline_engine::{Create, Durability, Host, Migration, OnDisk, OnMigration};
 
 use crate::error::{Error, Result};
 
@@ -15,6 +15,7 @@ pub struct Options {
     durability: Durability,
     seed: Option<[u8; 32]>,
     cache_bytes: Option<usize>,
+    progress: Option<OnMigration>,
 }
 
 impl Options {
@@ -67,6 +68,14 @@ impl Options {
         self
     }
 
+    /// Calls `hear` while the tables of models that this schema changes are filled, after every 500 records or so; on
+    /// another thread than the one that opens. What is ended in between goes on at the next open.
+    #[must_use]
+    pub fn on_migration(mut self, hear: impl Fn(&Migration) + Send + Sync + 'static) -> Self {
+        self.progress = Some(OnMigration::new(hear));
+        self
+    }
+
     pub(crate) fn open(self, path: &Path) -> Result<(syncline_engine::Store, Vec<String>)> {
         let mut warnings = Vec::new();
         let schema = match self.sdl {
@@ -85,6 +94,7 @@ impl Options {
             create: self.create,
             durability: self.durability,
             cache_bytes: self.cache_bytes.unwrap_or(defaults.cache_bytes),
+            progress: self.progress,
             ..defaults
         };
         Ok((syncline_engine::Store::open(host, options)?, warnings))

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use syncline_core::ids::{Chain, Dot};
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_engine::query::{Aggregation, Page, Query};
-use syncline_engine::{Reader, Source, StoreError, Tx, VerifyReport};
+use syncline_engine::{OnDisk, Reader, Source, StoreError, Tx, VerifyReport};
 use syncline_schema::Schema;
 use tokio::sync::oneshot;
 
@@ -308,6 +308,18 @@ impl Store {
         self.inner.driver.close().await
     }
 
+    /// Closes the store as [`Store::close`] does, and deletes it: the file, and what stands beside it. For a sign-out.
+    ///
+    /// What no relay has acknowledged is lost with it; [`Store::status`] tells whether the outbox is empty. The next
+    /// open of the path makes a new store with a new replica id. While another process has the store open nothing is
+    /// deleted, and the error is [`Error::InUse`]; this handle is closed in any case.
+    pub async fn clear(&self) -> Result<()> {
+        // What closing could not write is deleted anyway.
+        let _ = self.close().await;
+        let path = self.inner.path.clone();
+        tokio::task::spawn_blocking(move || delete(&path)).await.map_err(|_| Error::Closed)?
+    }
+
     pub(crate) async fn write(
         &self,
         act: impl FnOnce(&mut Tx<'_>) -> Result<syncline_engine::Saved, StoreError> + Send + 'static,
@@ -323,6 +335,20 @@ impl Store {
     ) -> Result<T> {
         self.inner.readers.read(&self.inner.driver, act).await
     }
+}
+
+/// Deletes a store that this process has closed.
+fn delete(path: &Path) -> Result<()> {
+    let failed = |source| StoreError::File { doing: "delete", path: path.to_owned(), source };
+    if !OnDisk::new(path).delete().map_err(failed)? {
+        return Err(Error::InUse(path.to_owned()));
+    }
+    #[cfg(feature = "net")]
+    match std::fs::remove_file(crate::link::identity_of(path)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error).into()),
+        Ok(()) | Err(_) => {}
+    }
+    Ok(())
 }
 
 /// Who shall have a write.

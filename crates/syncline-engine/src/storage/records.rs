@@ -73,6 +73,15 @@ pub(crate) fn of_model(db: &Connection, numbers: &[i64], after: i64, limit: usiz
     }
 }
 
+/// How many records of a model stand up to this row, and how many there are.
+pub(crate) fn counts_of_model(db: &Connection, numbers: &[i64], upto: i64) -> Result<(u64, u64)> {
+    let list = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let sql =
+        format!("SELECT count(*) FILTER (WHERE record <= ?1), count(*) FROM syncline_records WHERE model IN ({list})");
+    let counts = db.query_row(&sql, [upto], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+    counts.map(|(upto, all)| (upto as u64, all as u64)).doing("counting records")
+}
+
 /// Calls `each` with every record's row and its newest row of the log.
 pub(crate) fn each_end(db: &Connection, mut each: impl FnMut(i64, u64)) -> Result<()> {
     let mut statement = db.prepare_cached("SELECT record, last FROM syncline_records").doing("listing records")?;
