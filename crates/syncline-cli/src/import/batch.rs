@@ -90,6 +90,7 @@ impl<'a> Importer<'a> {
 
     /// Checks or saves the rows. Returns those that do not fit, in their order.
     pub(super) async fn batch(&mut self, act: Act, rows: Vec<Row>) -> Outcome<Vec<Misfit>> {
+        let (taken_before, counts_before) = (self.taken.clone(), self.counts.clone());
         let mut misfits = Vec::new();
         let mut candidates = Vec::with_capacity(rows.len());
         let mut originals = BTreeMap::new();
@@ -113,6 +114,9 @@ impl<'a> Importer<'a> {
         self.counts.skipped += misfits.len() as u64;
         misfits.sort_by_key(|misfit| misfit.place.number);
         if act == Act::Save {
+            if !misfits.is_empty() && self.rejects.as_ref().is_some_and(Rejects::is_empty) {
+                self.announce_rejects(taken_before, counts_before).await?;
+            }
             self.reject(&misfits, &originals)?;
             let before = misfits.len();
             self.save(candidates, &mut misfits).await?;
@@ -120,6 +124,15 @@ impl<'a> Importer<'a> {
         }
         misfits.sort_by_key(|misfit| misfit.place.number);
         Ok(misfits)
+    }
+
+    /// Notes which file the first rejected rows go to, before they do: a run that is cut off before their batch is
+    /// committed finds its own file again.
+    async fn announce_rejects(&mut self, taken: Taken, counts: Counts) -> Outcome {
+        let rejected = self.rejects.as_ref().map(Rejects::written);
+        let bookmark = move |_: &[Result<Saved<Record>, Error>]| progress::bookmark(&taken, counts, rejected);
+        self.store.import_bookmarked(&self.model.name, Vec::new(), &self.name, bookmark).await?;
+        Ok(())
     }
 
     fn reject(&mut self, misfits: &[Misfit], originals: &BTreeMap<u64, Record>) -> Outcome {

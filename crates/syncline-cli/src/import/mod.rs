@@ -78,10 +78,21 @@ pub(crate) struct Counts {
     left_out: BTreeMap<String, u64>,
 }
 
+/// What a file that was imported as a whole does when it comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// Its rows count anew: who imports a file means what it says.
+    Anew,
+    /// Only what was added behind them counts.
+    Behind,
+}
+
 pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
     let began = Instant::now();
     let source = Arc::new(Source::open(&args.file, args.format)?);
-    let counts = store::with(&args.db, async |store| import(store, &args, &source, Earlier::Refuse).await).await?;
+    let counts =
+        store::with(&args.db, async |store| import(store, &args, &source, (Earlier::Refuse, Again::Anew)).await)
+            .await?;
     if args.json {
         out.json(&counts)?;
     }
@@ -89,13 +100,19 @@ pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
     Ok(())
 }
 
-/// Imports into a store that is open already. Rejected rows of earlier imports are set aside.
+/// Imports into a store that is open already. Rejected rows of earlier imports are set aside, and rows that an earlier
+/// import took are not taken again: they may have been edited since.
 pub(crate) async fn take(store: &Store, args: &ImportArgs) -> Outcome<Counts> {
     let source = Arc::new(Source::open(&args.file, args.format)?);
-    import(store, args, &source, Earlier::SetAside).await
+    import(store, args, &source, (Earlier::SetAside, Again::Behind)).await
 }
 
-async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>, earlier: Earlier) -> Outcome<Counts> {
+async fn import(
+    store: &Store,
+    args: &ImportArgs,
+    source: &Arc<Source>,
+    (earlier, again): (Earlier, Again),
+) -> Outcome<Counts> {
     let schema = store::schema(store)?;
     let model = store::model(schema, &args.model)?;
     let columns = Columns::of(model);
@@ -129,7 +146,7 @@ async fn import(store: &Store, args: &ImportArgs, source: &Arc<Source>, earlier:
     let mut importer = importer().at(&begin, rejects);
     let outcome = pass(&mut importer, Act::Save, source, &shapes, begin.taken.rows).await;
     let whole = outcome.map_err(|failure| with_progress(failure, &importer.counts))?;
-    if importer.taken.rows > 0 {
+    if importer.taken.rows > 0 && again == Again::Anew {
         store.remove_bookmark(&begin.name).await?;
     }
     refuse_others(&importer)?;

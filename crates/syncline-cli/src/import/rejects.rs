@@ -1,7 +1,7 @@
 //! The file of rows that do not fit: each as it was, with what is wrong, to be corrected and imported.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub(super) struct Rejects {
     file: BufWriter<File>,
     bytes: u64,
     hash: blake3::Hasher,
+    /// Whether something was added since the last flush.
+    unwritten: bool,
 }
 
 impl Rejects {
@@ -83,17 +85,26 @@ impl Rejects {
     }
 
     fn at(path: &Path, file: File, bytes: u64, hash: blake3::Hasher) -> Self {
-        Self { path: path.to_owned(), file: BufWriter::new(file), bytes, hash }
+        Self { path: path.to_owned(), file: BufWriter::new(file), bytes, hash, unwritten: false }
+    }
+
+    /// Whether nothing has been added yet, now or by an earlier run.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0
     }
 
     /// The file, if it is the one that was written and begins with what was written. What stands behind that was
     /// being written when the import was cut off, and those rows come again.
     fn go_on(path: &Path, written: &Written) -> io::Result<Option<Self>> {
-        // Every file begins with nothing, so that says of none whose it is.
-        if written.bytes == 0 || name_of(&path.canonicalize()?) != written.path {
+        if name_of(&path.canonicalize()?) != written.path {
             return Ok(None);
         }
         let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        // Every file begins with nothing, so what stands behind must say whose it is.
+        if written.bytes == 0 && !holds_rejected_rows_only(&file)? {
+            return Ok(None);
+        }
+        file.rewind()?;
         let mut hash = blake3::Hasher::new();
         let held = io::copy(&mut (&file).take(written.bytes), &mut hash)?;
         if held != written.bytes || hash.finalize().to_hex().as_str() != written.hash {
@@ -123,11 +134,34 @@ impl Rejects {
         let line = format!("{}\n", Value::Object(row));
         self.bytes += line.len() as u64;
         self.hash.update(line.as_bytes());
+        self.unwritten = true;
         self.file.write_all(line.as_bytes()).map_err(|error| Failure::unwritable(&self.path, &error))
     }
 
+    /// Safe against a power cut when it returns: the bookmark that says so is written next.
     pub(super) fn flush(&mut self) -> Outcome {
-        self.file.flush().map_err(|error| Failure::unwritable(&self.path, &error))
+        if !std::mem::take(&mut self.unwritten) {
+            return Ok(());
+        }
+        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        flushed.map_err(|error| Failure::unwritable(&self.path, &error))
+    }
+}
+
+/// Whether each line is a row that an import rejected; the last may have been cut off.
+fn holds_rejected_rows_only(file: &File) -> io::Result<bool> {
+    let mut lines = BufReader::new(file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        lines.read_until(b'\n', &mut line)?;
+        if line.last() != Some(&b'\n') {
+            return Ok(true);
+        }
+        let row: Option<Record> = serde_json::from_slice(&line).ok();
+        if !row.is_some_and(|row| row.contains_key(REJECTED_COLUMN)) {
+            return Ok(false);
+        }
     }
 }
 
@@ -186,4 +220,29 @@ fn is_linked(_: &Path, _: &Path) -> bool {
 /// Whether a row that was rejected once came from a file without types.
 pub(super) fn was_untyped(mark: &Value) -> bool {
     mark.get("untyped").and_then(Value::as_bool) == Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that was killed between its first rejected rows and the commit of their batch refused its own file.
+    #[test]
+    fn a_file_of_rows_that_no_commit_tells_of_is_gone_on_with_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejected.ndjson");
+        let (imported, store) = (folder.path().join("rows.ndjson"), folder.path().join("app.db"));
+        let open = |written: Option<&Written>| Rejects::open(&path, (&imported, &store), written, Earlier::Refuse);
+        let announced = open(None).unwrap().written();
+        for (held, is_ours) in [
+            ("{\"id\":1,\"~rejected\":{\"row\":1}}\n{\"id\":2,\"~rej", true),
+            ("{\"id\":1,\"~rejected\":{\"row\":1}}\n{\"id\":2}\n", false),
+            ("notes\n", false),
+        ] {
+            fs::write(&path, held).unwrap();
+            assert!(open(None).is_err(), "{held}");
+            assert_eq!(open(Some(&announced)).is_ok(), is_ours, "{held}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), if is_ours { "" } else { held });
+        }
+    }
 }

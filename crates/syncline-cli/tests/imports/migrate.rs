@@ -201,6 +201,24 @@ fn a_migration_that_runs_again_keeps_the_rejected_rows_that_were_corrected() {
     assert_eq!(ok(&["get", &format!("{out}/store.db"), "Post", "p1"]).json()["title"], json!("One"));
 }
 
+/// A second run took every table again, and put its old values over what had been edited in the store since.
+#[test]
+fn a_migration_that_runs_again_takes_only_what_was_added_to_a_table() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable());
+    let (out, data) = (bed.text("out"), bed.text("data"));
+    let db = format!("{out}/store.db");
+    let rows = "{\"id\":\"p1\",\"title\":\"Old\"}\n";
+    write(&bed, "data/Post.ndjson", rows);
+    ok(&["migrate", "amplify", &app, "--out", &out, "--data", &data]);
+    ok(&["update", &db, "Post", "p1", r#"{"title":"Edited"}"#]);
+    write(&bed, "data/Post.ndjson", &format!("{rows}{{\"id\":\"p2\",\"title\":\"Added\"}}\n"));
+    ok(&["migrate", "amplify", &app, "--out", &out, "--data", &data]);
+    let titles = |id: &str| ok(&["get", &db, "Post", id]).json()["title"].clone();
+    assert_eq!((titles("p1"), titles("p2")), (json!("Edited"), json!("Added")));
+    ok(&["verify", &db]);
+}
+
 /// A migration wrote its schema and its draft over whatever had those names, took a `store.db` that it had not made for
 /// its own, and put both into the project's backend if it was told to.
 #[test]
