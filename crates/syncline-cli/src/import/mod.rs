@@ -392,7 +392,7 @@ mod tests {
 
         async fn import(&self, args: &ImportArgs) -> Outcome<Counts> {
             let source = Arc::new(Source::open(&args.file, None)?);
-            import(&self.store, args, &source, Earlier::Refuse).await
+            import(&self.store, args, &source, (Earlier::Refuse, Again::Anew)).await
         }
 
         async fn records(&self) -> Vec<syncline::Record> {
