@@ -573,7 +573,7 @@ fn withheld(plan: &mut Plan) {
     plan.link("liar");
     let records = [plan.create("d1", Kind::Draft), plan.create("d2", Kind::Draft)];
     plan.wait(1_500);
-    for _ in 0..4 {
+    for _ in 0..8 {
         plan.add(Action::Meet { node: "d2".to_owned(), to: "liar".to_owned(), for_ms: 8_000 });
         plan.isolate("d2", 1);
         plan.edits(8, &["d1", "d2", "liar"], &records, 300);
