@@ -147,6 +147,12 @@ pub(crate) enum Command {
     Sync(SyncArgs),
     /// Show what a store holds, what waits to be sent, and who was met
     Status(StoreArgs),
+    /// Look into a store on a page of the terminal: models, records, outbox, peers, vectors, changes as they come,
+    /// conflicts
+    ///
+    /// For a terminal, also over ssh; `?` shows the keys. It looks beside whatever program has the store open, and
+    /// writes no change.
+    Inspect(InspectArgs),
     /// Print a store's causal position, or one record's, as a token
     Vector(VectorArgs),
     /// Compare two tokens: prints equal, before, after or concurrent
@@ -656,6 +662,12 @@ pub(crate) struct StoreArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The store's file
+    pub(crate) db: PathBuf,
 }
 
 #[derive(Debug, Args)]

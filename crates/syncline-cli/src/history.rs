@@ -34,6 +34,11 @@ pub(crate) async fn run(args: HistoryArgs, out: &mut Out) -> Outcome {
     entries.iter().flat_map(|entry| text.of(entry)).try_for_each(|line| out.line(line))
 }
 
+/// One change in plain lines, the first of which says whose it is and when it was made.
+pub(crate) fn lines(entry: &HistoryEntry) -> Vec<String> {
+    Text { colored: false, names_record: false }.of(entry)
+}
+
 /// Changes as people read them.
 struct Text {
     colored: bool,

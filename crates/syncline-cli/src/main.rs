@@ -12,6 +12,7 @@ mod failure;
 mod history;
 mod import;
 mod init;
+mod inspect;
 mod json;
 mod migrate;
 mod output;
@@ -101,6 +102,7 @@ async fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Serve(args) => relay::serve(args, out).await,
         Command::Sync(args) => sync::run(args, out).await,
         Command::Status(args) => status::run(args, out).await,
+        Command::Inspect(args) => inspect::run(args).await,
         Command::Vector(args) => versions::vector(args, out).await,
         Command::Compare(args) => versions::compare(&args, out),
         Command::History(args) => history::run(args, out).await,

@@ -147,7 +147,7 @@ fn a_table_that_cannot_be_read_is_named_and_the_next_run_goes_on() {
     ok(&migrate);
     assert_eq!(ok(&["query", &format!("{out}/store.db"), "Post", "--count"]).out.trim(), "1");
     let report = fs::read_to_string(format!("{out}/report.md")).unwrap();
-    assert!(report.contains("`Comment.json`: 1 row: imported 0, updated 0, unchanged 1"), "{report}");
+    assert!(report.contains("`Comment.json`: 1 row: imported 1, updated 0, unchanged 0"), "{report}");
 }
 
 #[test]
