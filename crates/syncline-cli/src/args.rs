@@ -151,7 +151,7 @@ pub(crate) enum Command {
     /// conflicts
     ///
     /// For a terminal, also over ssh; `?` shows the keys. It looks beside whatever program has the store open, and
-    /// writes no change.
+    /// writes no change; a file of an older format is brought up to date, as by every command.
     Inspect(InspectArgs),
     /// Print a store's causal position, or one record's, as a token
     Vector(VectorArgs),

@@ -31,7 +31,8 @@ const REST: Duration = Duration::from_millis(200);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: InspectArgs) -> Outcome {
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if is_dumb || !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         return Err(Failure::usage(
             "inspect is a page for a terminal, and this is none; `syncline status`, `query`, `history` and `conflicts` \
              print the same",

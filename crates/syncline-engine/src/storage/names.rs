@@ -405,7 +405,7 @@ mod tests {
         .unwrap();
         let actor = |byte: u8| ActorId::from([byte]);
         let mut names = Names::default();
-        let mut transaction = |names: &mut Names, byte: u8| {
+        let transaction = |names: &mut Names, byte: u8| {
             names.model(&db, &format!("Model{byte}")).unwrap();
             for replica in 1..=byte {
                 let held = names.replica_mut(ReplicaId([replica; 16]));
