@@ -242,6 +242,10 @@ async fn a_sync_tells_the_events_of_the_hub_and_turns_synced_once() {
     }
     let expected = ["networkStatus", "ready", "subscriptionsEstablished", "syncQueriesReady", "syncQueriesStarted"];
     assert_eq!(names, BTreeSet::from(expected));
+    // Who looked only when the session was over missed that there had been one.
+    while !here.status().await.unwrap().links.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     loop {
         let snapshot = in_time(live.next()).await.unwrap().unwrap();
         if snapshot.is_synced {

@@ -110,11 +110,27 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
 }
 
+/// Whether any link is synced, and how often that began: who does not look while a short session is synced still
+/// learns that it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Synced {
+    pub(crate) now: bool,
+    pub(crate) times: u64,
+}
+
+impl Synced {
+    /// Takes what is so now. Whether that is news.
+    fn turn(&mut self, now: bool) -> bool {
+        self.times += u64::from(now && !self.now);
+        std::mem::replace(&mut self.now, now) != now
+    }
+}
+
 /// What followers and links look at.
 pub(crate) struct Shared {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) followers: Followers,
-    pub(crate) synced: watch::Sender<bool>,
+    pub(crate) synced: watch::Sender<Synced>,
     pub(crate) links: Mutex<BTreeMap<ConnectionId, LinkState>>,
     /// What sessions have carried that are over.
     past: Mutex<Carried>,
@@ -175,7 +191,7 @@ impl Shared {
         links.remove(&connection);
         let (up, synced) = (!links.is_empty(), links.values().any(|link| link.is_synced));
         drop(links);
-        self.synced.send_if_modified(|held| std::mem::replace(held, synced) != synced);
+        self.synced.send_if_modified(|held| held.turn(synced));
         if !up {
             let _ = self.events.send(Event::NetworkStatus { active: false });
         }
@@ -187,7 +203,7 @@ impl Driver {
     pub(crate) fn start(store: Store) -> Self {
         let (messages, inbox) = channel();
         let (events, _) = broadcast::channel(FOLLOWERS_LAG_MAX);
-        let (synced, _) = watch::channel(false);
+        let (synced, _) = watch::channel(Synced::default());
         let shared = Arc::new(Shared {
             events,
             followers: Followers::default(),
@@ -504,7 +520,7 @@ impl EngineThread {
         }
         let synced = !links.is_empty() && links.values().any(|link| link.is_synced);
         drop(links);
-        self.shared.synced.send_if_modified(|held| std::mem::replace(held, synced) != synced);
+        self.shared.synced.send_if_modified(|held| held.turn(synced));
     }
 
     fn wake_waiting(&mut self) {

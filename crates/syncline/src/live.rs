@@ -11,6 +11,7 @@ use syncline_engine::query::Query;
 use syncline_engine::{Changed, Item, LiveResult, StoreError};
 use tokio::sync::watch;
 
+use crate::driver::Synced;
 use crate::error::{Error, Result};
 use crate::followers::{Letter, Mailbox, WAITING_MAX};
 use crate::steps::{Diff, between};
@@ -33,7 +34,9 @@ pub struct LiveQuery {
     store: Store,
     query: Query,
     mailbox: Arc<Mailbox>,
-    synced: watch::Receiver<bool>,
+    synced: watch::Receiver<Synced>,
+    /// How often the store had become synced when the query was begun.
+    synced_before: u64,
     was_synced: bool,
     /// `None` as long as the query was not run.
     result: Option<Arc<LiveResult>>,
@@ -65,6 +68,7 @@ impl Store {
             store: self.clone(),
             query,
             synced: shared.synced.subscribe(),
+            synced_before: shared.synced.borrow().times,
             was_synced: false,
             result: None,
             shown: Vec::new(),
@@ -101,7 +105,7 @@ impl LiveQuery {
                 self.wait().await?;
             }
             // Before the look at what there is: what made the store synced is among it.
-            let is_synced = self.was_synced || *self.synced.borrow();
+            let is_synced = self.was_synced || self.is_synced();
             if let Err(error) = self.catch_up().await {
                 self.behind = None;
                 self.has_failed = true;
@@ -127,12 +131,18 @@ impl LiveQuery {
         self.has_failed = true;
     }
 
+    /// Whether the store is synced, or was since the query was begun.
+    fn is_synced(&self) -> bool {
+        let synced = *self.synced.borrow();
+        synced.now || synced.times != self.synced_before
+    }
+
     /// Waits for something that may have changed the result.
     async fn wait(&mut self) -> Result<()> {
         loop {
             self.sort().await;
             let is_behind = self.behind.as_ref().is_none_or(|behind| !behind.is_empty());
-            let edge = !self.was_synced && *self.synced.borrow();
+            let edge = !self.was_synced && self.is_synced();
             if !self.has_failed && (is_behind || edge) {
                 return Ok(());
             }
@@ -273,7 +283,12 @@ mod tests {
             })
         });
         tokio::time::sleep(Duration::from_millis(50)).await;
-        store.inner.driver.shared().synced.send_replace(true);
+        store
+            .inner
+            .driver
+            .shared()
+            .synced
+            .send_modify(|synced| *synced = Synced { now: false, times: synced.times + 1 });
         tokio::time::timeout(Duration::from_millis(50), live.next()).await.unwrap_err();
         busy.store(false, Ordering::Release);
         for reader in readers {
