@@ -50,12 +50,12 @@ id16! {
 }
 
 impl RecordId {
-    /// The record of a generated id, or of a supplied one in canonical UUID form.
+    /// The record whose id has these bytes.
     pub fn from_uuid(id: uuid::Uuid) -> Self {
         Self(id.into_bytes())
     }
 
-    /// The record of a custom key: blake3 over the model's name and the key's canonical JSON.
+    /// The record of a supplied id or a custom key: blake3 over the model's name and the key's canonical JSON.
     pub fn from_key(model: &str, key: &serde_json::Value) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("syncline record key 1");
         hasher.update(&(model.len() as u64).to_le_bytes());

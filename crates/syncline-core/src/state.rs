@@ -27,7 +27,7 @@ use crate::mutant::{self, Mutant};
 
 pub use build::{EditError, Writer};
 pub(crate) use build::{
-    check_count, check_counters, check_time, checked, newest_counter, plan, preds, signed, toggled,
+    check_count, check_counters, check_time, checked, may_count, newest_counter, plan, preds, signed, toggled,
 };
 pub use encode::{ActorTable, DamagedState};
 

@@ -119,18 +119,26 @@ fn a_shared_key_puts_every_scalar_before_anything_that_varies_and_makes_no_objec
 }
 
 #[test]
-fn a_supplied_uuid_is_the_record_id_and_another_id_stands_in_the_document() {
+fn an_id_made_for_the_model_is_the_record_id_and_another_id_stands_in_the_document() {
     let schema = schema();
+    let (todo, page) = (schema.model("Todo").unwrap(), schema.model("Page").unwrap());
+    let uuid = uuid::Uuid::try_parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
+    let made = RecordKey::generate(todo, uuid);
+    let id = uuid::Uuid::from_bytes(made.0).hyphenated().to_string();
+    assert_eq!((id.len(), &id[..29]), (36, "01890a5d-ac96-774b-bcce-b3020"));
     let mut replica = Replica::new(&schema, "Todo", 1);
-    let uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
-    replica.create(json!({"id": uuid, "title": "t"}), 0);
-    assert_eq!(replica.shows().unwrap()["id"], uuid);
+    replica.create(json!({"id": id, "title": "t"}), 0);
+    assert_eq!((replica.record, &replica.shows().unwrap()["id"]), (made, &json!(id)));
     assert!(replica.state.visible("id").is_empty());
     let mut other = Replica::new(&schema, "Todo", 1);
     other.create(json!({"id": "my own", "title": "t"}), 0);
     assert_eq!(other.shows().unwrap()["id"], "my own");
     assert_eq!(other.record, RecordKey::Text("my own".into()).record_id(other.model));
-    assert_eq!(RecordKey::from_id(&uuid.to_uppercase()), RecordKey::Text(uuid.to_uppercase()));
+    assert_eq!(RecordKey::from_id(todo, &id.to_uppercase()), RecordKey::Text(id.to_uppercase()));
+    let text = RecordKey::from_id(page, &id);
+    assert_eq!((&text, text.unmarked()), (&RecordKey::Text(id.clone()), Some(made)));
+    assert_ne!(text.record_id(page), made, "the same id in another model is another record");
+    assert_eq!(RecordKey::from_id(todo, &uuid.to_string()), RecordKey::Text(uuid.to_string()));
     assert_eq!(faults(&schema, "Todo", json!({"id": "", "title": "t"}))[0].0, "id");
 }
 
@@ -277,6 +285,27 @@ fn increments_add_up_and_setting_a_counter_is_an_increment() {
     let unknown = left.view().increment("vtoes", 1).unwrap_err().to_string();
     assert!(unknown.contains("did you mean `votes`?"), "{unknown}");
     assert!(left.view().increment("title", 1).unwrap_err().to_string().contains("not a counter"));
+}
+
+/// Counts made apart may add up beyond the range of counters. Setting such a counter changed nothing, and it refused to
+/// be counted back.
+#[test]
+fn a_counter_whose_sum_left_the_range_can_be_counted_back_and_set() {
+    let schema = schema();
+    let max = syncline_core::change::MAX_COUNTER;
+    let mut left = Replica::new(&schema, "Todo", 1);
+    left.create(json!({"title": "t", "votes": 10}), 0);
+    let mut right = left.fork(2);
+    left.update(json!({"votes": max}), 1).unwrap();
+    let other = right.update(json!({"votes": max}), 1).unwrap();
+    left.state.apply(&other);
+    assert_eq!(left.field("votes"), max, "the sum is out of range by this minus 10");
+    assert!(left.view().increment("votes", 1).is_err());
+    let back = left.view().increment("votes", -1).unwrap();
+    left.write(&back, 2).unwrap();
+    assert_eq!(left.field("votes"), max);
+    left.update(json!({"votes": 3}), 3).unwrap();
+    assert_eq!(left.field("votes"), 3);
 }
 
 #[test]

@@ -116,6 +116,16 @@ fn make_tables(db: &Connection, schema: &Schema, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Has the models with counters projected anew.
+pub(crate) fn mark_counters_stale(db: &Connection, schema: &Schema) -> Result<()> {
+    let counts = |fields: &[Field]| fields.iter().any(|field| field.kind == FieldKind::Counter);
+    let has_counters = |model: &Model| {
+        counts(&model.fields) || embedded_in(schema, model).values().any(|embedded| counts(&embedded.fields))
+    };
+    let names: Vec<&str> = schema.models.iter().filter(|model| has_counters(model)).map(|model| &*model.name).collect();
+    mark_stale(db, schema, &names)
+}
+
 /// Notes which tables are to be filled, besides those that an earlier change of schema left unfilled.
 fn mark_stale(db: &Connection, schema: &Schema, names: &[&str]) -> Result<()> {
     let mut stale: Stale = read_stale(db)?.into_iter().filter(|(name, _)| schema.model(name).is_some()).collect();

@@ -315,7 +315,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Whether nothing that arrived of the record was accepted or may be.
-    fn is_bare(&self, working: &Working) -> Result<bool> {
+    pub(crate) fn is_bare(&self, working: &Working) -> Result<bool> {
         Ok(working.judged && working.state.heads.is_empty() && records::waiting(self.db, working.row)?.is_empty())
     }
 

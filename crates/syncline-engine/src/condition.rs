@@ -1,7 +1,6 @@
 //! Writes under a condition: on the record as it stands when the write is done, not as the app saw it last.
 
 use serde_json::{Map, Value};
-use syncline_core::ids::RecordId;
 use syncline_core::record::{FieldError, InvalidRecord, RecordKey};
 use syncline_schema::Model;
 
@@ -17,8 +16,8 @@ impl Tx<'_> {
     /// [`StoreError::ConditionNotMet`]. No condition holds of a record that is not here or deleted.
     pub fn require(&mut self, model: &str, id: &str, condition: &Condition) -> Result<()> {
         let (schema, model) = (self.schema()?, self.model(model)?);
-        let record = parse_key(schema, model, id)?.record_id(model);
-        self.require_of(model, record, id, condition)
+        let key = parse_key(schema, model, id)?;
+        self.require_of(model, &key, id, condition)
     }
 
     /// As [`Tx::save`], if the stored record with the same key matches: so nothing is created, and no deleted record
@@ -31,7 +30,7 @@ impl Tx<'_> {
             return Err(InvalidRecord { model: found.name.clone(), fields: vec![fault] }.into());
         };
         let id = key_text(found, &key.fields(found).into_iter().collect());
-        self.require_of(found, key.record_id(found), &id, condition)?;
+        self.require_of(found, &key, &id, condition)?;
         self.save(model, record, Source::App)
     }
 
@@ -53,11 +52,14 @@ impl Tx<'_> {
         self.delete(model, id)
     }
 
-    fn require_of(&mut self, model: &Model, record: RecordId, id: &str, condition: &Condition) -> Result<()> {
+    fn require_of(&mut self, model: &Model, key: &RecordKey, id: &str, condition: &Condition) -> Result<()> {
         let schema = self.schema()?;
         // Nothing of the record may be in work yet: what is written here cannot be taken back by itself.
         self.flush()?;
-        let row = records::find(self.db, record)?.map(|row| row.record);
+        let row = match self.find(model, key)? {
+            Some(record) => records::find(self.db, record)?.map(|row| row.record),
+            None => None,
+        };
         // A condition that cannot be asked is told even where there is nobody to ask.
         let holds = holds_of(self.db, schema, &model.name, condition, row.unwrap_or_default())?;
         if holds == Some(true) {

@@ -111,6 +111,16 @@ pub enum StoreError {
         /// It existed.
         deleted: bool,
     },
+    /// The id is that of a record of another model, so no record of this model can have it.
+    #[error("{model} cannot have a record {id}: a record of {other} has this id; save it under another one")]
+    IdOfOtherModel {
+        /// The model of the write.
+        model: String,
+        /// The id inside.
+        id: uuid::Uuid,
+        /// The model of the record that has the id, as its log names it.
+        other: String,
+    },
     /// The record is not as the write asks for; nothing of the write was done.
     #[error(
         "nothing was written: {model} {id} {} {}; read it again and decide anew",

@@ -153,18 +153,23 @@ impl Host for OnDisk {
     }
 
     fn enter(&mut self) -> io::Result<bool> {
-        let file = self.lock_file("-lock")?;
-        let alone = match file.try_lock() {
-            Ok(()) => {
-                file.set_len(0)?;
-                true
+        loop {
+            let file = self.lock_file("-lock")?;
+            let alone = match file.try_lock() {
+                Ok(()) => {
+                    file.set_len(0)?;
+                    true
+                }
+                Err(TryLockError::WouldBlock) => false,
+                Err(TryLockError::Error(error)) => return Err(error),
+            };
+            file.lock_shared()?;
+            // Whoever deleted the store held the lock until now, and it stood for a file that is gone.
+            if is_at(&file, &self.beside("-lock"))? {
+                self.lock = Some(file);
+                return Ok(alone);
             }
-            Err(TryLockError::WouldBlock) => false,
-            Err(TryLockError::Error(error)) => return Err(error),
-        };
-        file.lock_shared()?;
-        self.lock = Some(file);
-        Ok(alone)
+        }
     }
 
     fn leave(&mut self) -> io::Result<bool> {
@@ -215,6 +220,26 @@ impl Host for OnDisk {
 
     fn syncer(&self) -> Box<dyn WalSync> {
         Box::new(WalFile { path: self.path.clone(), wal: self.beside("-wal"), folder_synced: false })
+    }
+}
+
+/// Whether the path still leads to this file. Where the system cannot tell, it does not delete open files either.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let there = match std::fs::metadata(path) {
+            Ok(there) => there,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let here = file.metadata()?;
+        Ok((here.dev(), here.ino()) == (there.dev(), there.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, path);
+        Ok(true)
     }
 }
 

@@ -44,7 +44,7 @@ impl Tx<'_> {
     fn time_of_marks(&mut self, model: &str, record: &Map<String, Value>) -> Result<i64> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         if let Some(key) = RecordKey::in_record(schema, model, record)?
-            && self.is_known(key.record_id(model))?
+            && self.find(model, &key)?.is_some()
         {
             return Ok(self.now_ms);
         }

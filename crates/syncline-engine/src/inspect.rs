@@ -13,8 +13,10 @@ use crate::error::{Doing, Result, StoreError};
 use crate::history;
 use crate::identity::Renewal;
 use crate::local::parse_key;
+use crate::naming;
 use crate::projection::quoted;
 use crate::storage::log::{self, Kind};
+use crate::storage::names::Replica;
 use crate::storage::{peers, records};
 use crate::store::Store;
 
@@ -147,35 +149,53 @@ impl Store {
 
     /// Own changes by what relays said of them: derived from the peers' frontiers and positions, not a queue.
     pub fn outbox(&self) -> Result<Outbox> {
-        let relays: Vec<_> = self.peer_rows()?.into_iter().filter(|peer| peer.relay).collect();
-        let acked = relays
-            .iter()
-            .filter_map(|peer| peer.acked)
-            .filter(|acked| acked.log == self.ids.log && acked.epoch == self.ids.epoch)
-            .map(|acked| acked.seq)
-            .max()
-            .unwrap_or(0);
-        let frontiers: BTreeMap<ReplicaId, u64> = relays
-            .iter()
-            .map(|peer| (peer.frontier_replica, peer.frontier))
-            .fold(BTreeMap::new(), |mut all, (id, n)| {
-                let held = all.entry(id).or_insert(0);
-                *held = n.max(*held);
-                all
-            });
+        let known = self.known_of_own()?;
         let mine: u64 = log::count_mine(&self.db)?;
         let mut pending = 0;
-        log::scan(&self.db, acked, |entry| {
-            if let Some(replica) = self.names.replica_at(entry.replica)
-                && replica.mine
-                && entry.kind != Kind::Local
-            {
-                let known = frontiers.get(&replica.id).copied().unwrap_or(0);
-                pending += u64::from(replica.forked || entry.counter > known);
-            }
+        log::scan(&self.db, known.acked, |entry| {
+            pending += u64::from(self.waits(&entry, &known));
             Ok(true)
         })?;
         Ok(Outbox { pending, acknowledged: mine.saturating_sub(pending), rejected: 0 })
+    }
+
+    /// Whether any own change waits, as [`Store::outbox`] counts them, for the price of the first one that does.
+    pub fn has_pending(&self) -> Result<bool> {
+        let known = self.known_of_own()?;
+        let may_wait = |replica: &Replica| {
+            replica.mine && replica.tip > known.acked && (replica.forked || replica.counter > known.of(replica.id))
+        };
+        if !self.names.replicas().any(may_wait) {
+            return Ok(false);
+        }
+        let mut found = !known.has_relay;
+        if !found {
+            log::scan(&self.db, known.acked, |entry| {
+                found = self.waits(&entry, &known);
+                Ok(!found)
+            })?;
+        }
+        Ok(found)
+    }
+
+    fn waits(&self, entry: &log::Entry, known: &KnownOfOwn) -> bool {
+        let of_mine = self.names.replica_at(entry.replica).filter(|replica| replica.mine && entry.kind != Kind::Local);
+        of_mine.is_some_and(|replica| replica.forked || entry.counter > known.of(replica.id))
+    }
+
+    fn known_of_own(&self) -> Result<KnownOfOwn> {
+        let mut known = KnownOfOwn::default();
+        for peer in self.peer_rows()?.into_iter().filter(|peer| peer.relay) {
+            known.has_relay = true;
+            if let Some(acked) = peer.acked
+                && (acked.log, acked.epoch) == (self.ids.log, self.ids.epoch)
+            {
+                known.acked = known.acked.max(acked.seq);
+            }
+            let held = known.frontiers.entry(peer.frontier_replica).or_insert(0);
+            *held = peer.frontier.max(*held);
+        }
+        Ok(known)
     }
 
     /// How many of these positions are not yet durable where they should be.
@@ -235,11 +255,26 @@ impl Store {
     pub(crate) fn find(&self, model: &str, id: &str) -> Result<(&Model, records::Row)> {
         let schema = self.schema.as_deref().ok_or(StoreError::NoSchema)?;
         let model = schema.model(model).ok_or_else(|| crate::no_model(schema, model))?;
-        let record = parse_key(schema, model, id)?.record_id(model);
-        let row = records::find(&self.db, record)?;
+        let row = naming::row(&self.db, model, &parse_key(schema, model, id)?)?;
         let row =
             row.ok_or_else(|| StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false })?;
         Ok((model, row))
+    }
+}
+
+/// What relays said of this store's own changes.
+#[derive(Default)]
+struct KnownOfOwn {
+    has_relay: bool,
+    /// Position of the log up to which one has all.
+    acked: u64,
+    frontiers: BTreeMap<ReplicaId, u64>,
+}
+
+impl KnownOfOwn {
+    /// Number of the replica's last change that one has.
+    fn of(&self, replica: ReplicaId) -> u64 {
+        self.frontiers.get(&replica).copied().unwrap_or(0)
     }
 }
 

@@ -27,6 +27,7 @@ mod import;
 mod inspect;
 mod live;
 mod local;
+mod naming;
 mod no_store;
 mod open;
 mod past;

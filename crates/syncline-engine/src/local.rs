@@ -49,10 +49,7 @@ impl<'a> Tx<'a> {
         let (schema, model) = (self.schema()?, self.model(model)?);
         let key = RecordKey::in_record(schema, model, record)?;
         let Some(key) = key else { return self.create(schema, model, record, source) };
-        let id = key.record_id(model);
-        if !self.is_known(id)? {
-            return self.create(schema, model, record, source);
-        }
+        let Some(id) = self.find(model, &key)? else { return self.create(schema, model, record, source) };
         let mut working = self.take(id, model.first_name(), Origin::Local)?;
         if working.state.heads.is_empty() {
             // Nothing that arrived of it was accepted.
@@ -89,12 +86,12 @@ impl<'a> Tx<'a> {
         source: Source,
     ) -> Result<Saved> {
         let new = NewRecord::check(schema, model, record)?;
-        let id = new.record_id(model).unwrap_or_else(|| RecordId::from_uuid(self.seed.uuid(self.now_ms)));
+        let id = new.record_id(model).unwrap_or_else(|| RecordKey::generate(model, self.seed.uuid(self.now_ms)));
         let time = match source {
             Source::App => self.now_ms,
             Source::Import => new.updated_at_ms.unwrap_or(self.now_ms),
         };
-        let mut working = self.take(id, model.first_name(), Origin::Local)?;
+        let mut working = self.take_new(id, model)?;
         let edits = record::create_edits(schema, model, &new);
         let outcome = if new.key.is_some() {
             self.commit_keyed_create(schema, model, &mut working, edits, time)
@@ -220,10 +217,7 @@ impl<'a> Tx<'a> {
     /// The record of that id; `None` if there is none or it is deleted.
     pub fn get(&mut self, model: &str, id: &str) -> Result<Option<Map<String, Value>>> {
         let (schema, model) = (self.schema()?, self.model(model)?);
-        let record = parse_key(schema, model, id)?.record_id(model);
-        if !self.is_known(record)? {
-            return Ok(None);
-        }
+        let Some(record) = self.find(model, &parse_key(schema, model, id)?)? else { return Ok(None) };
         let mut working = self.take(record, model.first_name(), Origin::Local)?;
         let found = self.view(model, &mut working)?.project();
         self.give_back(working);
@@ -295,10 +289,9 @@ impl<'a> Tx<'a> {
     }
 
     pub(crate) fn existing(&mut self, schema: &Schema, model: &Model, id: &str) -> Result<Box<Working>> {
-        let record = parse_key(schema, model, id)?.record_id(model);
-        if !self.is_known(record)? {
+        let Some(record) = self.find(model, &parse_key(schema, model, id)?)? else {
             return Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false });
-        }
+        };
         self.take(record, model.first_name(), Origin::Local)
     }
 

@@ -26,13 +26,18 @@ const SMALL_CACHE: usize = 8 << 20;
 /// Namespace of stores that were given none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
+/// Whether the file may be missing or there.
+pub(crate) fn check_presence(host: &dyn Host, options: &Options) -> Result<()> {
+    match (host.exists(), options.create) {
+        (false, Create::Never) => Err(StoreError::Missing(host.path().to_owned())),
+        (true, Create::New) => Err(StoreError::Exists(host.path().to_owned())),
+        (true, Create::Never | Create::IfMissing) | (false, Create::IfMissing | Create::New) => Ok(()),
+    }
+}
+
 /// Opens the file as SQLite.
 pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> {
-    match (host.exists(), options.create) {
-        (false, Create::Never) => return Err(StoreError::Missing(host.path().to_owned())),
-        (true, Create::New) => return Err(StoreError::Exists(host.path().to_owned())),
-        (true, Create::Never | Create::IfMissing) | (false, Create::IfMissing | Create::New) => {}
-    }
+    check_presence(host, options)?;
     let db = host.connect(true).doing("opening the file")?;
     db.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).doing("opening the file")?;
     // Else SQLite compiles a cached statement anew whenever a parameter gets another value.
@@ -123,7 +128,8 @@ fn mark(db: &Connection) -> Result<()> {
     .doing("making the store")
 }
 
-/// Brings a file of format 1 up to date: what its new table holds is made from the records' states.
+/// Brings a file of an older format up to date. Format 2 came with new tables, whose content is made from the records'
+/// states; in format 3 a counter's column shows the sum of all that stands at its key.
 fn migrate(db: &Connection) -> Result<()> {
     db.execute_batch("BEGIN EXCLUSIVE").doing("bringing the store up to date")?;
     let done = migrate_in_transaction(db);
@@ -138,9 +144,15 @@ fn migrate_in_transaction(db: &Connection) -> Result<()> {
         // Another process was faster.
         return Ok(());
     }
-    db.execute_batch(ddl::TABLES_OF_2).doing("bringing the store up to date")?;
-    if let Some(schema) = stored_schema(db)? {
-        conflicts::note_all(db, &schema)?;
+    let schema = stored_schema(db)?;
+    if format < 2 {
+        db.execute_batch(ddl::TABLES_OF_2).doing("bringing the store up to date")?;
+        if let Some(schema) = &schema {
+            conflicts::note_all(db, schema)?;
+        }
+    }
+    if let Some(schema) = &schema {
+        adopt::mark_counters_stale(db, schema)?;
     }
     mark(db)
 }

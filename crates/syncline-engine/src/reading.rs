@@ -9,6 +9,7 @@ use syncline_schema::{Model, Schema};
 use crate::error::{Doing, Result, StoreError};
 use crate::history;
 use crate::local::parse_key;
+use crate::naming;
 use crate::reader::Reader;
 use crate::storage::names::{self, StoredActors};
 use crate::storage::records;
@@ -62,8 +63,7 @@ impl<'a> Reading<'a> {
     /// The record of that id, deleted or not.
     pub(crate) fn find(&self, model: &str, id: &str) -> Result<Found<'a>> {
         let model = self.model(model)?;
-        let record = parse_key(self.schema, model, id)?.record_id(model);
-        match records::find(self.db, record)? {
+        match naming::row(self.db, model, &parse_key(self.schema, model, id)?)? {
             Some(row) => self.found(model, row, &StoredActors(self.db)),
             None => Err(StoreError::NotFound { model: model.name.clone(), id: id.to_owned(), deleted: false }),
         }

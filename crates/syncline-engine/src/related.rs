@@ -62,10 +62,9 @@ impl<'a> Tx<'a> {
         let (join, pair) = self.link_of(model, id, relation, other)?;
         let schema = self.schema()?;
         let key = RecordKey::in_record(schema, join, &pair)?.ok_or(StoreError::NoSchema)?;
-        let id = key.record_id(join);
-        if !self.is_known(id)? {
-            return Ok(Saved { record: pair, id, dot: None });
-        }
+        let Some(id) = self.find(join, &key)? else {
+            return Ok(Saved { record: pair, id: key.record_id(join), dot: None });
+        };
         let mut working = self.take(id, &join.name, Origin::Local)?;
         let outcome = if working.is_alive() {
             self.view(join, &mut working).map(|view| view.delete()).and_then(|edits| {

@@ -62,9 +62,9 @@ pub struct Options {
 pub struct Migration {
     /// The model whose table is being filled.
     pub model: String,
-    /// Its records that stand in the table.
+    /// Its records that were looked at, deleted ones included.
     pub done: u64,
-    /// Its records.
+    /// Its records, deleted ones included.
     pub total: u64,
 }
 
@@ -139,6 +139,8 @@ pub struct Store {
     /// The log's end, the greatest record and whether records wait, when the last transaction began: where a rollback
     /// goes back to.
     begun: ((u64, Chain), i64, bool),
+    /// Whether a transaction began and neither was committed nor undone in memory. SQLite ends some by itself.
+    is_begun: bool,
     data_version: i64,
     seen_schema: i64,
     durability: Durability,
@@ -171,9 +173,12 @@ impl Store {
     /// schema and indexes that its relations lack, and nothing if the schema is refused.
     pub fn open(mut host: Box<dyn Host>, options: Options) -> Result<Self> {
         let mut seed = Seed::new(options.seed);
-        let db = open::connect(host.as_ref(), &options)?;
+        open::check_presence(host.as_ref(), &options)?;
+        // Before the file is opened: whoever deletes the store waits for those that are in, and nobody writes to a
+        // file that is gone.
         let path = host.path().to_owned();
         let alone_at_open = host.enter().map_err(|source| StoreError::File { doing: "lock", path, source })?;
+        let db = open::connect(host.as_ref(), &options)?;
         open::prepare(&db, host.as_ref(), &options, &mut seed)?;
         let schema = open::schema(&db, &options)?.map(Arc::new);
         let mut store = Self {
@@ -183,6 +188,7 @@ impl Store {
             next_record: 0,
             has_waiting: false,
             begun: ((0, Chain::EMPTY), 0, false),
+            is_begun: false,
             projections: BTreeMap::new(),
             schema: None,
             host,
@@ -311,13 +317,14 @@ impl Store {
     }
 
     fn begin(&mut self) -> Result<()> {
-        if !self.db.is_autocommit() {
+        if self.is_begun || !self.db.is_autocommit() {
             // Somebody's closure panicked in the middle of a transaction.
             self.roll_back();
         }
         execute(&self.db, "BEGIN IMMEDIATE").doing("beginning a transaction")?;
         let refreshed = self.refresh_in_transaction();
         self.begun = (self.head, self.next_record, self.has_waiting);
+        self.is_begun = true;
         if let Err(error) = refreshed.and_then(|()| self.follow()) {
             self.roll_back();
             return Err(error);
@@ -350,6 +357,7 @@ impl Store {
             self.roll_back();
             return Err(error);
         }
+        self.is_begun = false;
         self.names.keep();
         self.acks.clear();
         if self.durability == Durability::Full {
@@ -400,6 +408,11 @@ impl Store {
         if !mutant::is_planted(Mutant::RollbackForgotten) {
             self.names.undo();
             self.data_version = -1;
+        }
+        self.is_begun = false;
+        if !self.db.is_autocommit() {
+            // What is read now is what could not be undone.
+            return;
         }
         if let Err(error) = self.refresh_in_transaction() {
             tracing::warn!(%error, "reading the store again after a rollback failed");
@@ -663,12 +676,13 @@ impl Store {
         let new_log = new_log || self.renewal_due.is_some_and(|(_, log_is_due)| log_is_due);
         self.renewal_due = Some((why, new_log));
         self.begin()?;
-        match identity::renew(&self.db, self.host.as_mut(), &mut self.seed, (why, new_log), now_ms) {
-            Ok(writer) => {
+        let renewed = identity::renew(&self.db, self.host.as_mut(), &mut self.seed, (why, new_log), now_ms);
+        match renewed.and_then(|writer| Ok((writer, open::ids(&self.db)?))) {
+            Ok((writer, ids)) => {
                 self.commit(Vec::new())?;
                 self.writer = Some(writer);
                 self.renewal_due = None;
-                self.ids = open::ids(&self.db)?;
+                self.ids = ids;
                 Ok(())
             }
             Err(error) => {
@@ -711,4 +725,39 @@ impl Store {
 /// One statement that is kept compiled: what frames every transaction costs as much as a small one.
 fn execute(db: &Connection, sql: &str) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::host::OnDisk;
+    use crate::local::Source;
+
+    /// SQLite ends some transactions by itself, as on a full disk. If the app's closure then panicked, the store went on
+    /// saying that it held what was never committed.
+    #[test]
+    fn a_transaction_that_sqlite_ended_is_undone_in_memory_before_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let sdl = "type Todo @model { title: String! }";
+        let schema = syncline_schema::parse("schema.graphql", sdl).unwrap().schema;
+        let options = Options { schema: Some((schema, sdl.to_owned())), ..Options::new([1; 32]) };
+        let mut store = Store::open(Box::new(OnDisk::new(folder.path().join("app.db"))), options).unwrap();
+        let todo = json!({"title": "t"}).as_object().cloned().unwrap();
+        store.write(1, |tx| tx.save("Todo", &todo, Source::App)).unwrap();
+        let before = (store.committed(), store.version());
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write(2, |tx| -> Result<()> {
+                tx.save("Todo", &todo, Source::App)?;
+                tx.db.execute_batch("ROLLBACK").unwrap();
+                panic!("the app's closure");
+            })
+        }));
+        assert!(panicked.is_err());
+        store.look(|_| Ok(())).unwrap();
+        assert_eq!((store.committed(), store.version()), before);
+        store.write(3, |tx| tx.save("Todo", &todo, Source::App)).unwrap();
+        assert!(store.verify().unwrap().is_ok());
+    }
 }

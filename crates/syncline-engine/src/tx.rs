@@ -159,9 +159,9 @@ impl<'a> Tx<'a> {
         self.names.model_name(working.model).unwrap_or_else(|| model.first_name()).to_owned()
     }
 
-    /// Whether the record is in the file or in work.
-    pub(crate) fn is_known(&mut self, id: RecordId) -> Result<bool> {
-        Ok(self.working.contains_key(&id) || records::find(self.db, id)?.is_some())
+    /// Number of the model of a record in work.
+    pub(crate) fn model_in_work(&self, id: RecordId) -> Option<i64> {
+        self.working.get(&id).map(|working| working.model)
     }
 
     /// Takes a record to work on; a record not known yet begins empty, as one of `model`, by its first name.

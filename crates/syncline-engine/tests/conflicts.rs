@@ -357,7 +357,7 @@ fn a_file_of_format_1_gets_its_notes_when_it_is_opened() {
     assert_eq!(listed(&two.a), std::slice::from_ref(&two.id));
     assert_verified(&two.a);
     let format: i64 = two.beds[0].sql().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(format, 2);
+    assert_eq!(format, 3);
 }
 
 #[test]

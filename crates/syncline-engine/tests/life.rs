@@ -276,6 +276,7 @@ fn the_outbox_follows_what_relays_acknowledge_even_backwards() {
         let acked = Some(Cursor { log: me.log, epoch: me.epoch, seq, chain });
         store.save_peer(relay, true, address, &PeerState { acked, ..PeerState::default() }).unwrap();
         let outbox = store.outbox().unwrap();
+        assert_eq!(store.has_pending().unwrap(), outbox.pending > 0);
         (outbox.pending, outbox.acknowledged, store.unacknowledged(&dots, AckedBy::AnyRelay).unwrap())
     };
     assert_eq!(acked(&mut store, 0, "syncline://relay"), (3, 0, 3));

@@ -22,7 +22,8 @@ impl OutboxTeller {
             let schema = engine.store().schema();
             schema.and_then(|schema| schema.model(model)).is_none_or(|model| !model.local)
         };
-        let mine = commit.changes.iter().any(|change| change.origin == Origin::Local && leaves(&change.model));
+        // What another process committed may be its own or came to it from peers.
+        let mine = commit.changes.iter().any(|change| change.origin != Origin::Peer && leaves(&change.model));
         // An edit may concern fields alone that never leave the device.
         if mine && !is_empty(engine.store()) { self.turn(false) } else { None }
     }
@@ -31,7 +32,6 @@ impl OutboxTeller {
     pub(crate) fn heard(&mut self, engine: &Engine, event: &session::Event) -> Option<Event> {
         let session::Event::Acknowledged { frontier, .. } = event else { return None };
         let store = engine.store();
-        // The count takes as long as what waits, so it is asked only where it can be none.
         let last = store.replica().map_or(0, |replica| store.version().counter(replica));
         if self.is_empty != Some(true) && *frontier >= last && is_empty(store) { self.turn(true) } else { None }
     }
@@ -43,5 +43,5 @@ impl OutboxTeller {
 }
 
 fn is_empty(store: &Store) -> bool {
-    store.outbox().is_ok_and(|outbox| outbox.pending == 0)
+    store.has_pending().is_ok_and(|has_pending| !has_pending)
 }

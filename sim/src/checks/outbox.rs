@@ -45,6 +45,11 @@ impl Outbox {
                 continue;
             }
             self.decided += 1;
+            if store.has_pending().is_ok_and(|has_pending| has_pending != (outbox.pending > 0)) {
+                let message =
+                    format!("it counts {} pending changes, and asked for any it says otherwise", outbox.pending);
+                return Err(Broken::new([node], message));
+            }
             let reached = reached(world, &view, node, &relays);
             if outbox.acknowledged > reached {
                 let message = format!(

@@ -42,7 +42,7 @@ pub fn create_edits(schema: &Schema, model: &Model, new: &NewRecord) -> Edits {
 /// Key fields that stand in the document: all but an id that the record id says already.
 fn stored_key(model: &Model, new: &NewRecord) -> Map<String, Value> {
     match &new.key {
-        None | Some(RecordKey::Uuid(_)) => Map::new(),
+        None | Some(RecordKey::Generated(_)) => Map::new(),
         Some(key) => key.fields(model).into_iter().collect(),
     }
 }

@@ -15,7 +15,7 @@ use super::place::{Place, Slot};
 use super::view::{RecordView, embedded_type};
 use crate::change::Change;
 use crate::document::{self, Document};
-use crate::state;
+use crate::state::{self, OpId};
 
 /// One thing that a change did. Fields are named by their path: `title`, `address.city`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -233,8 +233,14 @@ impl Effects<'_> {
 
     fn counter(&mut self, field: String, key: &str) {
         let at_key = self.change.ops().iter().filter(|op| state::root_key(op) == Some(key));
+        let stood = self.before.ops(key);
+        // Other programs count on each counter that they see at a key, and each adds to what it shows.
+        let named = |op: &Op| {
+            let names = |id: &OpId| op.pred.iter().any(|pred| (pred.0, &pred.1) == (id.counter, &id.actor));
+            stood.iter().filter(|standing| names(&standing.id)).count().max(1)
+        };
         let increments = at_key.filter_map(|op| match op.action {
-            OpType::Increment(by) => Some(by),
+            OpType::Increment(by) => Some(by.saturating_mul(i64::try_from(named(op)).unwrap_or(i64::MAX))),
             OpType::Make(_) | OpType::Delete | OpType::Put(_) | OpType::MarkBegin(_) | OpType::MarkEnd(_) => None,
         });
         let by = increments.fold(0, i64::saturating_add);

@@ -76,10 +76,11 @@ fn names_record(model: &Model, record: RecordId, key_fields: &Map<String, Value>
     let values: Option<Vec<Value>> = model.key_fields().into_iter().map(|name| key_fields.get(name).cloned()).collect();
     let key = match (&model.key, values) {
         (_, None) => return false,
-        (Key::Id, Some(values)) => match values.first().and_then(Value::as_str).map(RecordKey::from_id) {
-            // A UUID is the record id itself and never stands in the document.
+        (Key::Id, Some(values)) => match values.first().and_then(Value::as_str).map(|id| RecordKey::from_id(model, id))
+        {
+            // A generated id is the record id itself and never stands in the document.
             Some(key @ RecordKey::Text(_)) => key,
-            Some(RecordKey::Uuid(_) | RecordKey::Fields(_)) | None => return false,
+            Some(RecordKey::Generated(_) | RecordKey::Fields(_)) | None => return false,
         },
         (Key::Custom(_), Some(values)) => RecordKey::Fields(values),
     };

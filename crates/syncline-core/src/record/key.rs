@@ -10,12 +10,15 @@ use crate::ids::RecordId;
 /// Longest id, and longest value of a key field, in bytes.
 const KEY_BYTES_MAX: usize = 1024;
 
+/// Bytes at the end of a generated id that say of which model it is.
+const MARK_BYTES: usize = 3;
+
 /// The key of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordKey {
-    /// A UUID in canonical form (lower case, with hyphens): the record id is its bytes, and the
-    /// document does not repeat it.
-    Uuid(RecordId),
+    /// An id that was generated for the model: the record id is its bytes, and the document does not
+    /// repeat it.
+    Generated(RecordId),
     /// Any other id that the app supplied. Stands in the document.
     Text(String),
     /// Values of a custom key's fields, in the key's order. Stand in the document.
@@ -23,12 +26,22 @@ pub enum RecordKey {
 }
 
 impl RecordKey {
-    /// The key in the form of an id.
-    pub fn from_id(id: &str) -> Self {
-        match uuid::Uuid::try_parse(id) {
-            Ok(uuid) if uuid.hyphenated().to_string() == id => Self::Uuid(RecordId::from_uuid(uuid)),
-            Ok(_) | Err(_) => Self::Text(id.to_owned()),
+    /// The key of a model in the form of an id.
+    pub fn from_id(model: &Model, id: &str) -> Self {
+        match canonical_uuid(id).map(RecordId::from_uuid) {
+            Some(record) if model.names().any(|name| record.0.ends_with(&mark(name))) => Self::Generated(record),
+            Some(_) | None => Self::Text(id.to_owned()),
         }
+    }
+
+    /// The record of an id that is generated for a model out of a UUID v7: its last bytes become the model's mark.
+    ///
+    /// So an id says by itself whether it was generated for a model. An app may give it to a record of another
+    /// model, too, a profile that has the id of its user: there it is a text as any other, and names another record.
+    pub fn generate(model: &Model, uuid: uuid::Uuid) -> RecordId {
+        let mut record = RecordId::from_uuid(uuid);
+        record.0[16 - MARK_BYTES..].copy_from_slice(&mark(model.first_name()));
+        record
     }
 
     /// Reads the key as a user writes it: the id, or a JSON object of the key fields. A custom key
@@ -75,10 +88,19 @@ impl RecordKey {
         self.record_id_under(model.first_name())
     }
 
+    /// The record whose bytes are the id itself though it does not bear the model's mark: made by a peer
+    /// that takes another name for the model's first, by another writer of changes, or before ids were marked.
+    pub fn unmarked(&self) -> Option<RecordId> {
+        match self {
+            Self::Text(id) => canonical_uuid(id).map(RecordId::from_uuid),
+            Self::Generated(_) | Self::Fields(_) => None,
+        }
+    }
+
     /// The record that the key names in a model of that first name.
     pub(super) fn record_id_under(&self, model: &str) -> RecordId {
         match self {
-            Self::Uuid(id) => *id,
+            Self::Generated(id) => *id,
             Self::Text(id) => RecordId::from_key(model, &Value::Array(vec![Value::String(id.clone())])),
             Self::Fields(values) => RecordId::from_key(model, &Value::Array(values.clone())),
         }
@@ -87,7 +109,7 @@ impl RecordKey {
     /// Name and value of every key field.
     pub fn fields(&self, model: &Model) -> Vec<(String, Value)> {
         let values = match self {
-            Self::Uuid(id) => vec![Value::String(id_text(*id))],
+            Self::Generated(id) => vec![Value::String(id_text(*id))],
             Self::Text(id) => vec![Value::String(id.clone())],
             Self::Fields(values) => values.clone(),
         };
@@ -112,10 +134,21 @@ impl RecordKey {
             return None;
         }
         match (&model.key, values.first()) {
-            (Key::Id, Some(Value::String(id))) => Some(Self::from_id(id)),
+            (Key::Id, Some(Value::String(id))) => Some(Self::from_id(model, id)),
             (Key::Id | Key::Custom(_), _) => Some(Self::Fields(values)),
         }
     }
+}
+
+/// The UUID in canonical form (lower case, with hyphens) that an id is.
+fn canonical_uuid(id: &str) -> Option<uuid::Uuid> {
+    uuid::Uuid::try_parse(id).ok().filter(|uuid| uuid.hyphenated().to_string() == id)
+}
+
+/// What ids end in that are generated for a model of that name.
+fn mark(model: &str) -> [u8; MARK_BYTES] {
+    let hash = *blake3::Hasher::new_derive_key("syncline id mark 1").update(model.as_bytes()).finalize().as_bytes();
+    std::array::from_fn(|place| hash[place])
 }
 
 /// Text of a generated id.

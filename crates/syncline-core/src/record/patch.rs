@@ -13,6 +13,7 @@ use super::{LIVE, element_key, encode, nested_key, null_key, some_key};
 use crate::change::MAX_COUNTER;
 use crate::edit::{Edits, ObjectEdit, RootEdit};
 use crate::mutant::{self, Mutant};
+use crate::state;
 
 impl RecordView<'_> {
     /// The edits that give the fields named in `patch` their new values; empty if nothing changes.
@@ -78,8 +79,8 @@ impl RecordView<'_> {
             return Err(self.wrong_kind(field, "a counter (`Int @counter`)"));
         };
         let key = self.document_key(field);
-        let current = self.counter(key);
-        if current.checked_add(by).is_none_or(|sum| sum.abs() > MAX_COUNTER) {
+        let current = self.counter_sum(key);
+        if !state::may_count(current, by) {
             let message = format!("it stands at {current}: {by} more leaves the range of counters (±{MAX_COUNTER})");
             return Err(self.invalid(field, &message));
         }
@@ -226,7 +227,7 @@ impl<'a> Patch<'a> {
             }
             FieldKind::Counter => {
                 let wanted = value.as_i64().unwrap_or(0);
-                self.count(key, wanted - self.view.counter(key));
+                self.count(key, wanted.saturating_sub(self.view.counter_sum(key)));
             }
             FieldKind::Text { .. } => self.text(field, key, value.as_str().unwrap_or("")),
             FieldKind::List(element) => self.list(field, element, key, value.as_array().map_or(&[], Vec::as_slice)),
@@ -243,7 +244,7 @@ impl<'a> Patch<'a> {
     fn clear(&mut self, field: &Field, key: &str) {
         match &field.kind {
             FieldKind::Scalar(_) | FieldKind::Enum(_) => self.put_null(key),
-            FieldKind::Counter => self.count(key, -self.view.counter(key)),
+            FieldKind::Counter => self.count(key, self.view.counter_sum(key).saturating_neg()),
             FieldKind::Set(element) => self.set(element, key, &[]),
             FieldKind::Text { .. } => {
                 if self.view.has_object(key) && self.known_text(key).is_none_or(|text| !text.is_empty()) {
@@ -333,6 +334,8 @@ impl<'a> Patch<'a> {
             self.edits.root.push(RootEdit::Put(key.to_owned(), ScalarValue::counter(0)));
         }
         if by != 0 {
+            // No change may count further. Nothing but counts made apart leads so far out of the range.
+            let by = by.clamp(-2 * MAX_COUNTER, 2 * MAX_COUNTER);
             self.edits.root.push(RootEdit::Increment(key.to_owned(), by));
         }
     }

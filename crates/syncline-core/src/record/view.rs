@@ -10,7 +10,7 @@ use super::items;
 use super::{LIVE, null_key, some_key};
 use crate::document::Document;
 use crate::ids::RecordId;
-use crate::state::{RecordState, Visible, VisibleOp};
+use crate::state::{self, RecordState, Visible, VisibleOp};
 
 /// Everything that says what a record holds.
 #[derive(Clone, Copy)]
@@ -58,6 +58,11 @@ impl<'a> RecordView<'a> {
     /// What a counter shows; 0 where nobody has made it yet.
     pub(super) fn counter(&self, key: &str) -> i64 {
         self.existing_counter(key).unwrap_or(0)
+    }
+
+    /// The sum of the counters at a key, out of the range of counters if counts that were made apart pushed it there.
+    pub(super) fn counter_sum(&self, key: &str) -> i64 {
+        state::counters_sum(self.state.visible(key)).unwrap_or(0)
     }
 
     pub(super) fn existing_counter(&self, key: &str) -> Option<i64> {

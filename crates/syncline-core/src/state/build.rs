@@ -274,14 +274,21 @@ pub(crate) fn newest_counter(standing: &[VisibleOp]) -> Option<&VisibleOp> {
     standing.iter().rfind(|op| op.value.counter().is_some())
 }
 
-/// Whether what is shown of the counters at a key may grow by so much.
+/// Whether the counters at a key may grow by so much.
 pub(crate) fn check_count(key: &str, standing: &[VisibleOp], by: i64) -> Result<(), EditError> {
     let current = counters_sum(standing).unwrap_or(0);
-    let fits = |sum: i64| (-MAX_COUNTER..=MAX_COUNTER).contains(&sum);
-    if current.checked_add(by).is_some_and(fits) {
+    if may_count(current, by) {
         return Ok(());
     }
     Err(EditError::CounterOverflow { key: key.to_owned(), current, by })
+}
+
+/// Whether a sum may grow by so much: it ends in the range of counters or, where counts that were made apart have pushed
+/// it out, nearer to it.
+pub(crate) fn may_count(sum: i64, by: i64) -> bool {
+    let grown = i128::from(sum) + i128::from(by);
+    let limit = i128::from(MAX_COUNTER).max(i128::from(sum).abs() - i128::from(by != 0));
+    grown.abs() <= limit
 }
 
 /// 1 minus the winner, 1 where nothing or anything else stands: never the winner's value, so

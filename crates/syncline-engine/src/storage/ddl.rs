@@ -1,7 +1,7 @@
 //! The engine's own tables. `docs/storage.md` explains them.
 
 /// Format of the file, in `PRAGMA user_version`. Newer ones are refused, older ones migrated.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 
 /// `PRAGMA application_id`: the letters `Sync`.
 pub(crate) const APPLICATION_ID: i64 = 0x5379_6e63;
