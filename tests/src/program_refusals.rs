@@ -204,6 +204,19 @@ fn a_database_of_another_program_is_not_taken_over_by_init() {
     assert!(!said.err.is_empty());
 }
 
+/// Every command made a store without a schema of an empty file.
+#[test]
+fn an_empty_file_is_no_store_but_init_makes_it_one() {
+    let bed = Bed::new();
+    let (db, schema) = (text(&bed.path("empty.db")), bed.path("s.graphql"));
+    std::fs::write(&db, "").unwrap();
+    std::fs::write(&schema, SDL).unwrap();
+    refused(&bed, &["status", &db], 1, &["an empty file", "left as it is"]);
+    assert_eq!(std::fs::metadata(&db).unwrap().len(), 0);
+    ok(["init", &db, "--schema", &text(&schema)]);
+    ok(["save", &db, "Todo", r#"{"title":"a"}"#]);
+}
+
 #[test]
 fn a_sync_that_cannot_be_says_why_and_leaves_the_store_as_it_was() {
     let bed = Bed::new();

@@ -6,6 +6,7 @@ use syncline::{Create, Options, Store};
 use crate::args::InitArgs;
 use crate::failure::{Failure, Outcome};
 use crate::output::{bar, counted, say, stderr_is_colored};
+use crate::paths::holds_something;
 use crate::store;
 
 pub(crate) async fn run(args: InitArgs) -> Outcome {
@@ -20,10 +21,11 @@ pub(crate) async fn run(args: InitArgs) -> Outcome {
     if let Some(namespace) = &args.namespace {
         options = options.namespace(namespace);
     }
-    if args.db.exists() {
+    if holds_something(&args.db) {
         return update(&args, options.create(Create::Never), &parsed.schema).await;
     }
-    let store = Store::open(&args.db, options.create(Create::New)).await?;
+    // An empty file is what is left of an init that was killed at once.
+    let store = Store::open(&args.db, options.create(Create::IfMissing)).await?;
     let namespace = store.namespace().to_owned();
     store.close().await?;
     say(format_args!("made {} with {}, namespace `{namespace}`", args.db.display(), models(&parsed.schema)));

@@ -51,6 +51,10 @@ pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> 
 pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed: &mut Seed) -> Result<()> {
     let (application, format) = marks(db).map_err(|source| not_a_store(host, source))?;
     match (application, format) {
+        (0, 0) if is_empty(db)? && options.create == Create::Never => {
+            let found = "an empty file".to_owned();
+            return Err(StoreError::NotAStore { path: host.path().to_owned(), found });
+        }
         (0, 0) if is_empty(db)? => {
             set_pragmas(db, options)?;
             create(db, options, seed)?;

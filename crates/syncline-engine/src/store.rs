@@ -177,7 +177,7 @@ impl Store {
         // Before the file is opened: whoever deletes the store waits for those that are in, and nobody writes to a
         // file that is gone.
         let path = host.path().to_owned();
-        let alone_at_open = host.enter().map_err(|source| StoreError::File { doing: "lock", path, source })?;
+        let alone_at_open = host.enter().map_err(|source| StoreError::File { doing: "open", path, source })?;
         let db = open::connect(host.as_ref(), &options)?;
         open::prepare(&db, host.as_ref(), &options, &mut seed)?;
         let schema = open::schema(&db, &options)?.map(Arc::new);

@@ -293,7 +293,8 @@ impl Node {
                         hostile
                     }
                     None => {
-                        let seed = Seed::new(draws.bytes("hostile", index, 0));
+                        let by_name = (name_key(&self.spec.name), 0);
+                        let seed = Seed::new(draws.either("hostile", (index, 0), by_name));
                         Box::new(Hostile::new(kind, NAMESPACE, engine, seed))
                     }
                 })

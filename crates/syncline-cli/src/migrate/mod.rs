@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use syncline::schema::{Allow, Diagnostics, Schema};
-use syncline::{Create, Options, Store};
+use syncline::{Options, Store};
 
 use crate::args::MigrateAmplifyArgs;
 use crate::failure::{Failure, Outcome};
@@ -37,8 +37,7 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
         Some(tables) => {
             make_folder(&rejected)?;
             let path = target.path("store.db");
-            let create = if path.exists() { Create::Never } else { Create::New };
-            let options = Options::new(sdl).file_name("schema.graphql".to_owned()).create(create);
+            let options = Options::new(sdl).file_name("schema.graphql".to_owned());
             let store = Store::open(&path, options).await?;
             let taken = tables.import(&store, &rejected).await;
             let closed = store.close().await;

@@ -253,12 +253,14 @@ pub(super) struct Alone {
     heard: Receiver<(usize, Heard)>,
     job: Option<(usize, Job)>,
     next: usize,
+    /// When the present run began.
+    began: Instant,
 }
 
 impl Alone {
     pub(super) fn new(args: ScenarioArgs, patience: Duration) -> Self {
         let (sender, heard) = mpsc::channel();
-        Self { args, patience, sender, heard, job: None, next: 0 }
+        Self { args, patience, sender, heard, job: None, next: 0, began: Instant::now() }
     }
 
     /// A child that runs schedules only.
@@ -277,6 +279,7 @@ impl Alone {
                 &mut self.job.insert((self.next, job)).1
             }
         };
+        self.began = Instant::now();
         job.ask(ask)
     }
 
@@ -284,7 +287,7 @@ impl Alone {
     pub(super) fn wait(&mut self) -> Outcome<Result<Box<Report>, Death>> {
         let Some((number, job)) = self.job.take() else { return Err(Failure::failed("no run was begun")) };
         loop {
-            match self.heard.recv_timeout(self.patience) {
+            match self.heard.recv_timeout(self.patience.saturating_sub(self.began.elapsed())) {
                 Ok((from, _)) if from != number => {}
                 Ok((_, Heard::Ended(report))) => {
                     self.job = Some((number, job));

@@ -128,8 +128,11 @@ impl Runner {
         Self { children: std::iter::repeat_with(child).take(cores).collect(), stuck: None }
     }
 
-    /// What each of these violates; no more of them than there are children.
+    /// What each of these violates; no more of them than there are children. Nothing once one could not be run.
     fn run(&mut self, schedules: &[Schedule]) -> Vec<Option<Violation>> {
+        if self.stuck.is_some() {
+            return schedules.iter().map(|_| None).collect();
+        }
         let begun = self.children.iter_mut().zip(schedules);
         let begun: Vec<Outcome> =
             begun.map(|(child, schedule)| child.begin(&Ask::schedule(schedule.clone()))).collect();
