@@ -121,6 +121,14 @@ pub enum StoreError {
         /// The model of the record that has the id, as its log names it.
         other: String,
     },
+    /// The record was changed here as late as the one that comes, or later: it stays as it is.
+    #[error("{model} {id} was changed or deleted here since, so it stays as it is")]
+    NotNewer {
+        /// The model.
+        model: String,
+        /// The key, as callers write it.
+        id: String,
+    },
     /// The record is not as the write asks for; nothing of the write was done.
     #[error(
         "nothing was written: {model} {id} {} {}; read it again and decide anew",

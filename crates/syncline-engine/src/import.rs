@@ -7,7 +7,8 @@ use syncline_core::record::{NewRecord, RecordKey};
 use syncline_core::rich::{ExpandRules, Span};
 use syncline_schema::{Key, Model};
 
-use crate::error::Result;
+use crate::commit::Origin;
+use crate::error::{Result, StoreError};
 use crate::local::{Saved, Source};
 use crate::storage::meta;
 use crate::tx::Tx;
@@ -38,6 +39,30 @@ impl Tx<'_> {
         });
         self.now_ms = now_ms;
         marked.map(|()| saved)
+    }
+
+    /// As [`Tx::import`], unless the record is here, and its last change (a delete is one) is not earlier than the
+    /// `updatedAt` of the one that comes: then [`StoreError::NotNewer`]. One that says no time yields to what is here.
+    pub fn import_newer(
+        &mut self,
+        model: &str,
+        record: &Map<String, Value>,
+        spans: &BTreeMap<String, Vec<Span>>,
+    ) -> Result<Saved> {
+        let (schema, of) = (self.schema()?, self.model(model)?);
+        if let Some(key) = RecordKey::in_record(schema, of, record)?
+            && let Some(id) = self.find(of, &key)?
+        {
+            let comes = NewRecord::check(schema, of, record)?.updated_at_ms;
+            let working = self.take(id, of.first_name(), Origin::Local)?;
+            let last = working.state.times.map(|(_, last)| last);
+            self.give_back(working);
+            if last.is_some_and(|last| comes.is_none_or(|comes| comes <= last)) {
+                let id = key_text(of, &key.fields(of).into_iter().collect());
+                return Err(StoreError::NotNewer { model: of.name.clone(), id });
+            }
+        }
+        self.import(model, record, spans)
     }
 
     /// When the marks of an imported record were made: with the record if it is new, else now.

@@ -14,13 +14,16 @@ pub struct ImportRecord {
     pub record: Record,
     /// The characters and marks of its rich texts, by field; the record holds the same characters.
     pub spans: BTreeMap<String, Vec<Span>>,
+    /// Nothing is done if the record is here and its last change (a delete is one) is not earlier than the `updatedAt`
+    /// of this one, or this one has none: then [`StoreError::NotNewer`](crate::StoreError::NotNewer).
+    pub newer_only: bool,
 }
 
 impl Store {
     /// Saves many records in one commit. Each stands by itself: an invalid one stops no other, and peers may
     /// see them one after the other. Times that the records carry are kept.
     pub async fn import_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Result<Saved<Record>>>> {
-        let records = records.into_iter().map(|record| ImportRecord { record, spans: BTreeMap::new() }).collect();
+        let records = records.into_iter().map(|record| ImportRecord { record, ..ImportRecord::default() }).collect();
         self.import(model, records, None::<(String, fn(&[Result<Saved<Record>>]) -> String)>).await
     }
 
@@ -50,7 +53,12 @@ impl Store {
                 let saved = engine.write(now, |tx| {
                     let saved: Vec<Result<Saved<Record>>> = records
                         .iter()
-                        .map(|one| tx.single(|tx| tx.import(&model, &one.record, &one.spans)))
+                        .map(|one| {
+                            tx.single(|tx| match one.newer_only {
+                                true => tx.import_newer(&model, &one.record, &one.spans),
+                                false => tx.import(&model, &one.record, &one.spans),
+                            })
+                        })
                         .map(|outcome| Ok(with_token(&namespace, outcome?)))
                         .collect();
                     if let Some((name, text)) = bookmark {

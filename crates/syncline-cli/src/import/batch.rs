@@ -11,10 +11,10 @@ use syncline_schema::{FieldKind, Scalar};
 use super::cloud::Cloud;
 use super::names::Columns;
 use super::progress::{self, Begin, Taken};
-use super::rejects::{Rejects, was_untyped};
+use super::rejects::{Rejects, Written, was_untyped};
 use super::shapes::Origin;
 use super::source::Row;
-use super::{Counts, cloud, convert, identity};
+use super::{Counts, Existing, cloud, convert, identity};
 use crate::export::{MODEL_COLUMN, REJECTED_COLUMN, SPANS_COLUMN};
 use crate::failure::Outcome;
 
@@ -44,6 +44,15 @@ pub(super) struct Importer<'a> {
     pub(super) name: String,
     pub(super) taken: Taken,
     pub(super) rejects: Option<Rejects>,
+    pub(super) existing: Existing,
+}
+
+/// How far an import has come.
+#[derive(Clone)]
+struct Reached {
+    taken: Taken,
+    counts: Counts,
+    rejected: Option<Written>,
 }
 
 /// A row that does not fit: one line per fault.
@@ -90,7 +99,7 @@ impl<'a> Importer<'a> {
 
     /// Checks or saves the rows. Returns those that do not fit, in their order.
     pub(super) async fn batch(&mut self, act: Act, rows: Vec<Row>) -> Outcome<Vec<Misfit>> {
-        let (taken_before, counts_before) = (self.taken.clone(), self.counts.clone());
+        let before = self.reached();
         let mut misfits = Vec::new();
         let mut candidates = Vec::with_capacity(rows.len());
         let mut originals = BTreeMap::new();
@@ -115,22 +124,29 @@ impl<'a> Importer<'a> {
         misfits.sort_by_key(|misfit| misfit.place.number);
         if act == Act::Save {
             if !misfits.is_empty() && self.rejects.as_ref().is_some_and(Rejects::is_empty) {
-                self.announce_rejects(taken_before, counts_before).await?;
+                // A run that is cut off before the batch is committed finds its own file again.
+                self.note(before.clone()).await?;
             }
             self.reject(&misfits, &originals)?;
-            let before = misfits.len();
-            self.save(candidates, &mut misfits).await?;
-            self.reject(&misfits[before..], &originals)?;
+            let fitting = misfits.len();
+            self.save(candidates, before, &mut misfits).await?;
+            if self.rejects.is_some() && misfits.len() > fitting {
+                self.reject(&misfits[fitting..], &originals)?;
+                self.note(self.reached()).await?;
+            }
         }
         misfits.sort_by_key(|misfit| misfit.place.number);
         Ok(misfits)
     }
 
-    /// Notes which file the first rejected rows go to, before they do: a run that is cut off before their batch is
-    /// committed finds its own file again.
-    async fn announce_rejects(&mut self, taken: Taken, counts: Counts) -> Outcome {
+    fn reached(&self) -> Reached {
         let rejected = self.rejects.as_ref().map(Rejects::written);
-        let bookmark = move |_: &[Result<Saved<Record>, Error>]| progress::bookmark(&taken, counts, rejected);
+        Reached { taken: self.taken.clone(), counts: self.counts.clone(), rejected }
+    }
+
+    /// Keeps how far the import has come.
+    async fn note(&self, reached: Reached) -> Outcome {
+        let bookmark = move |_: &[Result<Saved<Record>, Error>]| reached.bookmark();
         self.store.import_bookmarked(&self.model.name, Vec::new(), &self.name, bookmark).await?;
         Ok(())
     }
@@ -303,7 +319,9 @@ impl<'a> Importer<'a> {
         fitting
     }
 
-    async fn save(&mut self, candidates: Vec<Candidate>, misfits: &mut Vec<Misfit>) -> Outcome {
+    /// Saves the records, and with them how far the import has come. Where some turn out not to fit, that is still
+    /// where it was before: they are not in the file of rejected rows yet.
+    async fn save(&mut self, candidates: Vec<Candidate>, before: Reached, misfits: &mut Vec<Misfit>) -> Outcome {
         let tally = Tally {
             counts: self.counts.clone(),
             known: self.known_keys(&candidates).await?,
@@ -311,16 +329,24 @@ impl<'a> Importer<'a> {
             local: self.model.local,
         };
         let places: Vec<Place> = candidates.iter().map(|candidate| candidate.place).collect();
-        let records =
-            candidates.into_iter().map(|Candidate { record, spans, .. }| ImportRecord { record, spans }).collect();
-        let (taken, then) = (self.taken.clone(), tally.clone());
-        let rejected = self.rejects.as_ref().map(Rejects::written);
-        let bookmark =
-            move |saved: &[Result<Saved<Record>, Error>]| progress::bookmark(&taken, then.after(saved), rejected);
+        let newer_only = self.existing == Existing::KeepLater;
+        let records = candidates
+            .into_iter()
+            .map(|Candidate { record, spans, .. }| ImportRecord { record, spans, newer_only })
+            .collect();
+        let (after, then) = (self.reached(), tally.clone());
+        let bookmark = move |saved: &[Result<Saved<Record>, Error>]| {
+            if after.rejected.is_some() && saved.iter().any(|outcome| outcome.as_ref().is_err_and(is_misfit)) {
+                return before.bookmark();
+            }
+            Reached { counts: then.after(saved), ..after }.bookmark()
+        };
         let saved = self.store.import_bookmarked(&self.model.name, records, &self.name, bookmark).await?;
         self.counts = tally.after(&saved);
         for (place, outcome) in places.into_iter().zip(saved) {
-            if let Err(error) = outcome {
+            if let Err(error) = outcome
+                && is_misfit(&error)
+            {
                 misfits.push(Misfit::of(place, &error));
             }
         }
@@ -364,9 +390,13 @@ struct Tally {
 impl Tally {
     fn after(mut self, saved: &[Result<Saved<Record>, Error>]) -> Counts {
         for outcome in saved {
-            let Ok(saved) = outcome else {
-                self.counts.skipped += 1;
-                continue;
+            let saved = match outcome {
+                Ok(saved) => saved,
+                Err(error) => {
+                    let count = if is_misfit(error) { &mut self.counts.skipped } else { &mut self.counts.kept };
+                    *count += 1;
+                    continue;
+                }
             };
             let is_new = self.known.insert(key_text(&self.keys, &saved.record));
             match (is_new, &saved.token) {
@@ -376,6 +406,17 @@ impl Tally {
             }
         }
         self.counts
+    }
+}
+
+/// Whether the record does not fit, and is not merely older than the one that is here.
+fn is_misfit(error: &Error) -> bool {
+    !matches!(error, Error::Store(StoreError::NotNewer { .. }))
+}
+
+impl Reached {
+    fn bookmark(self) -> String {
+        progress::bookmark(&self.taken, self.counts, self.rejected)
     }
 }
 

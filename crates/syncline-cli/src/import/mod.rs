@@ -66,6 +66,9 @@ pub(crate) struct Counts {
     updated: u64,
     /// Records that existed with these values.
     unchanged: u64,
+    /// Records that were changed or deleted here later than the rows, and stay as they are.
+    #[serde(default)]
+    kept: u64,
     /// Rows that do not fit.
     pub(crate) skipped: u64,
     /// Rows of other models.
@@ -78,20 +81,20 @@ pub(crate) struct Counts {
     left_out: BTreeMap<String, u64>,
 }
 
-/// What a file that was imported as a whole does when it comes again.
+/// What becomes of records that are here already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Again {
-    /// Its rows count anew: who imports a file means what it says.
-    Anew,
-    /// Only what was added behind them counts.
-    Behind,
+enum Existing {
+    /// They get the values of the rows: who imports a file means what it says.
+    Replace,
+    /// Those that were changed or deleted later than their rows stay as they are.
+    KeepLater,
 }
 
 pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
     let began = Instant::now();
     let source = Arc::new(Source::open(&args.file, args.format)?);
     let counts =
-        store::with(&args.db, async |store| import(store, &args, &source, (Earlier::Refuse, Again::Anew)).await)
+        store::with(&args.db, async |store| import(store, &args, &source, (Earlier::Refuse, Existing::Replace)).await)
             .await?;
     if args.json {
         out.json(&counts)?;
@@ -100,18 +103,18 @@ pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
     Ok(())
 }
 
-/// Imports into a store that is open already. Rejected rows of earlier imports are set aside, and rows that an earlier
-/// import took are not taken again: they may have been edited since.
+/// Imports into a store that is open already. Rejected rows of earlier imports are set aside, and no row changes a record
+/// that was changed or deleted later than the row says of itself.
 pub(crate) async fn take(store: &Store, args: &ImportArgs) -> Outcome<Counts> {
     let source = Arc::new(Source::open(&args.file, args.format)?);
-    import(store, args, &source, (Earlier::SetAside, Again::Behind)).await
+    import(store, args, &source, (Earlier::SetAside, Existing::KeepLater)).await
 }
 
 async fn import(
     store: &Store,
     args: &ImportArgs,
     source: &Arc<Source>,
-    (earlier, again): (Earlier, Again),
+    (earlier, existing): (Earlier, Existing),
 ) -> Outcome<Counts> {
     let schema = store::schema(store)?;
     let model = store::model(schema, &args.model)?;
@@ -133,6 +136,7 @@ async fn import(
         name: begin.name.clone(),
         taken: Taken::none(),
         rejects: None,
+        existing,
     };
     if !args.skip_invalid {
         // Nothing is imported of a file that does not fit as a whole.
@@ -140,13 +144,13 @@ async fn import(
         pass(&mut dry, Act::Check, source, &shapes, begin.taken.rows).await?;
         refuse_invalid(&dry.counts, &args.model, begin.taken.rows)?;
     }
-    let open = |path| Rejects::open(path, (&args.file, store.path()), begin.rejected.as_ref(), earlier);
+    let open = |path| Rejects::open(path, (&args.file, store.path()), &begin, earlier);
     let rejects = args.rejected.as_deref().map(open);
     let rejects = rejects.transpose()?;
     let mut importer = importer().at(&begin, rejects);
     let outcome = pass(&mut importer, Act::Save, source, &shapes, begin.taken.rows).await;
     let whole = outcome.map_err(|failure| with_progress(failure, &importer.counts))?;
-    if importer.taken.rows > 0 && again == Again::Anew {
+    if importer.taken.rows > 0 {
         store.remove_bookmark(&begin.name).await?;
     }
     refuse_others(&importer)?;
@@ -346,6 +350,9 @@ pub(crate) fn summary(counts: &Counts) -> String {
         grouped(counts.unchanged),
         grouped(counts.skipped)
     );
+    if counts.kept > 0 {
+        text.push_str(&format!(", kept as they are {}", grouped(counts.kept)));
+    }
     if counts.passed_over > 0 {
         text.push_str(&format!(", of other models {}", grouped(counts.passed_over)));
     }
@@ -392,7 +399,7 @@ mod tests {
 
         async fn import(&self, args: &ImportArgs) -> Outcome<Counts> {
             let source = Arc::new(Source::open(&args.file, None)?);
-            import(&self.store, args, &source, (Earlier::Refuse, Again::Anew)).await
+            import(&self.store, args, &source, (Earlier::Refuse, Existing::Replace)).await
         }
 
         async fn records(&self) -> Vec<syncline::Record> {
@@ -448,6 +455,7 @@ mod tests {
             name: String::new(),
             taken: Taken::none(),
             rejects: None,
+            existing: Existing::Replace,
         };
         let mut rows = Vec::new();
         let source = Source::open(&args.file, None).unwrap();

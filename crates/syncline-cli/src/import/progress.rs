@@ -69,6 +69,11 @@ pub(super) struct Begin {
 }
 
 impl Begin {
+    /// At the first row.
+    pub(super) fn anew(name: String) -> Self {
+        Self { name, taken: Taken::none(), counts: Counts::default(), rejected: None }
+    }
+
     /// Looks whether an earlier run came to a place in this file.
     pub(super) async fn find(
         store: &Store,
@@ -84,7 +89,7 @@ impl Begin {
             name.update(option.as_bytes());
         }
         let name = format!("import:{}", name.finalize().to_hex());
-        let anew = Self { name, taken: Taken::none(), counts: Counts::default(), rejected: None };
+        let anew = Self::anew(name);
         let kept = store.bookmark(&anew.name).await?;
         // A bookmark that cannot be read was written by another version of this program.
         let Some(kept) = kept.and_then(|text| serde_json::from_str::<Bookmark>(&text).ok()) else { return Ok(anew) };

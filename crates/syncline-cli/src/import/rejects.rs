@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use syncline::Record;
 
-use super::batch::Misfit;
+use super::batch::{Misfit, Place};
+use super::progress::Begin;
 use crate::export::REJECTED_COLUMN;
 use crate::failure::{Failure, Outcome};
+use crate::output::say;
 use crate::paths;
 
 /// What SQLite puts behind the name of a store's file to name those beside it.
@@ -38,6 +40,8 @@ pub(super) struct Written {
 pub(super) struct Rejects {
     path: PathBuf,
     file: BufWriter<File>,
+    /// Name of the import's bookmark.
+    import: String,
     bytes: u64,
     hash: blake3::Hasher,
     /// Whether something was added since the last flush.
@@ -45,13 +49,12 @@ pub(super) struct Rejects {
 }
 
 impl Rejects {
-    /// Makes the file, or goes on in the one that an earlier run of this import wrote, behind what it says in
-    /// `written`. A file that holds anything else is never written to. Refuses the file that is imported and those
+    /// Makes the file, or goes on in the one that an earlier run of this import wrote, behind what it noted. A file that holds anything else is never written to. Refuses the file that is imported and those
     /// of the store.
     pub(super) fn open(
         path: &Path,
         (imported, store): (&Path, &Path),
-        written: Option<&Written>,
+        begin: &Begin,
         earlier: Earlier,
     ) -> Outcome<Self> {
         if is_same_file(path, imported) {
@@ -63,13 +66,21 @@ impl Rejects {
             return Err(Failure::usage("--rejected names a file of the store, and would destroy it: name another"));
         }
         let failed = |error: io::Error| Failure::unwritable(path, &error);
-        if let Some(file) = empty(path).map_err(failed)? {
-            return Ok(Self::at(path, file, 0, blake3::Hasher::new()));
-        }
+        let written = begin.rejected.as_ref();
         if let Some(written) = written
-            && let Some(rejects) = Self::go_on(path, written).map_err(failed)?
+            && let Some(rejects) = Self::go_on(path, written, begin).map_err(failed)?
         {
             return Ok(rejects);
+        }
+        if let Some(written) = written.filter(|written| written.bytes > 0) {
+            say(format_args!(
+                "warning: rows that the earlier run rejected are not written again; they stood in {}, which is not as \
+                 it was left; --restart begins at the first row",
+                written.path
+            ));
+        }
+        if let Some(file) = empty(path).map_err(failed)? {
+            return Ok(Self::at(path, file, 0, begin));
         }
         match earlier {
             Earlier::Refuse => Err(Failure::failed(format!(
@@ -79,13 +90,15 @@ impl Rejects {
             Earlier::SetAside => {
                 set_aside(path).map_err(failed)?;
                 let file = OpenOptions::new().create_new(true).write(true).open(path).map_err(failed)?;
-                Ok(Self::at(path, file, 0, blake3::Hasher::new()))
+                sync_folder_of(path).map_err(failed)?;
+                Ok(Self::at(path, file, 0, begin))
             }
         }
     }
 
-    fn at(path: &Path, file: File, bytes: u64, hash: blake3::Hasher) -> Self {
-        Self { path: path.to_owned(), file: BufWriter::new(file), bytes, hash, unwritten: false }
+    fn at(path: &Path, file: File, bytes: u64, begin: &Begin) -> Self {
+        let (path, import) = (path.to_owned(), begin.name.clone());
+        Self { path, file: BufWriter::new(file), import, bytes, hash: blake3::Hasher::new(), unwritten: false }
     }
 
     /// Whether nothing has been added yet, now or by an earlier run.
@@ -95,24 +108,24 @@ impl Rejects {
 
     /// The file, if it is the one that was written and begins with what was written. What stands behind that was
     /// being written when the import was cut off, and those rows come again.
-    fn go_on(path: &Path, written: &Written) -> io::Result<Option<Self>> {
-        if name_of(&path.canonicalize()?) != written.path {
+    fn go_on(path: &Path, written: &Written, begin: &Begin) -> io::Result<Option<Self>> {
+        // A file that is not there has no such name.
+        if path.canonicalize().map(|path| name_of(&path)).unwrap_or_default() != written.path {
             return Ok(None);
         }
         let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-        // Every file begins with nothing, so what stands behind must say whose it is.
-        if written.bytes == 0 && !holds_rejected_rows_only(&file)? {
-            return Ok(None);
-        }
-        file.rewind()?;
         let mut hash = blake3::Hasher::new();
         let held = io::copy(&mut (&file).take(written.bytes), &mut hash)?;
         if held != written.bytes || hash.finalize().to_hex().as_str() != written.hash {
             return Ok(None);
         }
+        // Every file begins with nothing, so what stands behind must say whose it is.
+        if !holds_rows_of(&file, begin)? {
+            return Ok(None);
+        }
         file.set_len(written.bytes)?;
         file.seek(SeekFrom::Start(written.bytes))?;
-        Ok(Some(Self::at(path, file, written.bytes, hash)))
+        Ok(Some(Self { hash, ..Self::at(path, file, written.bytes, begin) }))
     }
 
     /// What a later run needs to go on behind all that was added.
@@ -126,7 +139,8 @@ impl Rejects {
     pub(super) fn write(&mut self, mut row: Record, misfit: &Misfit, untyped: bool) -> Outcome {
         let faults: Vec<Value> =
             misfit.faults.iter().map(|(field, message)| json!({"field": field, "message": message})).collect();
-        let mut why = json!({"row": misfit.place.number, "line": misfit.place.line, "faults": faults});
+        let Place { number, line } = misfit.place;
+        let mut why = json!({"row": number, "line": line, "faults": faults, "import": self.import});
         if untyped {
             why["untyped"] = Value::Bool(true);
         }
@@ -148,8 +162,13 @@ impl Rejects {
     }
 }
 
-/// Whether each line is a row that an import rejected; the last may have been cut off.
-fn holds_rejected_rows_only(file: &File) -> io::Result<bool> {
+/// Whether each line from here on is a row that this import rejected and that comes again; the last may have been cut
+/// off.
+fn holds_rows_of(file: &File, begin: &Begin) -> io::Result<bool> {
+    let is_of = |row: &Record| {
+        let Some(why) = row.get(REJECTED_COLUMN) else { return false };
+        why["import"] == begin.name.as_str() && why["row"].as_u64().is_some_and(|row| row > begin.taken.rows)
+    };
     let mut lines = BufReader::new(file);
     let mut line = Vec::new();
     loop {
@@ -159,7 +178,7 @@ fn holds_rejected_rows_only(file: &File) -> io::Result<bool> {
             return Ok(true);
         }
         let row: Option<Record> = serde_json::from_slice(&line).ok();
-        if !row.is_some_and(|row| row.contains_key(REJECTED_COLUMN)) {
+        if !row.is_some_and(|row| is_of(&row)) {
             return Ok(false);
         }
     }
@@ -169,7 +188,11 @@ fn holds_rejected_rows_only(file: &File) -> io::Result<bool> {
 fn empty(path: &Path) -> io::Result<Option<File>> {
     match OpenOptions::new().create_new(true).write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        opened => return opened.map(Some),
+        opened => {
+            let file = opened?;
+            sync_folder_of(path)?;
+            return Ok(Some(file));
+        }
     }
     let file = OpenOptions::new().append(true).open(path)?;
     Ok(if file.metadata()?.len() == 0 { Some(file) } else { None })
@@ -181,6 +204,20 @@ fn set_aside(path: &Path) -> io::Result<()> {
     match (1..=u32::MAX).map(|n| with_end(path, &format!(".{n}"))).find(is_free) {
         Some(name) => fs::rename(path, name),
         None => Err(io::ErrorKind::AlreadyExists.into()),
+    }
+}
+
+/// Makes the names in a file's folder durable.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(())
     }
 }
 
@@ -226,23 +263,31 @@ pub(super) fn was_untyped(mark: &Value) -> bool {
 mod tests {
     use super::*;
 
-    /// A run that was killed between its first rejected rows and the commit of their batch refused its own file.
+    /// A run that was killed between its first rejected rows and the commit of their batch refused its own file; then it
+    /// took the file of any import for its own, and emptied it.
     #[test]
     fn a_file_of_rows_that_no_commit_tells_of_is_gone_on_with_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rejected.ndjson");
         let (imported, store) = (folder.path().join("rows.ndjson"), folder.path().join("app.db"));
-        let open = |written: Option<&Written>| Rejects::open(&path, (&imported, &store), written, Earlier::Refuse);
-        let announced = open(None).unwrap().written();
+        let mut begin = Begin::anew("import:mine".to_owned());
+        let open = |begin: &Begin| Rejects::open(&path, (&imported, &store), begin, Earlier::Refuse);
+        begin.taken.rows = 1;
+        let announced = open(&begin).unwrap().written();
+        let ours = r#"{"id":2,"~rejected":{"row":2,"import":"import:mine"}}"#;
         for (held, is_ours) in [
-            ("{\"id\":1,\"~rejected\":{\"row\":1}}\n{\"id\":2,\"~rej", true),
-            ("{\"id\":1,\"~rejected\":{\"row\":1}}\n{\"id\":2}\n", false),
-            ("notes\n", false),
+            (format!("{ours}\n{{\"id\":3,\"~rej"), true),
+            (format!("{ours}\n{{\"id\":3}}\n"), false),
+            (ours.replace("mine", "other") + "\n", false),
+            (ours.replace("\"row\":2", "\"row\":1") + "\n", false),
+            ("notes\n".to_owned(), false),
         ] {
-            fs::write(&path, held).unwrap();
-            assert!(open(None).is_err(), "{held}");
-            assert_eq!(open(Some(&announced)).is_ok(), is_ours, "{held}");
-            assert_eq!(fs::read_to_string(&path).unwrap(), if is_ours { "" } else { held });
+            fs::write(&path, &held).unwrap();
+            begin.rejected = None;
+            assert!(open(&begin).is_err(), "{held}");
+            begin.rejected = Some(announced.clone());
+            assert_eq!(open(&begin).is_ok(), is_ours, "{held}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), if is_ours { "" } else { &held });
         }
     }
 }

@@ -6,7 +6,7 @@ mod report;
 mod tables;
 mod target;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -15,10 +15,10 @@ use syncline::{Options, Store};
 
 use crate::args::MigrateAmplifyArgs;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Out, say};
+use crate::output::{Out, counted, say};
 use project::Project;
 use report::Facts;
-use tables::Tables;
+use tables::{Tables, Taken};
 use target::Target;
 
 pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome {
@@ -40,9 +40,7 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
             let options = Options::new(sdl).file_name("schema.graphql".to_owned());
             let store = Store::open(&path, options).await?;
             let taken = tables.import(&store, &rejected).await;
-            let closed = store.close().await;
-            let taken = taken?;
-            closed?;
+            store.close().await?;
             Some(taken)
         }
         None => None,
@@ -51,7 +49,14 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
     let facts = Facts { project: &project, parsed: &parsed, warnings: &warnings, tables: taken.as_ref(), strangers };
     target.renew("report.md", &report::text(&facts))?;
     say(format_args!("read {}; what it means stands in the report", project.api.display()));
-    out.line(target.path("report.md").display())
+    out.line(target.path("report.md").display())?;
+    match taken.iter().flat_map(BTreeMap::values).map(Taken::failed).sum() {
+        0 => Ok(()),
+        failed => Err(Failure::failed(format!(
+            "{} could not be imported, named above and in the report; run the migration again when the cause is gone",
+            counted(failed, "file")
+        ))),
+    }
 }
 
 fn blank() -> Diagnostics {

@@ -174,6 +174,15 @@ fn lost(out: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
 
 fn next_steps(out: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
     writeln!(out, "## What to do next\n")?;
+    let failed: u64 = facts.tables.into_iter().flat_map(BTreeMap::values).map(Taken::failed).sum();
+    if failed > 0 {
+        writeln!(
+            out,
+            "1. Correct the {} that could not be imported, and run the migration again: what is in the store already \
+             and was changed there since stays as it is.",
+            counted(failed, "file")
+        )?;
+    }
     let rejected: u64 = facts.tables.into_iter().flat_map(BTreeMap::values).map(Taken::skipped).sum();
     if rejected > 0 {
         writeln!(

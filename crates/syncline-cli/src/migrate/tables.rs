@@ -16,20 +16,28 @@ use crate::output::say;
 /// What became of one model's files.
 #[derive(Default)]
 pub(super) struct Taken {
-    files: Vec<(String, Counts)>,
+    files: Vec<(String, Result<Counts, String>)>,
 }
 
 impl Taken {
+    /// Files that could not be imported.
+    pub(super) fn failed(&self) -> u64 {
+        self.files.iter().filter(|(_, end)| end.is_err()).count() as u64
+    }
+
     /// Rows that did not fit.
     pub(super) fn skipped(&self) -> u64 {
-        self.files.iter().map(|(_, counts)| counts.skipped).sum()
+        self.files.iter().filter_map(|(_, end)| Some(end.as_ref().ok()?.skipped)).sum()
     }
 }
 
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, counts) in &self.files {
-            writeln!(f, "- `{name}`: {}", import::summary(counts).replace("\n  ", "; "))?;
+        for (name, end) in &self.files {
+            match end {
+                Ok(counts) => writeln!(f, "- `{name}`: {}", import::summary(counts).replace("\n  ", "; "))?,
+                Err(why) => writeln!(f, "- `{name}` was **not imported**: {}", why.replace("\n  ", "; "))?,
+            }
         }
         Ok(())
     }
@@ -73,8 +81,8 @@ impl Tables {
     }
 
     /// Imports all of them; rows that do not fit go to a file of their model in `rejected`, and what earlier runs
-    /// wrote there is kept under other names.
-    pub(super) async fn import(&self, store: &Store, rejected: &Path) -> Outcome<BTreeMap<String, Taken>> {
+    /// wrote there is kept under other names. A file that cannot be imported stops no other.
+    pub(super) async fn import(&self, store: &Store, rejected: &Path) -> BTreeMap<String, Taken> {
         let mut all: BTreeMap<String, Taken> = BTreeMap::new();
         for (model, files) in &self.of_models {
             for (nth, file) in files.iter().enumerate() {
@@ -90,20 +98,17 @@ impl Tables {
                     restart: false,
                     json: false,
                 };
-                let counts = import::take(store, &args).await.map_err(|failure| of_file(failure, file))?;
-                say(format_args!("{model}, {}: {}", file.display(), import::summary(&counts)));
-                all.entry(model.clone()).or_default().files.push((file_name(file), counts));
+                let end = import::take(store, &args)
+                    .await
+                    .map_err(|failure| failure.message().unwrap_or_default().to_owned());
+                match &end {
+                    Ok(counts) => say(format_args!("{model}, {}: {}", file.display(), import::summary(counts))),
+                    Err(why) => say(format_args!("error: {}: {why}", file.display())),
+                }
+                all.entry(model.clone()).or_default().files.push((file_name(file), end));
             }
         }
-        Ok(all)
-    }
-}
-
-/// A failure that names the file, for there are several.
-fn of_file(failure: Failure, file: &Path) -> Failure {
-    match failure {
-        Failure::Failed(message) => Failure::Failed(format!("{}: {message}", file.display())),
-        other => other,
+        all
     }
 }
 

@@ -143,11 +143,17 @@ fn a_table_that_cannot_be_read_is_named_and_the_next_run_goes_on() {
     let said = run(&migrate);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("data/Post.json: ") && said.err.contains("not valid JSON"), "{}", said.err);
+    assert!(said.err.contains("1 file could not be imported"), "{}", said.err);
+    let report = fs::read_to_string(format!("{out}/report.md")).unwrap();
+    for line in ["`Post.json` was **not imported**: ", "`Comment.json`: 1 row: imported 1", "Correct the 1 file that"] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
     write(&bed, "data/Post.json", r#"[{"id":"p1","title":"One"}]"#);
     ok(&migrate);
     assert_eq!(ok(&["query", &format!("{out}/store.db"), "Post", "--count"]).out.trim(), "1");
     let report = fs::read_to_string(format!("{out}/report.md")).unwrap();
-    assert!(report.contains("`Comment.json`: 1 row: imported 1, updated 0, unchanged 0"), "{report}");
+    let comments = "`Comment.json`: 1 row: imported 0, updated 0, unchanged 0, skipped 0, kept as they are 1";
+    assert!(report.contains(comments), "{report}");
 }
 
 #[test]
@@ -201,21 +207,39 @@ fn a_migration_that_runs_again_keeps_the_rejected_rows_that_were_corrected() {
     assert_eq!(ok(&["get", &format!("{out}/store.db"), "Post", "p1"]).json()["title"], json!("One"));
 }
 
-/// A second run took every table again, and put its old values over what had been edited in the store since.
+/// A second run took every table again, and put its old values over what had been edited in the store since; later it
+/// did so only where rows had moved or changed, as they do in every second export of DynamoDB.
 #[test]
-fn a_migration_that_runs_again_takes_only_what_was_added_to_a_table() {
+fn a_migration_that_runs_again_puts_nothing_over_what_was_changed_later() {
     let bed = Bed::new();
     let app = project(&bed, &without_searchable());
     let (out, data) = (bed.text("out"), bed.text("data"));
     let db = format!("{out}/store.db");
-    let rows = "{\"id\":\"p1\",\"title\":\"Old\"}\n";
-    write(&bed, "data/Post.ndjson", rows);
+    let row = |id: &str, title: &str, updated: &str| {
+        format!("{{\"id\":\"{id}\",\"title\":\"{title}\",\"updatedAt\":\"{updated}T10:00:00Z\"}}\n")
+    };
+    let timeless = "{\"id\":\"p5\",\"title\":\"Without a time\"}\n";
+    let first = ["p1", "p2", "p3", "p4"].map(|id| row(id, "Old", "2024-03-01"));
+    write(&bed, "data/Post.ndjson", &(first.concat() + timeless));
     ok(&["migrate", "amplify", &app, "--out", &out, "--data", &data]);
     ok(&["update", &db, "Post", "p1", r#"{"title":"Edited"}"#]);
-    write(&bed, "data/Post.ndjson", &format!("{rows}{{\"id\":\"p2\",\"title\":\"Added\"}}\n"));
+    ok(&["delete", &db, "Post", "p2"]);
+    ok(&["update", &db, "Post", "p5", r#"{"title":"Edited, too"}"#]);
+    // Another export: rows moved, one was changed in the cloud later than it was imported, one was added.
+    let second = [row("p9", "Added", "2024-03-09"), row("p4", "Cloud", "2024-03-09"), first[2].clone()];
+    let changed_before = [row("p2", "Cloud", "2024-03-09"), row("p1", "Cloud", "2024-03-09"), timeless.to_owned()];
+    write(&bed, "data/Post.ndjson", &(second.concat() + &changed_before.concat()));
     ok(&["migrate", "amplify", &app, "--out", &out, "--data", &data]);
-    let titles = |id: &str| ok(&["get", &db, "Post", id]).json()["title"].clone();
-    assert_eq!((titles("p1"), titles("p2")), (json!("Edited"), json!("Added")));
+    let titles: Vec<Value> = ok(&["query", &db, "Post", "--order", "id"]).lines();
+    let titles: Vec<_> = titles
+        .iter()
+        .map(|post| (&post["id"], &post["title"]))
+        .map(|(id, title)| (id.as_str().unwrap(), title.as_str().unwrap()))
+        .collect();
+    let expected = [("p1", "Edited"), ("p3", "Old"), ("p4", "Cloud"), ("p5", "Edited, too"), ("p9", "Added")];
+    assert_eq!(titles, expected);
+    let report = fs::read_to_string(format!("{out}/report.md")).unwrap();
+    assert!(report.contains("6 rows: imported 1, updated 1, unchanged 0, skipped 0, kept as they are 4"), "{report}");
     ok(&["verify", &db]);
 }
 
