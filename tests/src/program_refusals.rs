@@ -211,8 +211,15 @@ fn an_empty_file_is_no_store_but_init_makes_it_one() {
     let (db, schema) = (text(&bed.path("empty.db")), bed.path("s.graphql"));
     std::fs::write(&db, "").unwrap();
     std::fs::write(&schema, SDL).unwrap();
-    refused(&bed, &["status", &db], 1, &["an empty file", "left as it is"]);
+    refused(&bed, &["status", &db], 1, &["it is empty", "init"]);
     assert_eq!(std::fs::metadata(&db).unwrap().len(), 0);
+    ok(["init", &db, "--schema", &text(&schema)]);
+    ok(["save", &db, "Todo", r#"{"title":"a"}"#]);
+    // What an init leaves that is killed before it made the tables.
+    let db = text(&bed.path("begun.db"));
+    rusqlite::Connection::open(&db).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    assert_ne!(std::fs::metadata(&db).unwrap().len(), 0);
+    refused(&bed, &["status", &db], 1, &["it is empty", "init"]);
     ok(["init", &db, "--schema", &text(&schema)]);
     ok(["save", &db, "Todo", r#"{"title":"a"}"#]);
 }

@@ -1,12 +1,13 @@
 //! `init`: a new store, or a newer schema for an old one.
 
+use std::path::Path;
+
 use syncline::schema::{self, ChangeKind, Schema};
-use syncline::{Create, Options, Store};
+use syncline::{Create, Error, Options, Store, StoreError};
 
 use crate::args::InitArgs;
 use crate::failure::{Failure, Outcome};
 use crate::output::{bar, counted, say, stderr_is_colored};
-use crate::paths::holds_something;
 use crate::store;
 
 pub(crate) async fn run(args: InitArgs) -> Outcome {
@@ -21,15 +22,25 @@ pub(crate) async fn run(args: InitArgs) -> Outcome {
     if let Some(namespace) = &args.namespace {
         options = options.namespace(namespace);
     }
-    if holds_something(&args.db) {
+    if is_store(&args.db).await? {
         return update(&args, options.create(Create::Never), &parsed.schema).await;
     }
-    // An empty file is what is left of an init that was killed at once.
     let store = Store::open(&args.db, options.create(Create::IfMissing)).await?;
     let namespace = store.namespace().to_owned();
     store.close().await?;
     say(format_args!("made {} with {}, namespace `{namespace}`", args.db.display(), models(&parsed.schema)));
     Ok(())
+}
+
+/// Whether there is a store. What is left of an init that was killed at once is none yet.
+async fn is_store(db: &Path) -> Outcome<bool> {
+    match Store::open(db, Options::default().create(Create::Never)).await {
+        Err(Error::Store(StoreError::Missing(_) | StoreError::Empty(_))) => Ok(false),
+        opened => {
+            opened?.close().await?;
+            Ok(true)
+        }
+    }
 }
 
 /// Gives an existing store the schema, unless its records cannot follow.

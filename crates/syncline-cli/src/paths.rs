@@ -2,11 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-/// Whether a file is there that is not empty.
-pub(crate) fn holds_something(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0)
-}
-
 /// Where a file or folder is, or will be: what is there of its path, without links and detours, and the rest.
 pub(crate) fn settled(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;

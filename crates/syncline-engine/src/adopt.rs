@@ -12,7 +12,7 @@ use crate::commit::Origin;
 use crate::error::{Doing, Result, StoreError};
 use crate::open::write_schema;
 use crate::projection::quoted;
-use crate::query::{create_table_sql, is_relation_index, relation_index_sql};
+use crate::query::{create_key_index_sql, create_table_sql, is_relation_index, key_index, relation_index_sql};
 use crate::storage::conflicts;
 use crate::storage::fulltext;
 use crate::storage::meta;
@@ -116,12 +116,17 @@ fn make_tables(db: &Connection, schema: &Schema, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Has the models with counters projected anew.
-pub(crate) fn mark_counters_stale(db: &Connection, schema: &Schema) -> Result<()> {
+/// What format 3 changed in the tables of models: the index on the key is no unique one, and a counter's column shows
+/// the sum of what stands at its key.
+pub(crate) fn to_format_3(db: &Connection, schema: &Schema) -> Result<()> {
     let counts = |fields: &[Field]| fields.iter().any(|field| field.kind == FieldKind::Counter);
     let has_counters = |model: &Model| {
         counts(&model.fields) || embedded_in(schema, model).values().any(|embedded| counts(&embedded.fields))
     };
+    for model in &schema.models {
+        let (index, create) = (quoted(&key_index(model)), create_key_index_sql(model));
+        db.execute_batch(&format!("DROP INDEX IF EXISTS {index}; {create};")).doing("making an index anew")?;
+    }
     let names: Vec<&str> = schema.models.iter().filter(|model| has_counters(model)).map(|model| &*model.name).collect();
     mark_stale(db, schema, &names)
 }

@@ -52,6 +52,9 @@ pub enum StoreError {
     /// A store is to be created where something stands already.
     #[error("{} exists already: open it, or choose another name", .0.display())]
     Exists(PathBuf),
+    /// The file is an SQLite database without content, as one is that was about to become a store.
+    #[error("{} is not a Syncline store: it is empty; `syncline init` makes it one", .0.display())]
+    Empty(PathBuf),
     /// The file is something else.
     #[error("{} is not a Syncline store: {found}; it was left as it is", .path.display())]
     NotAStore {

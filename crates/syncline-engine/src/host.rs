@@ -47,6 +47,9 @@ pub trait WalSync: Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+/// How often a process tries to enter a store that others delete.
+const ENTRIES: u32 = 100;
+
 /// A store in a file of the operating system.
 #[derive(Debug)]
 pub struct OnDisk {
@@ -68,6 +71,8 @@ impl OnDisk {
         for suffix in ["-lock", "-sync"] {
             let file = self.lock_file(suffix)?;
             match file.try_lock() {
+                // Another process deleted the store, and a third may have made it anew.
+                Ok(()) if !is_at(&file, &self.beside(suffix))? => return Ok(false),
                 Ok(()) => locks.push(file),
                 Err(TryLockError::WouldBlock) => return Ok(false),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -153,7 +158,7 @@ impl Host for OnDisk {
     }
 
     fn enter(&mut self) -> io::Result<bool> {
-        loop {
+        for _ in 0..ENTRIES {
             let file = self.lock_file("-lock")?;
             let alone = match file.try_lock() {
                 Ok(()) => {
@@ -170,6 +175,7 @@ impl Host for OnDisk {
                 return Ok(alone);
             }
         }
+        Err(io::Error::other("the lock file is another one each time that it is looked at"))
     }
 
     fn leave(&mut self) -> io::Result<bool> {
@@ -223,7 +229,7 @@ impl Host for OnDisk {
     }
 }
 
-/// Whether the path still leads to this file. Where the system cannot tell, it does not delete open files either.
+/// Whether the path still leads to this file; elsewhere than on Unix nobody looks.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     #[cfg(unix)]
     {

@@ -12,7 +12,7 @@ use crate::tx::{Tx, Working};
 
 /// The row in the file of the record that a key names in a model.
 pub(crate) fn row(db: &Connection, model: &Model, key: &RecordKey) -> Result<Option<records::Row>> {
-    for id in candidates(model, key) {
+    for id in key.candidates(model) {
         if let Some(row) = records::find(db, id)?
             && names::model_name(db, row.model)?.is_some_and(|name| model.names().any(|of| of == name))
         {
@@ -22,15 +22,22 @@ pub(crate) fn row(db: &Connection, model: &Model, key: &RecordKey) -> Result<Opt
     Ok(None)
 }
 
-/// The record that a key names by rule, then the one that is not marked as the model's.
-fn candidates(model: &Model, key: &RecordKey) -> impl Iterator<Item = RecordId> {
-    std::iter::once(key.record_id(model)).chain(key.unmarked())
+/// As [`row`], its number alone.
+pub(crate) fn number(db: &Connection, model: &Model, key: &RecordKey) -> Result<Option<i64>> {
+    for id in key.candidates(model) {
+        if let Some((number, name)) = records::number_of(db, id)?
+            && model.names().any(|of| of == name)
+        {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
 }
 
 impl Tx<'_> {
     /// The record that a key names in a model, if it is in the file or in work.
     pub(crate) fn find(&mut self, model: &Model, key: &RecordKey) -> Result<Option<RecordId>> {
-        for id in candidates(model, key) {
+        for id in key.candidates(model) {
             let number = match self.model_in_work(id) {
                 Some(number) => Some(number),
                 None => records::model_of(self.db, id)?,

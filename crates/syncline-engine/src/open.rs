@@ -49,13 +49,17 @@ pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> 
 
 /// Checks that the file is a store, or makes it one if it is empty.
 pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed: &mut Seed) -> Result<()> {
-    let (application, format) = marks(db).map_err(|source| not_a_store(host, source))?;
-    match (application, format) {
-        (0, 0) if is_empty(db)? && options.create == Create::Never => {
-            let found = "an empty file".to_owned();
-            return Err(StoreError::NotAStore { path: host.path().to_owned(), found });
+    let read = || marks(db).map_err(|source| not_a_store(host, source));
+    let (mut marks, is_empty) = (read()?, is_empty(db)?);
+    if !is_empty {
+        // Another process may have made the store in between.
+        marks = read()?;
+    }
+    match marks {
+        (0, 0) if is_empty && options.create == Create::Never => {
+            return Err(StoreError::Empty(host.path().to_owned()));
         }
-        (0, 0) if is_empty(db)? => {
+        (0, 0) if is_empty => {
             set_pragmas(db, options)?;
             create(db, options, seed)?;
         }
@@ -133,7 +137,7 @@ fn mark(db: &Connection) -> Result<()> {
 }
 
 /// Brings a file of an older format up to date. Format 2 came with new tables, whose content is made from the records'
-/// states; in format 3 a counter's column shows the sum of all that stands at its key.
+/// states; format 3 changed the tables of models.
 fn migrate(db: &Connection) -> Result<()> {
     db.execute_batch("BEGIN EXCLUSIVE").doing("bringing the store up to date")?;
     let done = migrate_in_transaction(db);
@@ -156,7 +160,7 @@ fn migrate_in_transaction(db: &Connection) -> Result<()> {
         }
     }
     if let Some(schema) = &schema {
-        adopt::mark_counters_stale(db, schema)?;
+        adopt::to_format_3(db, schema)?;
     }
     mark(db)
 }

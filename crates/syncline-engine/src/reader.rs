@@ -7,10 +7,12 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde_json::{Map, Value};
 use syncline_core::filter::{Filter, Include};
+use syncline_core::ids::RecordId;
 use syncline_schema::Schema;
 
 use crate::error::{Doing, Result, StoreError};
 use crate::local::parse_key;
+use crate::naming;
 use crate::query::{Aggregation, Page, Query};
 use crate::related;
 use crate::store::Store;
@@ -67,7 +69,9 @@ impl Reader {
 
     /// The record of that id; `None` if there is none or it is deleted.
     pub fn get(&self, model: &str, id: &str) -> Result<Option<Map<String, Value>>> {
-        Ok(by_key(&self.schema, model, id)?.run(&self.db, &self.schema)?.records.pop())
+        let of = self.schema.model(model).ok_or_else(|| crate::no_model(&self.schema, model))?;
+        let row = naming::number(&self.db, of, &parse_key(&self.schema, of, id)?)?;
+        row.map_or(Ok(None), |row| self.at(model, row))
     }
 
     /// The records that a relation of a record leads to, in the order of their key unless the include says another: one
@@ -125,6 +129,12 @@ pub(crate) fn by_key(schema: &Schema, model: &str, id: &str) -> Result<Query> {
 }
 
 impl Reader {
+    /// Id of the record that a key names in a model, deleted or not.
+    pub fn record_id(&self, model: &str, id: &str) -> Result<Option<RecordId>> {
+        let of = self.schema.model(model).ok_or_else(|| crate::no_model(&self.schema, model))?;
+        Ok(naming::row(&self.db, of, &parse_key(&self.schema, of, id)?)?.map(|row| row.id))
+    }
+
     /// The record of a model's row; `None` if it is deleted.
     pub fn at(&self, model: &str, row: i64) -> Result<Option<Map<String, Value>>> {
         let model = self.schema.model(model).ok_or_else(|| crate::no_model(&self.schema, model))?;

@@ -68,6 +68,36 @@ fn a_hostile_change_is_set_aside_and_passed_on_while_its_writers_others_flow() {
     assert_eq!(get(&mut two, "Todo", &id(&todo)), get(&mut three, "Todo", &id(&todo)));
 }
 
+/// Peers may make a record whose bytes are the id of another that the app named: no change of theirs was taken any more.
+#[test]
+fn two_records_that_show_one_id_stand_in_the_table_beside_each_other() {
+    for is_first in [true, false] {
+        let mut bed = Bed::new(1);
+        let mut store = bed.open();
+        let given = uuid::Uuid::try_parse("b1d1d5b6-5f4e-4b54-9a8c-0d6d62ac5e7a").unwrap();
+        let raw = RecordId::from_uuid(given);
+        let theirs = [
+            row(7, 1, "Plain", raw, &put(&[7; 16], "~live", 1_i64)),
+            row(7, 2, "Plain", raw, &put(&[8; 16], "count", 3_i64)),
+        ];
+        let name = given.to_string();
+        if is_first {
+            save(&mut store, bed.tick(), "Plain", json!({"id": name, "title": "ours"}));
+        }
+        assert_eq!(apply(&mut store, &theirs).new, 2);
+        save(&mut store, bed.tick(), "Plain", json!({"id": name, "title": "again"}));
+        let query = syncline_engine::query::Query::new("Plain");
+        let all = store.reader().unwrap().query(&query).unwrap().records;
+        assert!(all.iter().all(|record| record["id"] == json!(name)), "{all:?}");
+        assert_eq!(all.len(), if is_first { 2 } else { 1 });
+        let shown = store.reader().unwrap().get("Plain", &name).unwrap();
+        assert_eq!(shown.as_ref().unwrap()["title"], "again");
+        assert_eq!(get(&mut store, "Plain", &name), shown);
+        assert!(store.status().unwrap().quarantined.is_empty());
+        assert_verified(&store);
+    }
+}
+
 #[test]
 fn a_transaction_with_one_bad_change_is_refused_whole_and_binds_no_actor() {
     // A refused transaction bound the actors of its good half: the actor's true owner was refused from then on.

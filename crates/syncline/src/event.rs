@@ -37,7 +37,9 @@ pub enum Event {
         /// The highest own counter that it holds durably.
         counter: u64,
     },
-    /// The outbox became empty, or is no longer (Hub: `outboxStatus`). What it is at first, [`Status`] says.
+    /// The outbox became empty, or is no longer (Hub: `outboxStatus`). What it is at first, [`Status`] says. Of several
+    /// processes that have a file open, only the one that holds the sessions hears of acknowledgements, and so tells
+    /// that it became empty.
     ///
     /// [`Status`]: crate::Status
     OutboxStatus {

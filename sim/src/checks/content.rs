@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use syncline_core::ids::ReplicaId;
-use syncline_core::record::RecordKey;
 use syncline_core::vector::VersionVector;
 use syncline_engine::Store;
 use syncline_engine::query::Query;
@@ -212,7 +211,7 @@ pub(super) fn records(store: &Store, schema: &Schema) -> Option<BTreeMap<Name, M
 }
 
 /// A record's id as apps see it.
-fn id_of(model: &Model, record: &Map<String, Value>) -> String {
+pub(super) fn id_of(model: &Model, record: &Map<String, Value>) -> String {
     match record.get("id").filter(|_| model.is_key_field("id")) {
         Some(Value::String(id)) => id.clone(),
         Some(_) | None => {
@@ -221,15 +220,6 @@ fn id_of(model: &Model, record: &Map<String, Value>) -> String {
             Value::Object(fields.collect()).to_string()
         }
     }
-}
-
-/// A record's id inside, from what it shows.
-pub(super) fn record_id(
-    schema: &Schema,
-    model: &Model,
-    record: &Map<String, Value>,
-) -> Option<syncline_core::ids::RecordId> {
-    Some(RecordKey::in_record(schema, model, record).ok()??.record_id(model))
 }
 
 fn differ(world: &World, group: &[NodeIndex], (one, other): (NodeIndex, NodeIndex)) -> Result<(), Broken> {

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use syncline_core::ids::RecordId;
 use syncline_engine::query::Query;
 use syncline_engine::{ChangeKind, Commit, Reader, RecordChange};
-use syncline_schema::{Model, Schema};
+use syncline_schema::Model;
 
-use super::content::{is_torn, record_id};
+use super::content::{id_of, is_torn};
 use super::{Broken, Check, about};
 use crate::outcome::Violation;
 use crate::schedule::EventId;
@@ -45,7 +45,7 @@ impl MissNothing {
             let is_whole = state.boots() == copy.boot && !is_torn(world, *node);
             let (Some(store), Some(schema)) = (state.store().filter(|_| is_whole), state.schema()) else { continue };
             let Some((model, reader)) = schema.model(&copy.model).zip(store.reader().ok()) else { continue };
-            let Some(fresh) = query(&reader, schema, model) else { continue };
+            let Some(fresh) = query(&reader, model) else { continue };
             if copy.catch_up(&reader).is_none() {
                 continue;
             }
@@ -109,7 +109,7 @@ impl Copied {
     fn begin(world: &World, node: NodeIndex, model: &str) -> Option<Self> {
         let state = &world.nodes()[node];
         let (store, schema) = (state.store()?, state.schema()?);
-        let values = query(&store.reader().ok()?, schema, schema.model(model)?)?;
+        let values = query(&store.reader().ok()?, schema.model(model)?)?;
         Some(Self {
             boot: state.boots(),
             model: model.to_owned(),
@@ -184,9 +184,11 @@ impl Copied {
     }
 }
 
-fn query(reader: &Reader, schema: &Schema, model: &Model) -> Option<BTreeMap<RecordId, Map<String, Value>>> {
+fn query(reader: &Reader, model: &Model) -> Option<BTreeMap<RecordId, Map<String, Value>>> {
     let records = reader.query(&Query::new(&model.name)).ok()?.records;
-    records.into_iter().map(|record| Some((record_id(schema, model, &record)?, record))).collect()
+    // What a record shows as its key does not say by itself which one it is: hostile peers make some by no rule.
+    let id = |record: &_| reader.record_id(&model.name, &id_of(model, record)).ok()?;
+    records.into_iter().map(|record| Some((id(&record)?, record))).collect()
 }
 
 #[cfg(test)]

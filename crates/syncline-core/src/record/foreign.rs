@@ -76,16 +76,15 @@ fn names_record(model: &Model, record: RecordId, key_fields: &Map<String, Value>
     let values: Option<Vec<Value>> = model.key_fields().into_iter().map(|name| key_fields.get(name).cloned()).collect();
     let key = match (&model.key, values) {
         (_, None) => return false,
-        (Key::Id, Some(values)) => match values.first().and_then(Value::as_str).map(|id| RecordKey::from_id(model, id))
-        {
-            // A generated id is the record id itself and never stands in the document.
-            Some(key @ RecordKey::Text(_)) => key,
-            Some(RecordKey::Generated(_) | RecordKey::Fields(_)) | None => return false,
+        // What an id is by its mark says nothing here: a peer that knows other names of the model takes it for a text.
+        (Key::Id, Some(values)) => match values.first().and_then(Value::as_str) {
+            Some(id) => RecordKey::Text(id.to_owned()),
+            None => return false,
         },
         (Key::Custom(_), Some(values)) => RecordKey::Fields(values),
     };
     // A peer that knows fewer of the model's former names takes another for the first.
-    model.names().any(|name| key.record_id_under(name) == record)
+    model.names().any(|name| key.hashed(name) == record)
 }
 
 /// What the schema has at a root key.

@@ -85,25 +85,33 @@ impl RecordKey {
 
     /// The record that the key names.
     pub fn record_id(&self, model: &Model) -> RecordId {
-        self.record_id_under(model.first_name())
-    }
-
-    /// The record whose bytes are the id itself though it does not bear the model's mark: made by a peer
-    /// that takes another name for the model's first, by another writer of changes, or before ids were marked.
-    pub fn unmarked(&self) -> Option<RecordId> {
-        match self {
-            Self::Text(id) => canonical_uuid(id).map(RecordId::from_uuid),
-            Self::Generated(_) | Self::Fields(_) => None,
-        }
-    }
-
-    /// The record that the key names in a model of that first name.
-    pub(super) fn record_id_under(&self, model: &str) -> RecordId {
         match self {
             Self::Generated(id) => *id,
-            Self::Text(id) => RecordId::from_key(model, &Value::Array(vec![Value::String(id.clone())])),
-            Self::Fields(values) => RecordId::from_key(model, &Value::Array(values.clone())),
+            Self::Text(_) | Self::Fields(_) => self.hashed(model.first_name()),
         }
+    }
+
+    /// The records that may have this key, the likeliest first: that of [`record_id`](Self::record_id); those that
+    /// peers name who take another name of the model for its first; and one whose bytes are the id itself without the
+    /// model's mark, made by such a peer, by another writer of changes, or before ids were marked.
+    pub fn candidates<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = RecordId> + 'a {
+        let named = model.names().map(|name| self.hashed(name));
+        let unmarked = match self {
+            Self::Text(id) => canonical_uuid(id).map(RecordId::from_uuid),
+            Self::Generated(_) | Self::Fields(_) => None,
+        };
+        let first = self.record_id(model);
+        std::iter::once(first).chain(named.chain(unmarked).filter(move |record| *record != first))
+    }
+
+    /// The record that a key in the document names in a model of that name.
+    pub(super) fn hashed(&self, model: &str) -> RecordId {
+        let key = match self {
+            Self::Generated(id) => vec![Value::String(id_text(*id))],
+            Self::Text(id) => vec![Value::String(id.clone())],
+            Self::Fields(values) => values.clone(),
+        };
+        RecordId::from_key(model, &Value::Array(key))
     }
 
     /// Name and value of every key field.

@@ -80,7 +80,7 @@ impl RecordView<'_> {
         };
         let key = self.document_key(field);
         let current = self.counter_sum(key);
-        if !state::may_count(current, by) {
+        if !state::may_count(current, by) || by.unsigned_abs() > 2 * MAX_COUNTER.unsigned_abs() {
             let message = format!("it stands at {current}: {by} more leaves the range of counters (±{MAX_COUNTER})");
             return Err(self.invalid(field, &message));
         }

@@ -6,6 +6,18 @@ use syncline_schema::{Key, Model, Schema};
 use super::sql::{key_columns, quoted};
 use crate::storage::fulltext;
 
+/// The statement that makes the index on a model's key. It is no unique one: what peers write must fit in the table
+/// whatever it is, and two of their records may show one key.
+pub(crate) fn create_key_index_sql(model: &Model) -> String {
+    let (index, table) = (quoted(&key_index(model)), quoted(&model.name));
+    format!("CREATE INDEX {index} ON {table}({})", key_columns(model).join(", "))
+}
+
+/// Name of the index on a model's key.
+pub(crate) fn key_index(model: &Model) -> String {
+    format!("{}.syncline_key", model.name)
+}
+
 /// The statements that make a model's table and its indexes, one each.
 ///
 /// A row is a living record: `syncline_record` is the record's number in `syncline_records`, the
@@ -21,13 +33,7 @@ pub fn create_table_sql(_schema: &Schema, model: &Model) -> Vec<String> {
         fields.push(format!("{} {}{constraint}", quoted(&column.field.name), column.sql_type.name()));
     }
     let mut statements = vec![format!("CREATE TABLE {table}({})", fields.join(", "))];
-    let unique = match model.key {
-        Key::Id => "UNIQUE ",
-        Key::Custom(_) => "",
-    };
-    let key_index = quoted(&format!("{}.syncline_key", model.name));
-    let key_fields = key_columns(model).join(", ");
-    statements.push(format!("CREATE {unique}INDEX {key_index} ON {table}({key_fields})"));
+    statements.push(create_key_index_sql(model));
     for index in &model.indexes {
         let name = quoted(&format!("{}.{}", model.name, index.name));
         let fields: Vec<String> = index.fields.iter().map(|field| quoted(field)).collect();

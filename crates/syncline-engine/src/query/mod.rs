@@ -37,6 +37,7 @@ use crate::projection::sql_value;
 
 pub use aggregate::Aggregation;
 pub use ddl::create_table_sql;
+pub(crate) use ddl::{create_key_index_sql, key_index};
 pub use depends::{Dependency, Use};
 pub use error::QueryError;
 pub use search::{SCORE, SNIPPET, Search, Snippet};

@@ -39,6 +39,13 @@ pub(crate) fn find(db: &Connection, id: RecordId) -> Result<Option<Row>> {
         .doing("finding a record")
 }
 
+/// Row of the record of that id, and the name of its model.
+pub(crate) fn number_of(db: &Connection, id: RecordId) -> Result<Option<(i64, String)>> {
+    db.prepare_cached("SELECT record, name FROM syncline_records JOIN syncline_models USING (model) WHERE id = ?1")
+        .and_then(|mut s| s.query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+        .doing("finding a record")
+}
+
 /// Number of the model of the record of that id.
 pub(crate) fn model_of(db: &Connection, id: RecordId) -> Result<Option<i64>> {
     db.prepare_cached("SELECT model FROM syncline_records WHERE id = ?1")

@@ -155,7 +155,7 @@ fn the_table_is_what_the_schema_says() {
         ]
     );
     let todo = create_table_sql(&schema, schema.model("Todo").unwrap());
-    assert_eq!(todo[1], r#"CREATE UNIQUE INDEX "Todo.syncline_key" ON "Todo"("id")"#);
+    assert_eq!(todo[1], r#"CREATE INDEX "Todo.syncline_key" ON "Todo"("id")"#);
     assert_eq!(todo[2], r#"CREATE INDEX "Todo.byPriority" ON "Todo"("priority", "title")"#);
 }
 
