@@ -95,6 +95,17 @@ async fn a_save_appears_at_a_live_peer_without_anybody_asking() {
     a.delete_json("Todo", &id(&saved.record)).await.unwrap();
     let gone = in_time(observer.next()).await.unwrap().unwrap();
     assert_eq!((gone.kind, gone.record, gone.id), (ChangeKind::Deleted, None, id(&saved.record)));
+    // A deleted record's id is the one that it had, also where the app gave it.
+    let given = "b1d1d5b6-5f4e-4b54-9a8c-0d6d62ac5e7a";
+    a.save_json("Todo", record(json!({"id": given, "title": "named"}))).await.unwrap();
+    a.delete_json("Todo", given).await.unwrap();
+    let gone = loop {
+        let seen = in_time(observer.next()).await.unwrap().unwrap();
+        if seen.kind == ChangeKind::Deleted {
+            break seen.id;
+        }
+    };
+    assert_eq!(gone, given);
 }
 
 #[tokio::test(flavor = "multi_thread")]

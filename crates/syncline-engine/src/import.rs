@@ -43,6 +43,7 @@ impl Tx<'_> {
 
     /// As [`Tx::import`], unless the record is here, and its last change (a delete is one) is not earlier than the
     /// `updatedAt` of the one that comes: then [`StoreError::NotNewer`]. One that says no time yields to what is here.
+    /// The change gets that time.
     pub fn import_newer(
         &mut self,
         model: &str,
@@ -50,19 +51,22 @@ impl Tx<'_> {
         spans: &BTreeMap<String, Vec<Span>>,
     ) -> Result<Saved> {
         let (schema, of) = (self.schema()?, self.model(model)?);
-        if let Some(key) = RecordKey::in_record(schema, of, record)?
-            && let Some(id) = self.find(of, &key)?
-        {
-            let comes = NewRecord::check(schema, of, record)?.updated_at_ms;
-            let working = self.take(id, of.first_name(), Origin::Local)?;
-            let last = working.state.times.map(|(_, last)| last);
-            self.give_back(working);
-            if last.is_some_and(|last| comes.is_none_or(|comes| comes <= last)) {
-                let id = key_text(of, &key.fields(of).into_iter().collect());
-                return Err(StoreError::NotNewer { model: of.name.clone(), id });
-            }
-        }
-        self.import(model, record, spans)
+        let Some(key) = RecordKey::in_record(schema, of, record)? else { return self.import(model, record, spans) };
+        let Some(id) = self.find(of, &key)? else { return self.import(model, record, spans) };
+        let working = self.take(id, of.first_name(), Origin::Local)?;
+        let last = working.state.times.map(|(_, last)| last);
+        self.give_back(working);
+        let Some(last) = last else { return self.import(model, record, spans) };
+        let comes = NewRecord::check(schema, of, record)?.updated_at_ms.filter(|comes| *comes > last);
+        let Some(comes) = comes else {
+            let id = key_text(of, &key.fields(of).into_iter().collect());
+            return Err(StoreError::NotNewer { model: of.name.clone(), id });
+        };
+        // The change is as late as the record that comes, so that a later one may come after it.
+        let now_ms = std::mem::replace(&mut self.now_ms, comes);
+        let saved = self.import(model, record, spans);
+        self.now_ms = now_ms;
+        saved
     }
 
     /// When the marks of an imported record were made: with the record if it is new, else now.

@@ -189,10 +189,12 @@ impl LiveResult {
 
     /// Where a record that is held stands.
     fn place_of(&self, row: i64, record: &Map<String, Value>) -> Option<usize> {
-        let at = self.items.partition_point(|item| compare_records(&self.order, &item.record, record).is_lt());
-        let is_there = self.items.get(at).is_some_and(|item| item.row == row);
-        debug_assert!(is_there, "no two records are equal in an order");
-        is_there.then_some(at)
+        let first = self.items.partition_point(|item| compare_records(&self.order, &item.record, record).is_lt());
+        // Hardly ever are two equal in an order: only if both show one key.
+        let equal = |item: &&Item| compare_records(&self.order, &item.record, record).is_eq();
+        let at = self.items[first..].iter().take_while(equal).position(|item| item.row == row);
+        debug_assert!(at.is_some(), "what is held stands where its order says");
+        at.map(|at| first + at)
     }
 
     fn put(&mut self, row: i64, record: Map<String, Value>) {

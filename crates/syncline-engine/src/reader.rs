@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde_json::{Map, Value};
-use syncline_core::filter::{Filter, Include};
+use syncline_core::filter::Include;
 use syncline_core::ids::RecordId;
 use syncline_schema::Schema;
 
@@ -14,6 +14,7 @@ use crate::error::{Doing, Result, StoreError};
 use crate::local::parse_key;
 use crate::naming;
 use crate::query::{Aggregation, Page, Query};
+use crate::reading::Reading;
 use crate::related;
 use crate::store::Store;
 
@@ -70,7 +71,7 @@ impl Reader {
     /// The record of that id; `None` if there is none or it is deleted.
     pub fn get(&self, model: &str, id: &str) -> Result<Option<Map<String, Value>>> {
         let of = self.schema.model(model).ok_or_else(|| crate::no_model(&self.schema, model))?;
-        let row = naming::number(&self.db, of, &parse_key(&self.schema, of, id)?)?;
+        let row = naming::living(&self.db, of, &parse_key(&self.schema, of, id)?)?;
         row.map_or(Ok(None), |row| self.at(model, row))
     }
 
@@ -120,19 +121,17 @@ impl Reader {
     }
 }
 
-/// The query of the record with that id.
-pub(crate) fn by_key(schema: &Schema, model: &str, id: &str) -> Result<Query> {
-    let found = schema.model(model).ok_or_else(|| crate::no_model(schema, model))?;
-    let key = parse_key(schema, found, id)?;
-    let fields = key.fields(found).into_iter().map(|(field, value)| Filter::eq(field, value));
-    Ok(Query { limit: Some(1), condition: Filter::And(fields.collect()).into(), ..Query::new(model) })
-}
-
 impl Reader {
     /// Id of the record that a key names in a model, deleted or not.
     pub fn record_id(&self, model: &str, id: &str) -> Result<Option<RecordId>> {
         let of = self.schema.model(model).ok_or_else(|| crate::no_model(&self.schema, model))?;
         Ok(naming::row(&self.db, of, &parse_key(&self.schema, of, id)?)?.map(|row| row.id))
+    }
+
+    /// The key of the record of a row, deleted or not, as calls take it; `None` if the schema lacks its model.
+    pub fn key_at(&self, row: i64) -> Result<Option<String>> {
+        let reading = Reading { db: &self.db, schema: &self.schema };
+        Ok(reading.at(row)?.map(|found| found.id(&self.schema)))
     }
 
     /// The record of a model's row; `None` if it is deleted.

@@ -9,8 +9,8 @@ use syncline_schema::{Model, Relation, RelationKind, Schema};
 use crate::commit::Origin;
 use crate::error::{Result, StoreError};
 use crate::local::{Saved, Source, parse_key};
+use crate::naming;
 use crate::query::Query;
-use crate::reader::by_key;
 use crate::tx::Tx;
 
 /// The records that a relation leads to.
@@ -22,9 +22,12 @@ pub(crate) fn of(
     include: Include,
 ) -> Result<Vec<Map<String, Value>>> {
     let relation = include.relation.clone();
-    let query = Query { include: vec![include], ..by_key(schema, model, id)? };
-    let mut found = query.run(db, schema)?.records;
-    let Some(mut record) = found.pop() else {
+    let of = schema.model(model).ok_or_else(|| crate::no_model(schema, model))?;
+    let row = naming::living(db, of, &parse_key(schema, of, id)?)?;
+    let query = Query { include: vec![include], ..Query::new(model) };
+    // Says what is wrong with the relation even where nobody is related.
+    let mut found = query.among(db, schema, row.as_slice())?;
+    let Some((_, mut record)) = found.pop() else {
         return Err(StoreError::NotFound { model: model.to_owned(), id: id.to_owned(), deleted: false });
     };
     Ok(match record.remove(&relation) {

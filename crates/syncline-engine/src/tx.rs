@@ -159,9 +159,9 @@ impl<'a> Tx<'a> {
         self.names.model_name(working.model).unwrap_or_else(|| model.first_name()).to_owned()
     }
 
-    /// Number of the model of a record in work.
-    pub(crate) fn model_in_work(&self, id: RecordId) -> Option<i64> {
-        self.working.get(&id).map(|working| working.model)
+    /// Number of the model of a record in work, and whether it lives.
+    pub(crate) fn in_work(&self, id: RecordId) -> Option<(i64, bool)> {
+        self.working.get(&id).map(|working| (working.model, working.is_alive()))
     }
 
     /// Takes a record to work on; a record not known yet begins empty, as one of `model`, by its first name.

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +17,7 @@ use syncline_core::edit::ObjectKind;
 use syncline_core::genesis::Genesis;
 use syncline_core::ids::{RecordId, ReplicaId};
 use syncline_core::session::{IncomingRow, SessionStore as _};
-use syncline_engine::{OnMigration, Source, StoreError};
+use syncline_engine::{LiveResult, OnMigration, Source, StoreError};
 
 /// A first change by `actor` that puts a value at a key.
 fn put(actor: &[u8], key: &str, value: impl Into<ScalarValue>) -> Change {
@@ -94,6 +95,23 @@ fn two_records_that_show_one_id_stand_in_the_table_beside_each_other() {
         assert_eq!(shown.as_ref().unwrap()["title"], "again");
         assert_eq!(get(&mut store, "Plain", &name), shown);
         assert!(store.status().unwrap().quarantined.is_empty());
+        // A follower tells them apart, and who deletes one sees the other.
+        let mut live = LiveResult::new(query.clone(), store.schema().unwrap()).unwrap();
+        live.take(store.reader().unwrap().news(&live, |_| None).unwrap());
+        for left in (0..all.len()).rev() {
+            store.take_commits();
+            let now = bed.tick();
+            store.write(now, |tx| tx.delete("Plain", &name)).unwrap();
+            let rows: BTreeSet<(String, i64)> = store
+                .take_commits()
+                .iter()
+                .flat_map(|commit| &commit.changes)
+                .map(|one| (one.model.clone(), one.row))
+                .collect();
+            live.take(store.reader().unwrap().news(&live, |_| Some(rows.clone())).unwrap());
+            assert_eq!((live.shown().len(), store.reader().unwrap().count(&query).unwrap()), (left, left as u64));
+            assert_eq!(store.reader().unwrap().get("Plain", &name).unwrap().is_some(), left > 0);
+        }
         assert_verified(&store);
     }
 }

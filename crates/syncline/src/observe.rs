@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use syncline_engine::{ChangeKind, Origin, RecordChange};
+use syncline_engine::{ChangeKind, Origin, Reader, RecordChange};
 use tokio::sync::broadcast;
 
 use crate::error::{Error, Result};
@@ -82,12 +82,18 @@ impl<R> Observer<R> {
 
     async fn look(&self, change: &RecordChange) -> Result<Observed<R>> {
         let (model, row) = (change.model.clone(), change.row);
-        let record = self.store.read(move |reader| reader.at(&model, row)).await?;
+        let look = move |reader: &Reader| {
+            let record = reader.at(&model, row)?;
+            // Of a deleted record the key is what it was.
+            let key = if record.is_none() { reader.key_at(row)? } else { None };
+            Ok((record, key))
+        };
+        let (record, key) = self.store.read(look).await?;
         Ok(Observed {
             model: change.model.clone(),
             kind: change.kind,
             origin: change.origin,
-            id: self.id(change, record.as_ref()),
+            id: key.unwrap_or_else(|| self.id(change, record.as_ref())),
             record: record.map(|record| (self.read)(record)).transpose()?,
         })
     }
@@ -97,7 +103,6 @@ impl<R> Observer<R> {
         let keys = model.map(syncline_schema::Model::key_fields).unwrap_or_default();
         match (keys.as_slice(), record) {
             (["id"], Some(record)) => record["id"].as_str().unwrap_or_default().to_owned(),
-            (["id"], None) => hyphenated(&change.record.to_string()),
             (keys, Some(record)) => {
                 let fields = keys.iter().map(|key| ((*key).to_owned(), record[*key].clone()));
                 serde_json::Value::Object(fields.collect()).to_string()
@@ -110,13 +115,5 @@ impl<R> Observer<R> {
 impl<R> std::fmt::Debug for Observer<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Observer").field("model", &self.model).finish_non_exhaustive()
-    }
-}
-
-/// 32 hexadecimal digits in the form of a UUID.
-fn hyphenated(hex: &str) -> String {
-    match (hex.get(..8), hex.get(8..12), hex.get(12..16), hex.get(16..20), hex.get(20..)) {
-        (Some(a), Some(b), Some(c), Some(d), Some(e)) => format!("{a}-{b}-{c}-{d}-{e}"),
-        _ => hex.to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! The file of rows that do not fit: each as it was, with what is wrong, to be corrected and imported.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -89,7 +89,8 @@ impl Rejects {
             ))),
             Earlier::SetAside => {
                 set_aside(path).map_err(failed)?;
-                let file = OpenOptions::new().create_new(true).write(true).open(path).map_err(failed)?;
+                let file = OpenOptions::new().create_new(true).write(true).open(path);
+                let file = file.and_then(alone).map_err(failed)?;
                 sync_folder_of(path).map_err(failed)?;
                 Ok(Self::at(path, file, 0, begin))
             }
@@ -113,7 +114,7 @@ impl Rejects {
         if path.canonicalize().map(|path| name_of(&path)).unwrap_or_default() != written.path {
             return Ok(None);
         }
-        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut file = alone(OpenOptions::new().read(true).write(true).open(path)?)?;
         let mut hash = blake3::Hasher::new();
         let held = io::copy(&mut (&file).take(written.bytes), &mut hash)?;
         if held != written.bytes || hash.finalize().to_hex().as_str() != written.hash {
@@ -140,12 +141,15 @@ impl Rejects {
         let faults: Vec<Value> =
             misfit.faults.iter().map(|(field, message)| json!({"field": field, "message": message})).collect();
         let Place { number, line } = misfit.place;
-        let mut why = json!({"row": number, "line": line, "faults": faults, "import": self.import});
+        let mut why = json!({"import": self.import, "row": number, "line": line, "faults": faults});
         if untyped {
             why["untyped"] = Value::Bool(true);
         }
-        row.insert(REJECTED_COLUMN.to_owned(), why);
-        let line = format!("{}\n", Value::Object(row));
+        row.shift_remove(REJECTED_COLUMN);
+        let rest = Value::Object(row).to_string();
+        // Whose row it is stands first: of a line that was cut off that is what is there.
+        let comma = if rest == "{}" { "" } else { "," };
+        let line = format!("{{\"{REJECTED_COLUMN}\":{why}{comma}{}\n", &rest[1..]);
         self.bytes += line.len() as u64;
         self.hash.update(line.as_bytes());
         self.unwritten = true;
@@ -175,7 +179,8 @@ fn holds_rows_of(file: &File, begin: &Begin) -> io::Result<bool> {
         line.clear();
         lines.read_until(b'\n', &mut line)?;
         if line.last() != Some(&b'\n') {
-            return Ok(true);
+            let begins = format!("{{\"{REJECTED_COLUMN}\":{{\"import\":\"{}\"", begin.name);
+            return Ok(begins.as_bytes().starts_with(&line) || line.starts_with(begins.as_bytes()));
         }
         let row: Option<Record> = serde_json::from_slice(&line).ok();
         if !row.is_some_and(|row| is_of(&row)) {
@@ -184,17 +189,25 @@ fn holds_rows_of(file: &File, begin: &Begin) -> io::Result<bool> {
     }
 }
 
+/// The file, unless another import writes to it. Where there are no locks nobody looks.
+fn alone(file: File) -> io::Result<File> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::Error::other("another import writes to it")),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
 /// A new file, or one that is there and empty; `None` where there is one that holds something.
 fn empty(path: &Path) -> io::Result<Option<File>> {
     match OpenOptions::new().create_new(true).write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         opened => {
-            let file = opened?;
+            let file = alone(opened?)?;
             sync_folder_of(path)?;
             return Ok(Some(file));
         }
     }
-    let file = OpenOptions::new().append(true).open(path)?;
+    let file = alone(OpenOptions::new().append(true).open(path)?)?;
     Ok(if file.metadata()?.len() == 0 { Some(file) } else { None })
 }
 
@@ -273,10 +286,16 @@ mod tests {
         let mut begin = Begin::anew("import:mine".to_owned());
         let open = |begin: &Begin| Rejects::open(&path, (&imported, &store), begin, Earlier::Refuse);
         begin.taken.rows = 1;
-        let announced = open(&begin).unwrap().written();
-        let ours = r#"{"id":2,"~rejected":{"row":2,"import":"import:mine"}}"#;
+        let first = open(&begin).unwrap();
+        assert!(open(&begin).err().unwrap().message().unwrap().contains("another import"), "two at once");
+        let announced = first.written();
+        drop(first);
+        let ours = r#"{"~rejected":{"import":"import:mine","row":2},"id":2}"#;
         for (held, is_ours) in [
-            (format!("{ours}\n{{\"id\":3,\"~rej"), true),
+            (format!("{ours}\n{{\"~rej"), true),
+            (format!("{ours}\n{{\"~rejected\":{{\"import\":\"import:mine\",\"row\":3,\"fau"), true),
+            (format!("{ours}\n{{\"~rejected\":{{\"import\":\"import:other\",\"row\":3,\"fau"), false),
+            (r#"{"all":"in one line"}"#.to_owned(), false),
             (format!("{ours}\n{{\"id\":3}}\n"), false),
             (ours.replace("mine", "other") + "\n", false),
             (ours.replace("\"row\":2", "\"row\":1") + "\n", false),

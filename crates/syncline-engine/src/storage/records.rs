@@ -46,13 +46,6 @@ pub(crate) fn number_of(db: &Connection, id: RecordId) -> Result<Option<(i64, St
         .doing("finding a record")
 }
 
-/// Number of the model of the record of that id.
-pub(crate) fn model_of(db: &Connection, id: RecordId) -> Result<Option<i64>> {
-    db.prepare_cached("SELECT model FROM syncline_records WHERE id = ?1")
-        .and_then(|mut s| s.query_row([id.0], |row| row.get(0)).optional())
-        .doing("finding a record")
-}
-
 /// The record of that row.
 pub(crate) fn at(db: &Connection, record: i64) -> Result<Option<Row>> {
     db.prepare_cached("SELECT id, model, last, state FROM syncline_records WHERE record = ?1")
