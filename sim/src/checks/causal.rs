@@ -28,8 +28,9 @@ impl Check for CausalOrder {
     about!(
         "causal-order",
         "What a change builds on stands before it in every log, or is a genesis; changes that wait for others are left \
-         out, and those that a torn file gave out. Where there are hostile peers, relays, which do not look into \
-         changes, are left out too, and what came in one batch may stand in any order."
+         out, and those that a torn file gave out, or passed on to a relay, which does not look into changes, \
+         without what they build on. Where there are hostile peers, relays are left out, too, and what came in one \
+         batch may stand in any order."
     );
 
     fn after(&mut self, world: &World, _: &Happened<'_>) -> Result<(), Violation> {
@@ -50,7 +51,18 @@ impl Check for CausalOrder {
             let missing = row.missing.and_then(|hash| view.changes.find(view.changes.get(row.change).record, hash));
             view.has_hostile && missing.is_some_and(|change| view.nodes[node].has(change))
         };
-        let rows: Vec<&Row> = view.news.rows.iter().filter(honest).filter(|row| !came_along(row)).collect();
+        // A device waits with what it cannot build on, and passes it on all the same; that the rest was sent to it, its
+        // file says, of which a part is gone.
+        let torn: Vec<NodeIndex> = (0..view.nodes.len()).filter(|node| unread && is_torn(world, *node)).collect();
+        let without = |row: &&Row| {
+            let missing = row.missing.map(|hash| view.changes.find(view.changes.get(row.change).record, hash));
+            missing.is_some_and(|missing| {
+                let lacks = |held: &Held| held.has(row.change) && missing.is_none_or(|change| !held.has(change));
+                torn.iter().any(|node| lacks(&view.nodes[*node]))
+            })
+        };
+        let rows = view.news.rows.iter().filter(honest).filter(|row| !came_along(row) && !without(row));
+        let rows: Vec<&Row> = rows.collect();
         self.decided += rows.len() as u64;
         in_order(node, &rows).map_err(|broken| broken.at(world, self.name()))
     }

@@ -21,7 +21,7 @@ mod names;
 mod progress;
 mod rejects;
 mod shapes;
-mod source;
+pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
@@ -60,8 +61,7 @@ impl Source {
         };
         let path = spooled.as_ref().map_or(path, |file| file.path()).to_owned();
         let unreadable = |error: io::Error| Failure::unreadable(&path, &error);
-        let metadata = std::fs::metadata(&path).map_err(unreadable)?;
-        if metadata.is_dir() {
+        if std::fs::metadata(&path).map_err(unreadable)?.is_dir() {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         let beginning = beginning(&path).map_err(unreadable)?;
@@ -70,7 +70,7 @@ impl Source {
                 "neither its name nor its first character tells the format of {name}: add --format ndjson, json or csv"
             )));
         };
-        let bytes = metadata.len();
+        let bytes = length(&path).map_err(unreadable)?;
         Ok(Self { name, path, format, bytes, _spooled: spooled })
     }
 
@@ -79,7 +79,7 @@ impl Source {
         &self.name
     }
 
-    /// The file's length.
+    /// The file's length; of a compressed one that of its content, as far as it says.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -97,8 +97,7 @@ impl Source {
     /// Emits every row until nobody takes them, and says at the end of the file what it lacks. Fails where it
     /// cannot be read any further.
     pub(super) fn read(&self, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
-        let file = File::open(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
-        let mut reader = BufReader::with_capacity(256 << 10, file);
+        let mut reader = content(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
         skip_byte_order_mark(&mut reader).map_err(|error| self.cut_off(&error))?;
         match self.format {
             Format::Ndjson => self.read_lines(reader, shapes, emit),
@@ -111,7 +110,7 @@ impl Source {
         Failure::failed(format!("{} cannot be read: {error}", self.name))
     }
 
-    fn read_lines(&self, mut reader: BufReader<File>, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
+    fn read_lines(&self, mut reader: Content, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
         let mut whole = Whole::default();
         let mut line = Vec::new();
         let (mut number, mut at, mut read_bytes) = (0, 0, 0);
@@ -152,7 +151,7 @@ impl Source {
         }
     }
 
-    fn read_json(&self, reader: BufReader<File>, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
+    fn read_json(&self, reader: Content, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
         let position = Position::default();
         let mut reader = Counted { inner: reader, position: &position };
         let first = reader.inner.fill_buf().map_err(|error| self.cut_off(&error))?;
@@ -164,7 +163,7 @@ impl Source {
         }
     }
 
-    fn read_csv(&self, reader: BufReader<File>, emit: &mut Emit<'_>) -> Outcome {
+    fn read_csv(&self, reader: Content, emit: &mut Emit<'_>) -> Outcome {
         let mut csv = csv::ReaderBuilder::new().from_reader(reader);
         let headers = csv.headers().map_err(|error| self.cut_off(&csv_fault(&error)))?.clone();
         let mut record = csv::StringRecord::new();
@@ -196,11 +195,39 @@ impl Source {
         if self.format != Format::Csv {
             return Ok(Vec::new());
         }
-        let file = File::open(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
-        let mut csv = csv::ReaderBuilder::new().from_reader(BufReader::new(file));
+        let content = content(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
+        let mut csv = csv::ReaderBuilder::new().from_reader(content);
         let headers = csv.headers().map_err(|error| self.cut_off(&csv_fault(&error)))?;
         Ok(headers.iter().map(str::to_owned).collect())
     }
+}
+
+/// What a file holds.
+type Content = BufReader<Box<dyn Read + Send>>;
+
+/// The beginning of every gzip file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Opens a file, unpacked if it is compressed with gzip, whatever its name: so come exports of DynamoDB.
+fn content(path: &Path) -> io::Result<Content> {
+    let mut file = BufReader::with_capacity(64 << 10, File::open(path)?);
+    let is_packed = file.fill_buf()?.starts_with(&GZIP);
+    let content: Box<dyn Read + Send> = if is_packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    Ok(BufReader::with_capacity(256 << 10, content))
+}
+
+/// How long the content of a file is. A compressed one says that of its last part, up to 4 GiB.
+fn length(path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut ends = ([0; 2], [0; 4]);
+    if length < 18 || !file.metadata()?.is_file() {
+        return Ok(length);
+    }
+    file.read_exact(&mut ends.0)?;
+    file.seek(SeekFrom::End(-4))?;
+    file.read_exact(&mut ends.1)?;
+    Ok(if ends.0 == GZIP { length.max(u32::from_le_bytes(ends.1).into()) } else { length })
 }
 
 fn spool(mut input: impl Read) -> Outcome<NamedTempFile> {
@@ -212,8 +239,10 @@ fn spool(mut input: impl Read) -> Outcome<NamedTempFile> {
     Ok(file)
 }
 
-fn told_by_name(path: &Path) -> Option<Format> {
+/// The format that a file's name says it has, compressed or not.
+pub(crate) fn told_by_name(path: &Path) -> Option<Format> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "gz" => told_by_name(Path::new(path.file_stem()?)),
         "ndjson" | "jsonl" => Some(Format::Ndjson),
         "json" => Some(Format::Json),
         "csv" => Some(Format::Csv),
@@ -236,7 +265,7 @@ fn told_by_content(beginning: &[u8]) -> Option<Format> {
 }
 
 fn beginning(path: &Path) -> io::Result<Vec<u8>> {
-    let mut reader = BufReader::new(File::open(path)?);
+    let mut reader = content(path)?;
     skip_byte_order_mark(&mut reader)?;
     let mut beginning = Vec::new();
     reader.take(PROBE_BYTES).read_to_end(&mut beginning)?;

@@ -10,6 +10,7 @@ use syncline::schema::Schema;
 use super::project::entries;
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
+use crate::import::source::told_by_name;
 use crate::import::{self, Counts};
 use crate::output::say;
 
@@ -55,10 +56,16 @@ impl Tables {
             return Err(Failure::failed(format!("there is no folder {}", folder.display())));
         }
         let mut tables = Self { of_models: BTreeMap::new(), strangers: Vec::new() };
-        for path in entries(folder)?.into_iter().filter(|path| path.is_file()) {
-            match model_of(&path, schema) {
-                Some(model) => tables.of_models.entry(model).or_default().push(path),
-                None => tables.strangers.push(file_name(&path)),
+        for path in entries(folder)? {
+            let files = match model_of(&path, schema) {
+                Some(model) if path.is_dir() => (Some(model), files_below(&path)?),
+                Some(model) if told_by_name(&path).is_some() => (Some(model), vec![path]),
+                Some(_) | None if path.is_file() => (None, vec![path]),
+                Some(_) | None => continue,
+            };
+            match files {
+                (Some(model), files) => tables.of_models.entry(model).or_default().extend(files),
+                (None, strangers) => tables.strangers.extend(strangers.iter().map(|path| file_name(path))),
             }
         }
         Ok(tables)
@@ -116,18 +123,31 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// The model of `Post.json`, `posts.csv`, or `Post-k3s…-dev.ndjson` as DynamoDB's tables are called.
+/// Files with rows in a folder and those below it. Of an export of DynamoDB those are in `data`, and the manifests beside
+/// it hold none.
+fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let all = entries(folder)?;
+    let is_export = all.iter().any(|path| path.ends_with("manifest-summary.json"));
+    for path in all {
+        if path.is_dir() && (!is_export || path.ends_with("data")) {
+            files.extend(files_below(&path)?);
+        } else if path.is_file() && !is_export && told_by_name(&path).is_some() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// The model of `Post.json`, `posts.csv.gz`, or of a file or folder `Post-k3s…-dev` as DynamoDB's tables are called.
 fn model_of(path: &Path, schema: &Schema) -> Option<String> {
-    let is_data =
-        matches!(path.extension()?.to_str()?.to_ascii_lowercase().as_str(), "json" | "ndjson" | "jsonl" | "csv");
-    let stem = path.file_stem()?.to_str()?;
-    let name = stem.split(['-', '.']).next().unwrap_or(stem);
+    let name = path.file_name()?.to_str()?;
+    let name = name.split(['-', '.']).next().unwrap_or(name);
     let is_meant = |model: &str| {
         let folded = name.to_ascii_lowercase();
         let model = model.to_ascii_lowercase();
         folded == model || folded == format!("{model}s") || folded == format!("list{model}s")
     };
     let models = || schema.models.iter().map(|model| model.name.as_str());
-    let exact = models().find(|model| *model == name).or_else(|| models().find(|model| is_meant(model)));
-    exact.filter(|_| is_data).map(str::to_owned)
+    models().find(|model| *model == name).or_else(|| models().find(|model| is_meant(model))).map(str::to_owned)
 }

@@ -1,6 +1,7 @@
 //! An Amplify Gen 1 project folder as a store.
 
 use std::fs;
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
@@ -284,4 +285,42 @@ fn a_migration_writes_into_a_folder_of_its_own_and_over_nothing() {
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.err.contains("schema.graphql is not as this migration would write it"), "{refused:?}");
     assert_eq!(read("out/schema.graphql"), "type Mine @model { n: Int }");
+}
+
+fn packed(content: &str) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(content.as_bytes()).unwrap();
+    gzip.finish().unwrap()
+}
+
+#[test]
+fn exports_of_dynamodb_are_taken_as_they_lie_in_their_bucket() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable());
+    let (out, data) = (bed.text("out"), bed.text("data"));
+    let rows = |ids: &[&str]| {
+        let row = |id: &&str| format!("{{\"Item\":{{\"id\":{{\"S\":\"{id}\"}},\"text\":{{\"S\":\"of {id}\"}}}}}}\n");
+        packed(&ids.iter().map(row).collect::<String>())
+    };
+    let export = "data/Comment-k3s5d-dev/AWSDynamoDB/01732-ab";
+    write(&bed, &format!("{export}/manifest-summary.json"), r#"{"version":"2020-06-30","itemCount":3}"#);
+    write(&bed, &format!("{export}/manifest-files.json"), r#"{"itemCount":3,"dataFileS3Key":"x"}"#);
+    fs::create_dir(bed.path(&format!("{export}/data"))).unwrap();
+    bed.file(&format!("{export}/data/b.json.gz"), rows(&["c1", "c2"]));
+    bed.file(&format!("{export}/data/c.json.gz"), rows(&["c3"]));
+    bed.file("data/topics.csv.gz", packed("id,name\nt1,Rust\n"));
+    write(&bed, "data/pictures/one.json", "{}");
+    let migrate = ["migrate", "amplify", &app, "--out", &out, "--data", &data];
+    ok(&migrate);
+    let store = format!("{out}/store.db");
+    let found = ok(&["query", &store, "Comment", "--order", "id"]).lines();
+    let texts: Vec<_> = found.iter().map(|comment| comment["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["of c1", "of c2", "of c3"]);
+    assert_eq!(ok(&["get", &store, "Topic", "t1"]).json()["name"], json!("Rust"));
+    // One that was cut off in the download is told, and stops no other.
+    let whole = rows(&["c4"]);
+    bed.file(&format!("{export}/data/b.json.gz"), &whole[..whole.len() - 12]);
+    let said = run(&migrate);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("b.json.gz") && said.err.contains("1 file could not be imported"), "{}", said.err);
 }
