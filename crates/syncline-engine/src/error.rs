@@ -319,7 +319,7 @@ fn shortened(condition: &str) -> Cow<'_, str> {
 
 impl StoreError {
     /// Whether what was read is not what was written: of one record, while the file as such works.
-    pub(crate) fn is_damage(&self) -> bool {
+    pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_) | Self::DamagedRow { .. })
     }
 

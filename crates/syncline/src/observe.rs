@@ -84,8 +84,12 @@ impl<R> Observer<R> {
         let (model, row) = (change.model.clone(), change.row);
         let look = move |reader: &Reader| {
             let record = reader.at(&model, row)?;
-            // Of a deleted record the key is what it was.
-            let key = if record.is_none() { reader.key_at(row)? } else { None };
+            let key = match record {
+                Some(_) => Ok(None),
+                None => reader.key_at(row),
+            };
+            // It is deleted all the same if nobody can read any more what it was.
+            let key = key.or_else(|error| if error.is_damage() { Ok(None) } else { Err(error) })?;
             Ok((record, key))
         };
         let (record, key) = self.store.read(look).await?;

@@ -191,6 +191,10 @@ fn holds_rows_of(file: &File, begin: &Begin) -> io::Result<bool> {
 
 /// The file, unless another import writes to it. Where there are no locks nobody looks.
 fn alone(file: File) -> io::Result<File> {
+    if !file.metadata()?.is_file() {
+        // A device is nobody's.
+        return Ok(file);
+    }
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::Error::other("another import writes to it")),
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),

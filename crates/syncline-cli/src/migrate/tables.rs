@@ -57,18 +57,26 @@ impl Tables {
         }
         let mut tables = Self { of_models: BTreeMap::new(), strangers: Vec::new() };
         for path in entries(folder)? {
-            let files = match model_of(&path, schema) {
-                Some(model) if path.is_dir() => (Some(model), files_below(&path)?),
-                Some(model) if told_by_name(&path).is_some() => (Some(model), vec![path]),
-                Some(_) | None if path.is_file() => (None, vec![path]),
-                Some(_) | None => continue,
-            };
-            match files {
-                (Some(model), files) => tables.of_models.entry(model).or_default().extend(files),
-                (None, strangers) => tables.strangers.extend(strangers.iter().map(|path| file_name(path))),
+            match model_of(&path, schema) {
+                Some(model) if path.is_file() && told_by_name(&path).is_some() => tables.add(model, vec![path]),
+                Some(model) if path.is_dir() => {
+                    // A folder that cannot be looked into is told as a file is.
+                    let Ok((files, rest)) = in_folder(&path) else {
+                        tables.add(model, vec![path]);
+                        continue;
+                    };
+                    tables.add(model, files);
+                    tables.strangers.extend(rest.iter().filter_map(|path| name_below(folder, path)));
+                }
+                Some(_) | None if path.is_dir() => {}
+                Some(_) | None => tables.strangers.push(file_name(&path)),
             }
         }
         Ok(tables)
+    }
+
+    fn add(&mut self, model: String, files: Vec<PathBuf>) {
+        self.of_models.entry(model).or_default().extend(files);
     }
 
     /// Refuses files in the folder that rejected rows are written to.
@@ -123,20 +131,33 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Files with rows in a folder and those below it. Of an export of DynamoDB those are in `data`, and the manifests beside
-/// it hold none.
-fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let all = entries(folder)?;
-    let is_export = all.iter().any(|path| path.ends_with("manifest-summary.json"));
-    for path in all {
-        if path.is_dir() && (!is_export || path.ends_with("data")) {
-            files.extend(files_below(&path)?);
-        } else if path.is_file() && !is_export && told_by_name(&path).is_some() {
-            files.push(path);
-        }
+/// The file beside the data of an export of a DynamoDB table.
+const MANIFEST: &str = "manifest-summary.json";
+
+/// Files with rows in a folder that has the name of a table, and those that cannot be read or are not taken: of several
+/// exports of the table the last one counts.
+fn in_folder(folder: &Path) -> Outcome<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let mut exports = vec![folder.to_owned()];
+    for below in [folder.to_owned(), folder.join("AWSDynamoDB")].iter().filter(|below| below.is_dir()) {
+        exports.extend(entries(below)?);
     }
-    Ok(files)
+    exports.retain(|export| export.join(MANIFEST).is_file());
+    let Some(last) = exports.pop() else { return Ok(sorted_out(entries(folder)?)) };
+    let data = last.join("data");
+    let (files, mut rest) = sorted_out(entries(if data.is_dir() { &data } else { &last })?);
+    rest.retain(|path| !file_name(path).starts_with("manifest-"));
+    rest.extend(exports);
+    let files = files.into_iter().filter(|path| !file_name(path).starts_with("manifest-")).collect();
+    Ok((files, rest))
+}
+
+fn sorted_out(paths: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let paths = paths.into_iter().filter(|path| !file_name(path).starts_with('.'));
+    paths.partition(|path| path.is_file() && told_by_name(path).is_some())
+}
+
+fn name_below(folder: &Path, path: &Path) -> Option<String> {
+    Some(path.strip_prefix(folder).ok()?.display().to_string())
 }
 
 /// The model of `Post.json`, `posts.csv.gz`, or of a file or folder `Post-k3s…-dev` as DynamoDB's tables are called.

@@ -310,6 +310,13 @@ fn exports_of_dynamodb_are_taken_as_they_lie_in_their_bucket() {
     bed.file(&format!("{export}/data/c.json.gz"), rows(&["c3"]));
     bed.file("data/topics.csv.gz", packed("id,name\nt1,Rust\n"));
     write(&bed, "data/pictures/one.json", "{}");
+    // An older export of the table, and what is no table of rows.
+    write(&bed, "data/Comment-k3s5d-dev/AWSDynamoDB/01600-aa/manifest-summary.json", "{}");
+    write(&bed, "data/Comment-k3s5d-dev/AWSDynamoDB/01600-aa/data/a.json", r#"{"Item":{"id":{"S":"old"}}}"#);
+    write(&bed, &format!("{export}/data/c.ion.gz"), "x");
+    write(&bed, "data/post-photos/one.jpg", "x");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(".", bed.path("data/post-photos/loop")).unwrap();
     let migrate = ["migrate", "amplify", &app, "--out", &out, "--data", &data];
     ok(&migrate);
     let store = format!("{out}/store.db");
@@ -317,6 +324,10 @@ fn exports_of_dynamodb_are_taken_as_they_lie_in_their_bucket() {
     let texts: Vec<_> = found.iter().map(|comment| comment["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["of c1", "of c2", "of c3"]);
     assert_eq!(ok(&["get", &store, "Topic", "t1"]).json()["name"], json!("Rust"));
+    let report = fs::read_to_string(format!("{out}/report.md")).unwrap();
+    for passed_over in ["c.ion.gz", "AWSDynamoDB/01600-aa", "post-photos/one.jpg"] {
+        assert!(report.contains(passed_over), "{passed_over}: {report}");
+    }
     // One that was cut off in the download is told, and stops no other.
     let whole = rows(&["c4"]);
     bed.file(&format!("{export}/data/b.json.gz"), &whole[..whole.len() - 12]);
