@@ -252,11 +252,16 @@ impl<'a> Tx<'a> {
             Err(reason) => return Ok(Verdict::Refused(reason.clone())),
         };
         let row = candidate.row;
-        if self.names.model_name(desk.working.model) != Some(row.model.as_str()) {
-            if !self.is_bare(&desk.working)? {
+        let named = self.names.model_name(desk.working.model);
+        if named != Some(row.model.as_str()) {
+            if row.model.is_empty() {
+                // A row of this file, whose model's name the file lost.
+                return Ok(Verdict::Waits(Vec::new()));
+            }
+            if named.is_some() && !self.is_bare(&desk.working)? {
                 return Ok(Verdict::Refused(format!("the record is no {}", row.model)));
             }
-            // Only refused changes stood there, and they do not decide what the record is.
+            // Only refused changes stood there, and they do not decide what the record is; or the file lost the name.
             desk.working.model = self.names.model(self.db, &row.model)?;
             desk.working.touch();
         }

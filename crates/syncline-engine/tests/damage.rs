@@ -199,3 +199,42 @@ fn what_is_noted_of_replicas_and_records_is_verified_too() {
         assert!(!report.as_ref().is_ok_and(|report| report.is_ok()), "{table} {change}: {report:?}");
     }
 }
+
+#[test]
+fn a_relay_that_lost_the_name_of_a_model_passes_its_records_on_under_no_other() {
+    // A disk that lied about a sync left a relay's file without the name of a model whose records it held. It passed
+    // them on as records of a model without a name, and every device refused the honest change that it had waited for
+    // (seed 700004918 of the swarm). The next new model would have got the number of the lost one, and its records.
+    let (mut a, mut b, mut c) = (Bed::new(1), Bed::new(2), Bed::new(3));
+    let (mut device, mut relay, mut other) = (a.open(), b.open_with(None), c.open());
+    save(&mut device, a.tick(), "Place", json!({"name": "x"}));
+    let todo = save(&mut device, a.tick(), "Todo", json!({"title": "milk"}));
+    pull(&mut relay, &mut device);
+    relay.close().unwrap();
+    drop(relay);
+    b.sql().execute("DELETE FROM syncline_models WHERE name = 'Todo'", []).unwrap();
+
+    let mut relay = b.open_with(None);
+    assert_eq!(rows(&mut relay, 0).len(), 1, "what stands behind the damage waits");
+    assert!(relay.read_log(1, 10, 1 << 20).unwrap().is_empty());
+    assert!(relay.status().unwrap().quarantined[0].reason.contains("model"), "{:?}", relay.status());
+    assert!(!relay.verify().unwrap().is_ok());
+
+    let seen = device.committed();
+    save(&mut device, a.tick(), "Plain", json!({"title": "y"}));
+    let now = a.tick();
+    device.write(now, |tx| tx.single(|tx| tx.update("Todo", &id(&todo), &map(json!({"title": "bread"}))))).unwrap();
+    assert_eq!(apply(&mut relay, &rows(&mut device, seen)).new, 2);
+    relay.close().unwrap();
+    drop(relay);
+
+    let mut relay = b.open_with(None);
+    assert_eq!(rows(&mut relay, 0).len(), 4, "a change of the record brought the name back");
+    pull(&mut other, &mut relay);
+    assert_eq!(get(&mut other, "Todo", &id(&todo)).unwrap()["title"], "bread");
+    assert_eq!(get(&mut other, "Place", "x").unwrap()["name"], "x");
+    assert!(other.status().unwrap().quarantined.is_empty());
+    for store in [&relay, &other] {
+        assert_verified(store);
+    }
+}

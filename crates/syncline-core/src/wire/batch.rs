@@ -77,7 +77,7 @@ pub enum BadBatch {
     /// The columns cannot be read.
     #[error("a batch's columns: {0}")]
     Columns(#[from] BadFrame),
-    /// Columns differ in length, or name replicas, models or rows that are not there.
+    /// Columns differ in length, or name replicas, models or rows that are not there, or a model's name is empty.
     #[error("a batch's columns contradict each other: {0}")]
     Inconsistent(&'static str),
     /// More rows than a batch may have.
@@ -224,6 +224,9 @@ impl Columns {
         }
         if self.model.iter().any(|index| *index as usize >= self.models.len()) {
             return Err(BadBatch::Inconsistent("a row names a model that is not listed"));
+        }
+        if self.models.iter().any(String::is_empty) {
+            return Err(BadBatch::Inconsistent("a model without a name"));
         }
         if let Some(length) = self.length.iter().find(|length| **length as usize > LARGE_BYTES) {
             return Err(BadBatch::ChangeTooLong((*length).into()));

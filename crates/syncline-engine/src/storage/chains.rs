@@ -31,6 +31,9 @@ pub(crate) struct Place {
 pub(crate) fn place(db: &Connection, names: &Names, entry: &Entry) -> Result<Place> {
     let damaged = |reason: &str| StoreError::DamagedRow { seq: entry.seq, reason: reason.to_owned() };
     let (record, model) = records::name_of(db, entry.record)?.ok_or_else(|| damaged("its record is missing"))?;
+    if names.model_name(model).is_none() {
+        return Err(damaged("the name of its record's model is missing"));
+    }
     let dot = match names.replica_at(entry.replica) {
         Some(replica) => Some(Dot { replica: replica.id, counter: entry.counter }),
         None if entry.replica == 0 => None,

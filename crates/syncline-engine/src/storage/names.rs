@@ -36,6 +36,8 @@ pub(crate) struct Replica {
 pub(crate) struct Names {
     models: BTreeMap<String, i64>,
     model_names: BTreeMap<i64, String>,
+    /// The highest number of a model among the records, as of the first time that it was asked for.
+    model_of_records: Option<i64>,
     replicas: BTreeMap<i64, Replica>,
     replica_rows: BTreeMap<ReplicaId, i64>,
     dirty_replicas: Vec<i64>,
@@ -225,13 +227,27 @@ impl Names {
         if let Some(model) = self.models.get(name) {
             return Ok(*model);
         }
-        let model = self.models.len() as i64 + 1;
+        let model = self.free_model(db)?;
         db.execute("INSERT INTO syncline_models(model, name) VALUES(?1, ?2)", params![model, name])
             .doing("writing the models")?;
         self.models.insert(name.to_owned(), model);
         self.model_names.insert(model, name.to_owned());
         self.new_models.push(name.to_owned());
         Ok(model)
+    }
+
+    /// A number that no model has, nor had: a torn file may hold records of a model whose name it lost, and they must
+    /// not become another's.
+    fn free_model(&mut self, db: &Connection) -> Result<i64> {
+        let of_records = match self.model_of_records {
+            Some(model) => model,
+            None => db
+                .query_row("SELECT coalesce(max(model), 0) FROM syncline_records", [], |row| row.get(0))
+                .doing("reading the records")?,
+        };
+        self.model_of_records = Some(of_records);
+        let of_names = self.model_names.last_key_value().map_or(0, |(model, _)| *model);
+        Ok(of_names.max(of_records).saturating_add(1))
     }
 
     /// Numbers of a model, under each of its names that is in use.
@@ -398,6 +414,7 @@ mod tests {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(
             "CREATE TABLE syncline_models(model INTEGER PRIMARY KEY, name TEXT);
+             CREATE TABLE syncline_records(record INTEGER PRIMARY KEY, model INTEGER);
              CREATE TABLE syncline_replicas(replica INTEGER PRIMARY KEY, id BLOB, counter INTEGER, chain INTEGER,
                  tip INTEGER, forked INTEGER, mine INTEGER);
              CREATE TABLE syncline_actors(actor INTEGER PRIMARY KEY, id BLOB, replica INTEGER)",
