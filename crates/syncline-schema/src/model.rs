@@ -1,5 +1,7 @@
 //! The representation of a schema: models, fields, kinds, keys, indexes, rules.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A checked schema. Models, enums and embedded types stand in the order of the file.
@@ -11,6 +13,9 @@ pub struct Schema {
     pub enums: Vec<EnumType>,
     /// Object types without `@model`: values inside a record.
     pub embedded: Vec<EmbeddedType>,
+    /// Descriptions (`"""…"""`) of types, and of their fields, relations and values: by `Type`, and `Type.member`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub descriptions: BTreeMap<String, String>,
 }
 
 /// One model: a table of records.
@@ -358,6 +363,17 @@ impl Schema {
     /// The enum of that name.
     pub fn enum_type(&self, name: &str) -> Option<&EnumType> {
         self.enums.iter().find(|e| e.name == name)
+    }
+
+    /// What the file says of a type.
+    pub fn description(&self, of: &str) -> Option<&str> {
+        self.descriptions.get(of).map(String::as_str)
+    }
+
+    /// What the file says of a type's field, relation or value.
+    pub fn member_description(&self, of: &str, member: &str) -> Option<&str> {
+        // Most schemas say nothing.
+        if self.descriptions.is_empty() { None } else { self.description(&format!("{of}.{member}")) }
     }
 
     /// The embedded type of that name.

@@ -1,13 +1,14 @@
 //! SDL in, schema and diagnostics out.
 //!
 //! `syntax` turns text into apollo-compiler's tree; `definitions` sorts its definitions by what
-//! they are to Syncline; `embedded`, `models` and `relations` build the schema from them, using
+//! they are to Syncline, `descriptions` keeps what is said of them; `embedded`, `models` and `relations` build the schema from them, using
 //! `types` and `fields` for one field and `directives` for what stands behind an `@`; `limits`
 //! checks the result against what SQLite can hold. Each definition stops at its first error; its
 //! neighbours are checked all the same.
 
 mod auth;
 mod definitions;
+mod descriptions;
 mod diagnostics;
 mod directives;
 mod drafts;
@@ -71,7 +72,8 @@ fn check(document: &apollo_compiler::ast::Document, findings: &mut Findings) -> 
     let joins = relations::resolve(&definitions, &mut drafts, findings);
     let mut models = drafts::finish(drafts, findings);
     models.extend(joins);
-    let schema = Schema { models, enums, embedded };
+    let descriptions = descriptions::collect(&definitions);
+    let schema = Schema { models, enums, embedded, descriptions };
     limits::check(&definitions, &schema, findings);
     schema
 }

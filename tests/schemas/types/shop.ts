@@ -14,13 +14,29 @@ export type Unlisted = string & {};
 /** Enum `Currency`. */
 export type Currency = "EUR" | "USD" | "GBP";
 
-/** Enum `OrderStatus`. */
+/**
+ * How far an order is.
+ *
+ * `OPEN`: Not paid yet.
+ *
+ * Enum `OrderStatus`.
+ */
 export type OrderStatus = "OPEN" | "PAID" | "SHIPPED" | "RETURNED";
 
 /** Enum `PaymentMethod`. */
 export type PaymentMethod = "CARD" | "INVOICE" | "CASH";
 
-/** A record of `Customer`, named by `account`. */
+/**
+ * Who buys here, once per account. The account is that of the sign-in:
+ *
+ * ```
+ * Customer{account:"ada"}
+ * ```
+ *
+ * Never shown to other customers *\/ of the shop.
+ *
+ * A record of `Customer`, named by `account`.
+ */
 export interface Customer {
   /** `account: String!` */
   account: string;
@@ -30,7 +46,11 @@ export interface Customer {
   email: string | null;
   /** `phone: AWSPhone`. A telephone number. */
   phone: string | null;
-  /** `homepage: AWSURL`. A URL. */
+  /**
+   * Where they sell on, such as <https://example.org>; see [terms].
+   *
+   * `homepage: AWSURL`. A URL.
+   */
   homepage: string | null;
   /** `address: Address`. Merged field by field. */
   address: Address | null;
@@ -57,7 +77,11 @@ export interface CustomerInput {
   email: string;
   /** `phone: AWSPhone` */
   phone?: string | null;
-  /** `homepage: AWSURL` */
+  /**
+   * Where they sell on, such as <https://example.org>; see [terms].
+   *
+   * `homepage: AWSURL`
+   */
   homepage?: string | null;
   /** `address: Address` */
   address?: AddressInput | null;
@@ -77,7 +101,11 @@ export interface CustomerPatch {
   email?: string;
   /** `phone: AWSPhone` */
   phone?: string | null;
-  /** `homepage: AWSURL` */
+  /**
+   * Where they sell on, such as <https://example.org>; see [terms].
+   *
+   * `homepage: AWSURL`
+   */
   homepage?: string | null;
   /** `address: Address`. A patch itself: what it does not name stays. */
   address?: AddressPatch | null;
@@ -89,7 +117,11 @@ export interface CustomerPatch {
 
 /** What a query adds to a `Customer` for each relation that it is asked to include. */
 export interface CustomerRelations {
-  /** The Order of a `@hasMany`. */
+  /**
+   * All they ever ordered.
+   *
+   * The Order of a `@hasMany`.
+   */
   orders?: Order[];
 }
 
@@ -389,7 +421,11 @@ export interface PaymentRelations {
   order?: Order | null;
 }
 
-/** A value of `Address`, as it is shown. */
+/**
+ * A postal address.
+ *
+ * A value of `Address`, as it is shown.
+ */
 export interface Address {
   /**
    * `street: String!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
@@ -399,7 +435,11 @@ export interface Address {
    * `city: String!`. Null only if a schema that does not demand it wrote the value, or a concurrent edit emptied it.
    */
   city: string | null;
-  /** `zip: String` */
+  /**
+   * Postal code, as written in `country`.
+   *
+   * `zip: String`
+   */
   zip: string | null;
   /**
    * `country: Country!`. Merged field by field. Null only if a schema that does not demand it wrote the value, or a
@@ -414,7 +454,11 @@ export interface AddressInput {
   street: string;
   /** `city: String!` */
   city: string;
-  /** `zip: String` */
+  /**
+   * Postal code, as written in `country`.
+   *
+   * `zip: String`
+   */
   zip?: string | null;
   /** `country: Country!` */
   country: CountryInput;
@@ -426,7 +470,11 @@ export interface AddressPatch {
   street?: string;
   /** `city: String!` */
   city?: string;
-  /** `zip: String` */
+  /**
+   * Postal code, as written in `country`.
+   *
+   * `zip: String`
+   */
   zip?: string | null;
   /** `country: Country!`. A patch itself: what it does not name stays. */
   country?: CountryPatch;

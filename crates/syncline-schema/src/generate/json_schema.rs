@@ -17,8 +17,8 @@ const SPANS_MEMBER: &str = "~spans";
 /// what is required, a field or an element of a list, may be null, and an enum may hold another value.
 pub fn json_schema(schema: &Schema) -> Value {
     let models = schema.models.iter().map(|model| (model.name.clone(), of_model(schema, model)));
-    let embedded = schema.embedded.iter().map(|embedded| (embedded.name.clone(), of_embedded(embedded)));
-    let enums = schema.enums.iter().map(|e| (e.name.clone(), of_enum(e)));
+    let embedded = schema.embedded.iter().map(|embedded| (embedded.name.clone(), of_embedded(schema, embedded)));
+    let enums = schema.enums.iter().map(|e| (e.name.clone(), of_enum(schema, e)));
     let definitions: Map<String, Value> = models.chain(embedded).chain(enums).collect();
     let any: Vec<Value> = schema.models.iter().map(|model| reference(&model.name)).collect();
     json!({
@@ -30,8 +30,9 @@ pub fn json_schema(schema: &Schema) -> Value {
 }
 
 fn of_model(schema: &Schema, model: &Model) -> Value {
+    let fields = model.fields.iter();
     let mut properties: Map<String, Value> =
-        model.fields.iter().map(|field| (field.name.clone(), of_field(field, Some(model)))).collect();
+        fields.map(|field| (field.name.clone(), of_field(schema, &model.name, field, Some(model)))).collect();
     if schema.models.len() > 1 {
         let marked = json!({ "description": "The model, where an export holds several.", "const": model.name });
         properties.insert(MODEL_MEMBER.to_owned(), marked);
@@ -48,11 +49,8 @@ fn of_model(schema: &Schema, model: &Model) -> Value {
         properties.insert(SPANS_MEMBER.to_owned(), marks);
     }
     let local = if model.local { " It never leaves the device." } else { "" };
-    object(
-        format!("A record of `{}`, named by `{}`.{local}", model.name, model.key_fields().join("` and `")),
-        properties,
-        &model.fields,
-    )
+    let doc = format!("A record of `{}`, named by `{}`.{local}", model.name, model.key_fields().join("` and `"));
+    object(with_words(schema.description(&model.name), doc), properties, &model.fields)
 }
 
 /// The spans of one text.
@@ -67,9 +65,19 @@ fn of_spans() -> Value {
     json!({ "type": "array", "items": span })
 }
 
-fn of_embedded(embedded: &EmbeddedType) -> Value {
-    let properties = embedded.fields.iter().map(|field| (field.name.clone(), of_field(field, None))).collect();
-    object(format!("A value of `{}`.", embedded.name), properties, &embedded.fields)
+fn of_embedded(schema: &Schema, embedded: &EmbeddedType) -> Value {
+    let (name, fields) = (&embedded.name, embedded.fields.iter());
+    let properties = fields.map(|field| (field.name.clone(), of_field(schema, name, field, None))).collect();
+    let doc = with_words(schema.description(name), format!("A value of `{name}`."));
+    object(doc, properties, &embedded.fields)
+}
+
+/// The schema's own words, if it has any, before what else there is to say.
+fn with_words(said: Option<&str>, doc: String) -> String {
+    match said {
+        Some(said) => format!("{said}\n\n{doc}"),
+        None => doc,
+    }
 }
 
 /// An object that has all these fields and no other properties.
@@ -84,19 +92,27 @@ fn object(description: String, properties: Map<String, Value>, fields: &[Field])
     })
 }
 
-fn of_enum(enum_type: &EnumType) -> Value {
+fn of_enum(schema: &Schema, enum_type: &EnumType) -> Value {
+    let name = &enum_type.name;
+    let mut doc = format!("Enum `{name}`; any other string is a value that only a newer schema lists.");
+    for value in &enum_type.values {
+        if let Some(said) = schema.member_description(name, value) {
+            doc.push_str(&format!("\n\n`{value}`: {said}"));
+        }
+    }
     json!({
-        "description": format!("Enum `{}`; any other string is a value that only a newer schema lists.", enum_type.name),
+        "description": with_words(schema.description(name), doc),
         "anyOf": [{ "enum": enum_type.values }, { "type": "string" }],
     })
 }
 
-fn of_field(field: &Field, model: Option<&Model>) -> Value {
+fn of_field(schema: &Schema, owner: &str, field: &Field, model: Option<&Model>) -> Value {
     let mut description = format!("`{}`", describe(field));
     let meaning = meaning(field);
     if !meaning.is_empty() {
         description = format!("{description}. {meaning}");
     }
+    let description = with_words(schema.member_description(owner, &field.name), description);
     let mut property = Map::from_iter([("description".to_owned(), Value::String(description))]);
     let value = of_kind(&field.kind);
     property.extend(if always_has_value(field, model) { value } else { or_null(value) });

@@ -1,8 +1,9 @@
 //! Rust: what `models!` writes for a schema.
 //!
 //! `names`, `types` and `ids` say what things are called in Rust and which type they have; `enums`, `structs` and
-//! `fields` write the code. It names nothing but `::syncline`, the standard library by absolute paths, and its own items.
+//! `fields` write the code, `docs` its comments. It names nothing but `::syncline`, the standard library by absolute paths, and its own items.
 
+mod docs;
 mod enums;
 mod fields;
 mod ids;
@@ -46,7 +47,7 @@ pub fn sdl(text: &TokenStream) -> TokenStream {
 /// The items for every model, embedded type and enum.
 pub fn items(schema: &Schema) -> TokenStream {
     let names = TypeNames::new(schema);
-    let enums = schema.enums.iter().map(|e| enums::expand(&names, e));
+    let enums = schema.enums.iter().map(|e| enums::expand(&names, schema, e));
     let embedded = schema.embedded.iter();
     let embedded = embedded.map(|e| structs::embedded(&names, schema, e));
     let models = schema.models.iter().map(|model| {

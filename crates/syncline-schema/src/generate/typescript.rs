@@ -6,7 +6,7 @@ mod interfaces;
 mod names;
 
 use crate::{EnumType, Key, Model, Schema};
-use interfaces::{Face, Writer};
+use interfaces::{Face, Writer, comment};
 use names::Names;
 
 const HEADER: &str = "\
@@ -69,7 +69,15 @@ fn common(writer: &Writer<'_>) -> Vec<String> {
 fn enumeration(writer: &Writer<'_>, enum_type: &EnumType) -> String {
     let values: Vec<String> = enum_type.values.iter().map(|value| format!("\"{value}\"")).collect();
     let ident = writer.names.of_type(&enum_type.name);
-    format!("/** Enum `{}`. */\nexport type {ident} = {};\n", enum_type.name, values.join(" | "))
+    let said = |value: &String| {
+        let said = writer.schema.member_description(&enum_type.name, value)?;
+        Some(format!("`{value}`: {said}"))
+    };
+    let own = writer.schema.description(&enum_type.name).map(str::to_owned);
+    let words: Vec<String> = own.into_iter().chain(enum_type.values.iter().filter_map(said)).collect();
+    let words = (!words.is_empty()).then(|| words.join("\n\n"));
+    let doc = comment("", words.as_deref(), &format!("Enum `{}`.", enum_type.name));
+    format!("{doc}export type {ident} = {};\n", values.join(" | "))
 }
 
 fn of_model(writer: &Writer<'_>, model: &Model) -> Vec<String> {

@@ -3,21 +3,25 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::docs;
 use super::names::{self, TypeNames};
-use crate::EnumType;
+use crate::{EnumType, Schema};
 
-pub(crate) fn expand(names: &TypeNames<'_>, enum_type: &EnumType) -> TokenStream {
+pub(crate) fn expand(names: &TypeNames<'_>, schema: &Schema, enum_type: &EnumType) -> TokenStream {
     let ident = names.of_type(&enum_type.name);
     let values = &enum_type.values;
     let (variants, other) = names::variants(values);
     let doc = format!(" Enum `{}` of the schema.", enum_type.name);
-    let docs = values.iter().map(|value| format!(" `{value}`"));
+    let doc = docs::attributes(schema.description(&enum_type.name), &doc);
+    let docs = values
+        .iter()
+        .map(|value| docs::attributes(schema.member_description(&enum_type.name, value), &format!(" `{value}`")));
     quote! {
-        #[doc = #doc]
+        #doc
         #[derive(::std::clone::Clone, ::std::fmt::Debug, ::std::cmp::PartialEq, ::std::cmp::Eq, ::std::hash::Hash)]
         #[allow(dead_code, non_camel_case_types, unnameable_types, unreachable_pub)]
         pub enum #ident {
-            #(#[doc = #docs] #variants,)*
+            #(#docs #variants,)*
             /// A value that this schema does not list: a newer one does. It is kept as it is.
             #other(::std::string::String),
         }

@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use super::docs;
 use super::names::{self, TypeNames};
 use super::types;
 use crate::generate::describe::describe;
@@ -13,7 +14,7 @@ pub(crate) fn module(names: &TypeNames<'_>, schema: &Schema, model: &Model) -> T
     let writer = Writer { names, schema, name: &model.name, model: names.of_type(&model.name) };
     let ident = names.module(&model.name);
     let doc = format!(" Fields and relations of `{}`, for queries and edits.", model.name);
-    let content = writer.fields(&model.fields, "", &quote!(super::));
+    let content = writer.fields(&model.name, &model.fields, "", &quote!(super::));
     let relations = model.relations.iter().zip(names::relations(model));
     let relations = relations.map(|(relation, ident)| writer.relation(relation, &ident));
     quote! {
@@ -50,16 +51,17 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Fields whose paths start with `prefix`; `up` leads to the generated types.
-    fn fields(&self, fields: &[Field], prefix: &str, up: &TokenStream) -> TokenStream {
+    /// Fields of the type `owner`, whose paths start with `prefix`; `up` leads to the generated types.
+    fn fields(&self, owner: &str, fields: &[Field], prefix: &str, up: &TokenStream) -> TokenStream {
         let constants = fields.iter().zip(names::members(fields));
-        let constants = constants.map(|(field, ident)| self.field(field, &ident, prefix, up));
+        let constants = constants.map(|(field, ident)| self.field(owner, field, &ident, prefix, up));
         quote!(#(#constants)*)
     }
 
-    fn field(&self, field: &Field, ident: &Ident, prefix: &str, up: &TokenStream) -> TokenStream {
+    fn field(&self, owner: &str, field: &Field, ident: &Ident, prefix: &str, up: &TokenStream) -> TokenStream {
         let path = format!("{prefix}{}", field.name);
-        let doc = format!(" `{}`", describe(field));
+        let said = self.schema.member_description(owner, &field.name);
+        let doc = docs::attributes(said, &format!(" `{}`", describe(field)));
         let (kind, of) = self.constant_type(field, prefix.is_empty(), up);
         let inner = match &field.kind {
             FieldKind::Embedded(name) => self.inner(name, ident, &path, up),
@@ -71,7 +73,7 @@ impl Writer<'_> {
             | FieldKind::Set(_) => TokenStream::new(),
         };
         quote! {
-            #[doc = #doc]
+            #doc
             pub const #ident: #kind<#of> = #kind::new(#path);
             #inner
         }
@@ -86,9 +88,10 @@ impl Writer<'_> {
             RelationKind::ManyToMany => (quote!(::syncline::typed::ManyToMany), "manyToMany"),
         };
         let name = &relation.name;
-        let doc = format!(" `{name}`: the {} of a `@{directive}`", relation.model);
+        let said = self.schema.member_description(self.name, name);
+        let doc = docs::attributes(said, &format!(" `{name}`: the {} of a `@{directive}`", relation.model));
         quote! {
-            #[doc = #doc]
+            #doc
             pub const #ident: #kind<super::#model, super::#there> = #kind::new(#name);
         }
     }
@@ -97,7 +100,7 @@ impl Writer<'_> {
     fn inner(&self, name: &str, ident: &Ident, path: &str, up: &TokenStream) -> TokenStream {
         let doc = format!(" Fields of `{path}`.");
         let fields = self.schema.embedded_type(name).map_or(&[][..], |e| &e.fields);
-        let content = self.fields(fields, &format!("{path}."), &quote!(super::#up));
+        let content = self.fields(name, fields, &format!("{path}."), &quote!(super::#up));
         quote! {
             #[doc = #doc]
             pub mod #ident {

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
+use super::docs;
 use super::names::{self, TypeNames};
 use super::types::{self, Presence};
 use crate::generate::describe::describe;
@@ -12,7 +13,8 @@ use crate::{EmbeddedType, Field, FieldKind, Model, Scalar, Schema};
 /// A model's struct.
 pub(crate) fn model(names: &TypeNames<'_>, schema: &Schema, model: &Model) -> TokenStream {
     let doc = format!(" Model `{}` of the schema.", model.name);
-    let members = members(names, schema, &model.fields, Some(model));
+    let doc = docs::attributes(schema.description(&model.name), &doc);
+    let members = members(names, schema, &model.name, &model.fields, Some(model));
     let key_of = key_of(&members, model);
     expand(&names.of_type(&model.name), &doc, &members, &key_of)
 }
@@ -20,7 +22,8 @@ pub(crate) fn model(names: &TypeNames<'_>, schema: &Schema, model: &Model) -> To
 /// An embedded type's struct.
 pub(crate) fn embedded(names: &TypeNames<'_>, schema: &Schema, embedded: &EmbeddedType) -> TokenStream {
     let doc = format!(" Embedded type `{}` of the schema.", embedded.name);
-    let members = members(names, schema, &embedded.fields, None);
+    let doc = docs::attributes(schema.description(&embedded.name), &doc);
+    let members = members(names, schema, &embedded.name, &embedded.fields, None);
     let none = TokenStream::new();
     expand(&names.of_type(&embedded.name), &doc, &members, &none)
 }
@@ -28,6 +31,8 @@ pub(crate) fn embedded(names: &TypeNames<'_>, schema: &Schema, embedded: &Embedd
 /// One member, ready to be written.
 struct Member<'a> {
     field: &'a Field,
+    /// What the schema says of the field.
+    said: Option<&'a str>,
     ident: Ident,
     presence: Presence,
     ty: TokenStream,
@@ -35,7 +40,13 @@ struct Member<'a> {
     default: Option<TokenStream>,
 }
 
-fn members<'a>(names: &TypeNames<'_>, schema: &Schema, fields: &'a [Field], model: Option<&Model>) -> Vec<Member<'a>> {
+fn members<'a>(
+    names: &TypeNames<'_>,
+    schema: &'a Schema,
+    owner: &str,
+    fields: &'a [Field],
+    model: Option<&Model>,
+) -> Vec<Member<'a>> {
     let idents = names::members(fields);
     let member = |(field, ident): (&'a Field, Ident)| {
         let presence = Presence::of(field, model);
@@ -43,6 +54,7 @@ fn members<'a>(names: &TypeNames<'_>, schema: &Schema, fields: &'a [Field], mode
         let is_id = model.is_some_and(|model| names.ids.of(&model.name, &field.name).is_some());
         Member {
             field,
+            said: schema.member_description(owner, &field.name),
             ident,
             presence,
             ty: types::member(names, field, model, presence),
@@ -52,7 +64,7 @@ fn members<'a>(names: &TypeNames<'_>, schema: &Schema, fields: &'a [Field], mode
     fields.iter().zip(idents).map(member).collect()
 }
 
-fn expand(ident: &Ident, doc: &str, members: &[Member<'_>], key_of: &TokenStream) -> TokenStream {
+fn expand(ident: &Ident, doc: &TokenStream, members: &[Member<'_>], key_of: &TokenStream) -> TokenStream {
     let declarations = members.iter().map(|member| member.declaration(ident));
     let defaults = members.iter().map(|member| {
         let (name, value) = (&member.ident, member.initial());
@@ -61,7 +73,7 @@ fn expand(ident: &Ident, doc: &str, members: &[Member<'_>], key_of: &TokenStream
     let readers = members.iter().filter_map(Member::reader);
     let new = new(members);
     quote! {
-        #[doc = #doc]
+        #doc
         #[derive(
             ::std::clone::Clone,
             ::std::fmt::Debug,
@@ -94,7 +106,7 @@ fn expand(ident: &Ident, doc: &str, members: &[Member<'_>], key_of: &TokenStream
 impl Member<'_> {
     fn declaration(&self, owner: &Ident) -> TokenStream {
         let (ident, ty, name) = (&self.ident, &self.ty, &self.field.name);
-        let doc = self.doc();
+        let doc = docs::attributes(self.said, &self.doc());
         let mut serde = vec![quote!(rename = #name)];
         match self.presence {
             Presence::GeneratedId => {
@@ -110,7 +122,7 @@ impl Member<'_> {
             serde.push(quote!(deserialize_with = #reader));
         }
         quote! {
-            #[doc = #doc]
+            #doc
             #[serde(#(#serde),*)]
             pub #ident: #ty
         }

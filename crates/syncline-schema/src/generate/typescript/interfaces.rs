@@ -21,6 +21,29 @@ pub(super) enum Face {
     Patch,
 }
 
+/// Whose field it is.
+#[derive(Clone, Copy)]
+pub(super) enum Owner<'a> {
+    Model(&'a Model),
+    Embedded(&'a EmbeddedType),
+}
+
+impl<'a> Owner<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Model(model) => &model.name,
+            Self::Embedded(embedded) => &embedded.name,
+        }
+    }
+
+    fn model(self) -> Option<&'a Model> {
+        match self {
+            Self::Model(model) => Some(model),
+            Self::Embedded(_) => None,
+        }
+    }
+}
+
 /// Writes the types of one schema.
 pub(super) struct Writer<'a> {
     pub(super) schema: &'a Schema,
@@ -41,8 +64,8 @@ impl Writer<'_> {
         if model.deletes == Deletes::UpdateWins {
             doc.push_str(" An edit wins over a concurrent delete.");
         }
-        let members = model.fields.iter().map(|field| self.shown(field, Some(model)));
-        interface(&doc, self.names.of_type(&model.name), members)
+        let members = model.fields.iter().map(|field| self.shown(field, Owner::Model(model)));
+        interface(self.schema.description(&model.name), &doc, self.names.of_type(&model.name), members)
     }
 
     pub(super) fn key(&self, model: &Model) -> String {
@@ -56,14 +79,14 @@ impl Writer<'_> {
         let members = model.fields.iter().filter(|field| model.is_key_field(&field.name));
         let members =
             members.map(|field| format!("  {}: {};\n", field.name, self.value(field, Some(model), Face::Input)));
-        interface(&doc, self.names.made(&model.name, Made::Key), members)
+        interface(None, &doc, self.names.made(&model.name, Made::Key), members)
     }
 
     pub(super) fn input(&self, model: &Model) -> String {
         let doc = format!("What a save of a `{}` takes; fields left out get their default, or are null.", model.name);
-        let fields = model.fields.iter().map(|field| self.given(field, Some(model)));
+        let fields = model.fields.iter().map(|field| self.given(field, Owner::Model(model)));
         let references = model.relations.iter().filter_map(|relation| self.reference(relation, model));
-        interface(&doc, self.names.made(&model.name, Made::Input), fields.chain(references))
+        interface(None, &doc, self.names.made(&model.name, Made::Input), fields.chain(references))
     }
 
     pub(super) fn patch(&self, model: &Model) -> String {
@@ -72,11 +95,11 @@ impl Writer<'_> {
             Managed::Id | Managed::UpdatedAt => false,
             Managed::No | Managed::CreatedAt | Managed::Owner => !model.is_key_field(&field.name),
         };
-        let fields = model.fields.iter().filter(is_patched).map(|field| self.patched(field, Some(model)));
+        let fields = model.fields.iter().filter(is_patched).map(|field| self.patched(field, Owner::Model(model)));
         let is_in_key = |relation: &&Relation| relation.fields.iter().any(|name| model.is_key_field(name));
         let relations = model.relations.iter().filter(|relation| !is_in_key(relation));
         let references = relations.filter_map(|relation| self.reference(relation, model));
-        interface(&doc, self.names.made(&model.name, Made::Patch), fields.chain(references))
+        interface(None, &doc, self.names.made(&model.name, Made::Patch), fields.chain(references))
     }
 
     /// What an include adds, under the names of the relations.
@@ -92,10 +115,11 @@ impl Writer<'_> {
             };
             let dangling =
                 if relation.is_to_one() { " Null also if the record that it refers to is not here." } else { "" };
-            let doc = comment("  ", &format!("The {} of a `@{directive}`.{dangling}", relation.model));
+            let words = self.schema.member_description(&model.name, &relation.name);
+            let doc = comment("  ", words, &format!("The {} of a `@{directive}`.{dangling}", relation.model));
             format!("{doc}  {}?: {ty};\n", relation.name)
         });
-        interface(&doc, self.names.made(&model.name, Made::Relations), members)
+        interface(None, &doc, self.names.made(&model.name, Made::Relations), members)
     }
 
     pub(super) fn embedded(&self, embedded: &EmbeddedType, face: Face) -> String {
@@ -103,29 +127,31 @@ impl Writer<'_> {
         let fields = embedded.fields.iter();
         match face {
             Face::Record => {
-                let members = fields.map(|field| self.shown(field, None));
-                interface(&format!("A value of `{name}`, as it is shown."), self.names.of_type(name), members)
+                let members = fields.map(|field| self.shown(field, Owner::Embedded(embedded)));
+                let doc = format!("A value of `{name}`, as it is shown.");
+                interface(self.schema.description(name), &doc, self.names.of_type(name), members)
             }
             Face::Input => {
                 let doc = format!("A value of `{name}`, as a save takes it.");
-                let members = fields.map(|field| self.given(field, None));
-                interface(&doc, self.names.made(name, Made::Input), members)
+                let members = fields.map(|field| self.given(field, Owner::Embedded(embedded)));
+                interface(None, &doc, self.names.made(name, Made::Input), members)
             }
             Face::Patch => {
                 let doc =
                     format!("What changes of a value of `{name}`. Where there is none yet, it takes what a save does.");
-                let members = fields.map(|field| self.patched(field, None));
-                interface(&doc, self.names.made(name, Made::Patch), members)
+                let members = fields.map(|field| self.patched(field, Owner::Embedded(embedded)));
+                interface(None, &doc, self.names.made(name, Made::Patch), members)
             }
         }
     }
 
     /// A member as a record shows it.
-    fn shown(&self, field: &Field, model: Option<&Model>) -> String {
+    fn shown(&self, field: &Field, owner: Owner<'_>) -> String {
+        let model = owner.model();
         let mut said = meaning(field);
         let value = self.value(field, model, Face::Record);
         if always_has_value(field, model) {
-            return member(field, "", &value, &said);
+            return self.member(field, owner, "", &value, &said);
         }
         if field.required {
             let old = match model {
@@ -136,11 +162,12 @@ impl Writer<'_> {
             };
             said = if said.is_empty() { old.to_owned() } else { format!("{said} {old}") };
         }
-        member(field, "", &or_null(&value), &said)
+        self.member(field, owner, "", &or_null(&value), &said)
     }
 
     /// A member as a save takes it.
-    fn given(&self, field: &Field, model: Option<&Model>) -> String {
+    fn given(&self, field: &Field, owner: Owner<'_>) -> String {
+        let model = owner.model();
         let value = self.value(field, model, Face::Input);
         let is_key = model.is_some_and(|model| model.is_key_field(&field.name));
         let is_demanded =
@@ -150,14 +177,28 @@ impl Writer<'_> {
         let has_another_way = model.is_some_and(|model| model.relations.iter().any(by_relation));
         let optional = if is_due && !has_another_way { "" } else { "?" };
         let value = if is_due || always_has_value(field, model) { value } else { or_null(&value) };
-        member(field, optional, &value, saved(field))
+        self.member(field, owner, optional, &value, saved(field))
     }
 
     /// A member as an update takes it.
-    fn patched(&self, field: &Field, model: Option<&Model>) -> String {
+    fn patched(&self, field: &Field, owner: Owner<'_>) -> String {
+        let model = owner.model();
         let value = self.value(field, model, Face::Patch);
         let value = if field.required || starts_empty(field) { value } else { or_null(&value) };
-        member(field, "?", &value, updated(field))
+        self.member(field, owner, "?", &value, updated(field))
+    }
+
+    /// A member with a comment: the schema's words, how it writes the field, and what else there is to say.
+    fn member(&self, field: &Field, owner: Owner<'_>, optional: &str, ty: &str, said: &str) -> String {
+        let mut doc = format!("`{}`", describe(field));
+        if let Some(default) = &field.default {
+            doc.push_str(&format!(", default `{default}`"));
+        }
+        if !said.is_empty() {
+            doc.push_str(&format!(". {said}"));
+        }
+        let words = self.schema.member_description(owner.name(), &field.name);
+        format!("{}  {}{optional}: {ty};\n", comment("  ", words, &doc), field.name)
     }
 
     /// The member that names another record by its key, in place of the fields that hold the key.
@@ -171,7 +212,7 @@ impl Writer<'_> {
         let ty = if never_null { key.to_owned() } else { or_null(key) };
         let fields: Vec<String> = relation.fields.iter().map(|name| format!("`{name}`")).collect();
         let doc = format!("In place of {}: the {} with this key.", fields.join(", "), relation.model);
-        Some(format!("{}  {}?: {ty};\n", comment("  ", &doc), relation.name))
+        Some(format!("{}  {}?: {ty};\n", comment("  ", None, &doc), relation.name))
     }
 
     /// Type of the values of a field, null aside.
@@ -275,25 +316,13 @@ impl Writer<'_> {
     }
 }
 
-fn interface(doc: &str, name: &str, members: impl Iterator<Item = String>) -> String {
-    format!("{}export interface {name} {{\n{}}}\n", comment("", doc), members.collect::<String>())
+fn interface(words: Option<&str>, doc: &str, name: &str, members: impl Iterator<Item = String>) -> String {
+    format!("{}export interface {name} {{\n{}}}\n", comment("", words, doc), members.collect::<String>())
 }
 
 /// Counters start at 0, sets without elements: neither is ever null.
 fn starts_empty(field: &Field) -> bool {
     matches!(field.kind, FieldKind::Counter | FieldKind::Set(_))
-}
-
-/// A member with a comment: how the schema writes the field, and what else there is to say.
-fn member(field: &Field, optional: &str, ty: &str, said: &str) -> String {
-    let mut doc = format!("`{}`", describe(field));
-    if let Some(default) = &field.default {
-        doc.push_str(&format!(", default `{default}`"));
-    }
-    if !said.is_empty() {
-        doc.push_str(&format!(". {said}"));
-    }
-    format!("{}  {}{optional}: {ty};\n", comment("  ", &doc), field.name)
 }
 
 fn or_null(ty: &str) -> String {
@@ -304,23 +333,34 @@ fn list(element: &str) -> String {
     if element.contains('|') { format!("({element})[]") } else { format!("{element}[]") }
 }
 
-/// A comment in lines of at most [`WIDTH`], where words allow it.
-fn comment(indent: &str, text: &str) -> String {
+/// A comment: the schema's words, if it has any, and behind them what else there is to say. In lines of at most
+/// [`WIDTH`], where words allow it.
+pub(super) fn comment(indent: &str, words: Option<&str>, text: &str) -> String {
     let text = text.replace("*/", "*\\/");
-    if indent.len() + text.len() + 8 <= WIDTH {
+    if words.is_none() && indent.len() + text.len() + 8 <= WIDTH {
         return format!("{indent}/** {text} */\n");
     }
+    let words = words.map(|words| words.replace("*/", "*\\/")).unwrap_or_default();
+    let mut lines: Vec<String> = words.lines().map(|line| line.trim_end().to_owned()).collect();
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(folded(&text, indent.len()));
+    let line = |line: &String| format!("{indent} * {line}").trim_end().to_owned() + "\n";
+    format!("{indent}/**\n{}{indent} */\n", lines.iter().map(line).collect::<String>())
+}
+
+fn folded(text: &str, indent: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if indent.len() + 3 + line.len() + 1 + word.len() <= WIDTH => {
+            Some(line) if indent + 3 + line.len() + 1 + word.len() <= WIDTH => {
                 line.push(' ');
                 line.push_str(word);
             }
             Some(_) | None => lines.push(word.to_owned()),
         }
     }
-    let lines: String = lines.iter().map(|line| format!("{indent} * {line}\n")).collect();
-    format!("{indent}/**\n{lines}{indent} */\n")
+    lines
 }
