@@ -594,6 +594,9 @@ pub(crate) struct MigrateAmplifyArgs {
     /// Which API, where the project has several
     #[arg(long, value_name = "NAME")]
     pub(crate) api: Option<String>,
+    /// Begin every table at its first row, whatever an earlier run has done
+    #[arg(long)]
+    pub(crate) restart: bool,
 }
 
 #[derive(Debug, Subcommand)]

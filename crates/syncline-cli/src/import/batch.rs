@@ -13,7 +13,7 @@ use super::names::Columns;
 use super::progress::{self, Begin, Taken};
 use super::rejects::{Rejects, Written, was_untyped};
 use super::shapes::Origin;
-use super::source::Row;
+use super::source::{Row, Unreadable};
 use super::{Counts, Existing, cloud, convert, identity};
 use crate::export::{MODEL_COLUMN, REJECTED_COLUMN, SPANS_COLUMN};
 use crate::failure::Outcome;
@@ -107,7 +107,7 @@ impl<'a> Importer<'a> {
             self.counts.rows += 1;
             self.taken.row(&row);
             if self.rejects.is_some() {
-                originals.insert(row.number, row.columns.clone().unwrap_or_default());
+                originals.insert(row.number, row.columns.clone());
             }
             match self.candidate(row) {
                 Ok(candidate) => candidates.push(candidate),
@@ -151,10 +151,10 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    fn reject(&mut self, misfits: &[Misfit], originals: &BTreeMap<u64, Record>) -> Outcome {
+    fn reject(&mut self, misfits: &[Misfit], originals: &BTreeMap<u64, Result<Record, Unreadable>>) -> Outcome {
         let Some(rejects) = &mut self.rejects else { return Ok(()) };
         for misfit in misfits {
-            let row = originals.get(&misfit.place.number).cloned().unwrap_or_default();
+            let row = originals.get(&misfit.place.number).cloned().unwrap_or_else(|| Ok(Record::new()));
             rejects.write(row, misfit, self.untyped)?;
         }
         rejects.flush()
@@ -164,7 +164,7 @@ impl<'a> Importer<'a> {
     fn candidate(&mut self, row: Row) -> Result<Candidate, Aside> {
         let place = Place { number: row.number, line: row.line };
         let at = |(field, reason)| Aside::Misfit(Misfit::at(place, field, reason));
-        let mut columns = row.columns.map_err(|reason| Aside::Misfit(Misfit::whole(place, reason)))?;
+        let mut columns = row.columns.map_err(|unreadable| Aside::Misfit(Misfit::whole(place, unreadable.reason)))?;
         if let Some(Value::String(other)) = columns.shift_remove(MODEL_COLUMN)
             && !other.is_empty()
             && !self.model.names().any(|name| name == other)
@@ -176,8 +176,7 @@ impl<'a> Importer<'a> {
         }
         let rejected = columns.shift_remove(REJECTED_COLUMN);
         if rejected.is_some() && columns.is_empty() {
-            let reason =
-                "nothing of the row stands here, for it could not be read: correct it in the file it came from";
+            let reason = "the row could not be read: correct it in the file it came from, or put its columns here";
             return Err(Aside::Misfit(Misfit::whole(place, reason.to_owned())));
         }
         let untyped = self.untyped || rejected.is_some_and(|mark| was_untyped(&mark));

@@ -31,7 +31,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use syncline::Store;
-use syncline::schema::{FieldKind, Key, Model};
+use syncline::schema::{FieldKind, Key, Model, Schema};
 use tokio::sync::mpsc;
 
 use crate::args::ImportArgs;
@@ -122,7 +122,7 @@ async fn import(
     check_headers(&columns, &Cloud::of(schema, model), source)?;
     let key = args.key.as_deref().map(|key| key_field(model, &columns, key)).transpose()?;
     let shapes = Shapes::of(model);
-    let begin = begin(store, args, source, &shapes, (model, key.as_deref())).await?;
+    let begin = begin(store, args, source, &shapes, (schema, model, key.as_deref())).await?;
     let importer = || Importer {
         counts: Counts::default(),
         other: None,
@@ -168,11 +168,13 @@ async fn begin(
     args: &ImportArgs,
     source: &Arc<Source>,
     shapes: &Shapes,
-    (model, key): (&Model, Option<&str>),
+    (schema, model, key): (&Schema, &Model, Option<&str>),
 ) -> Outcome<Begin> {
     let format = format!("{:?}", source.format());
     let skip_invalid = if args.skip_invalid { "skip" } else { "" };
-    let options = [model.first_name(), key.unwrap_or_default(), &format, skip_invalid];
+    // With another schema, other columns of the rows before may be values.
+    let fields = serde_json::to_string(&(&model.fields, &schema.embedded, &schema.enums)).unwrap_or_default();
+    let options = [model.first_name(), key.unwrap_or_default(), &format, skip_invalid, &fields];
     let begin = Begin::find(store, source, shapes, &options, args.restart).await?;
     if begin.taken.rows > 0 {
         say(format_args!(
@@ -507,6 +509,25 @@ mod tests {
         assert!(scene.import(&scene.args(&rows, Some("title"), false)).await.is_err());
         let Err(failure) = scene.import(&scene.args(&rows, Some("source of"), false)).await else { panic!() };
         assert_eq!(failure.code(), 2);
+    }
+
+    /// An import went on behind the rows that an earlier one had taken with another schema, and what those rows held for
+    /// the schema's new fields never came in.
+    #[tokio::test]
+    async fn an_import_with_another_schema_begins_at_its_beginning() {
+        let scene = Scene::set().await;
+        let args = scene.args(&movies(), None, true);
+        let source = Arc::new(Source::open(&args.file, None).unwrap());
+        let schemas = [MOVIES.to_owned(), MOVIES.to_owned(), MOVIES.replace("title: String!", "title: String")];
+        let mut names = Vec::new();
+        for sdl in &schemas {
+            let schema = syncline::schema::parse("movies.graphql", sdl).unwrap().schema;
+            let model = store::model(&schema, "Movie").unwrap();
+            let begin = begin(&scene.store, &args, &source, &Shapes::of(model), (&schema, model, None));
+            names.push(begin.await.unwrap().name);
+        }
+        assert_eq!(names[0], names[1]);
+        assert_ne!(names[0], names[2]);
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) struct Taken {
 impl Taken {
     pub(super) fn none() -> Self {
         let mut hash = blake3::Hasher::new();
-        hash.update(b"syncline import bookmark 1");
+        hash.update(b"syncline import bookmark 2");
         Self { rows: 0, hash }
     }
 
@@ -35,7 +35,7 @@ impl Taken {
         self.rows = row.number;
         let content = match &row.columns {
             Ok(columns) => serde_json::to_vec(columns).unwrap_or_default(),
-            Err(reason) => reason.clone().into_bytes(),
+            Err(unreadable) => format!("{unreadable:?}").into_bytes(),
         };
         self.hash.update(&(content.len() as u64).to_be_bytes());
         self.hash.update(&content);

@@ -10,6 +10,7 @@ use syncline::Record;
 
 use super::batch::{Misfit, Place};
 use super::progress::Begin;
+use super::source::Unreadable;
 use crate::export::REJECTED_COLUMN;
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
@@ -137,7 +138,7 @@ impl Rejects {
     }
 
     /// Adds a row. `untyped` says that all its values are text that their fields must give a type.
-    pub(super) fn write(&mut self, mut row: Record, misfit: &Misfit, untyped: bool) -> Outcome {
+    pub(super) fn write(&mut self, row: Result<Record, Unreadable>, misfit: &Misfit, untyped: bool) -> Outcome {
         let faults: Vec<Value> =
             misfit.faults.iter().map(|(field, message)| json!({"field": field, "message": message})).collect();
         let Place { number, line } = misfit.place;
@@ -145,6 +146,11 @@ impl Rejects {
         if untyped {
             why["untyped"] = Value::Bool(true);
         }
+        let mut row = row.unwrap_or_else(|unreadable| {
+            // Not even its columns are known: it stands there as text.
+            why["text"] = unreadable.text.into();
+            Record::new()
+        });
         row.shift_remove(REJECTED_COLUMN);
         let rest = Value::Object(row).to_string();
         // Whose row it is stands first: of a line that was cut off that is what is there.

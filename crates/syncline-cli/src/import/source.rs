@@ -1,10 +1,12 @@
 //! Rows of a file, one after the other, whatever its format; a file is never in memory as a whole.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
@@ -19,6 +21,9 @@ use crate::failure::{Failure, Outcome};
 /// Longest line of an NDJSON file. A record holds less than 8 MiB.
 const LINE_BYTES_MAX: u64 = 64 << 20;
 
+/// Most that is read of a file without meeting a row: a page may come before it can be told to be one.
+const ROW_BYTES_MAX: u64 = 256 << 20;
+
 /// How much of a file is read to tell lines of JSON from JSON over several lines.
 const PROBE_BYTES: u64 = 1 << 20;
 
@@ -29,12 +34,19 @@ pub(super) struct Row {
     pub(super) number: u64,
     /// The line of the file on which it starts, from 1.
     pub(super) line: u64,
-    /// Its columns; or why it cannot be read.
-    pub(super) columns: Result<Map<String, Value>, String>,
+    pub(super) columns: Result<Map<String, Value>, Unreadable>,
     /// What it is a part of.
     pub(super) origin: Origin,
     /// Where in the file the reader stands behind it, in bytes.
     pub(super) read_bytes: u64,
+}
+
+/// A row that has no columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    pub(super) reason: String,
+    /// What stands there, if it is text.
+    pub(super) text: Option<String>,
 }
 
 /// Takes rows, and says when it has enough.
@@ -47,6 +59,8 @@ pub(super) struct Source {
     path: PathBuf,
     format: Format,
     bytes: u64,
+    /// Whether JSON begins with an array.
+    is_array: bool,
     /// What came from stdin, kept until the end.
     _spooled: Option<NamedTempFile>,
 }
@@ -71,7 +85,8 @@ impl Source {
             )));
         };
         let bytes = length(&path).map_err(unreadable)?;
-        Ok(Self { name, path, format, bytes, _spooled: spooled })
+        let is_array = beginning.trim_ascii_start().starts_with(b"[");
+        Ok(Self { name, path, format, bytes, is_array, _spooled: spooled })
     }
 
     /// The file's name, for messages.
@@ -99,6 +114,13 @@ impl Source {
     pub(super) fn read(&self, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
         let mut reader = content(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
         skip_byte_order_mark(&mut reader).map_err(|error| self.cut_off(&error))?;
+        let since_row = Rc::new(Cell::new(0));
+        let reader = Bounded { inner: reader, since_row: Rc::clone(&since_row) };
+        let reader: Content = BufReader::with_capacity(256 << 10, Box::new(reader));
+        let emit: &mut Emit<'_> = &mut |row| {
+            since_row.set(0);
+            emit(row)
+        };
         match self.format {
             Format::Ndjson => self.read_lines(reader, shapes, emit),
             Format::Json => self.read_json(reader, shapes, emit),
@@ -136,7 +158,10 @@ impl Source {
             // Without its newline, so that a line that breaks off is said to do so at its own end.
             let text = line.trim_ascii_end();
             let (rows, origin) = match serde_json::from_slice(text) {
-                Err(error) => (vec![Err(in_line(&error))], Origin::Alone),
+                Err(error) => {
+                    let text = Some(String::from_utf8_lossy(text).into_owned());
+                    (vec![Err(Unreadable { reason: in_line(&error), text })], Origin::Alone)
+                }
                 Ok(value) => match shapes.piece(value, &mut whole) {
                     Piece::Row(row, origin) => (vec![object(row)], origin),
                     Piece::Rows(rows, origin) => (rows.into_iter().map(object).collect(), origin),
@@ -153,11 +178,9 @@ impl Source {
 
     fn read_json(&self, reader: Content, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
         let position = Position::default();
-        let mut reader = Counted { inner: reader, position: &position };
-        let first = reader.inner.fill_buf().map_err(|error| self.cut_off(&error))?;
-        let is_array = first.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        let reader = Counted { inner: reader, position: &position };
         let mut json = serde_json::Deserializer::from_reader(reader);
-        match Rows::new(&position, shapes, emit).read(&mut json, is_array) {
+        match Rows::new(&position, shapes, emit).read(&mut json, self.is_array) {
             Ok(whole) => Ok(whole.unwrap_or_default()),
             Err(error) => Err(Failure::failed(format!("{} is not valid JSON: {error}", self.name))),
         }
@@ -178,7 +201,7 @@ impl Source {
                     .map(|(header, cell)| (header.to_owned(), Value::String(cell.to_owned())))
                     .collect()),
                 Err(error) if error.is_io_error() => return Err(self.cut_off(&error)),
-                Err(error) => Err(csv_fault(&error)),
+                Err(error) => Err(Unreadable { reason: csv_fault(&error), text: csv_text(&record) }),
             };
             number += 1;
             // Blank lines before a row count for the reader, not for its place.
@@ -203,7 +226,28 @@ impl Source {
 }
 
 /// What a file holds.
-type Content = BufReader<Box<dyn Read + Send>>;
+type Content = BufReader<Box<dyn Read>>;
+
+/// Ends where too much was read since the last row: whoever gathers a row would run out of memory. A few hundred
+/// kilobytes pack what no machine can hold.
+struct Bounded<R> {
+    inner: R,
+    since_row: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.since_row.get() > ROW_BYTES_MAX {
+            let mib = ROW_BYTES_MAX >> 20;
+            return Err(io::Error::other(format!(
+                "no row ends in {mib} MiB behind the last one; a quote may not be closed"
+            )));
+        }
+        let count = self.inner.read(buffer)?;
+        self.since_row.set(self.since_row.get() + count as u64);
+        Ok(count)
+    }
+}
 
 /// The beginning of every gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -212,7 +256,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 fn content(path: &Path) -> io::Result<Content> {
     let mut file = BufReader::with_capacity(64 << 10, File::open(path)?);
     let is_packed = file.fill_buf()?.starts_with(&GZIP);
-    let content: Box<dyn Read + Send> = if is_packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let content: Box<dyn Read> = if is_packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     Ok(BufReader::with_capacity(256 << 10, content))
 }
 
@@ -280,16 +324,25 @@ fn skip_byte_order_mark(reader: &mut impl BufRead) -> io::Result<()> {
 }
 
 /// The columns of a row, or why it is none.
-pub(super) fn object(value: Value) -> Result<Map<String, Value>, String> {
-    let found = match value {
-        Value::Object(columns) => return Ok(columns),
+pub(super) fn object(value: Value) -> Result<Map<String, Value>, Unreadable> {
+    match value {
+        Value::Object(columns) => Ok(columns),
+        other => {
+            let reason = format!("a row is an object like {{\"title\":\"Big\"}}, found {}", kind(&other));
+            Err(Unreadable { reason, text: Some(other.to_string()) })
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
-    };
-    Err(format!("a row is an object like {{\"title\":\"Big\"}}, found {found}"))
+        Value::Object(_) => "an object",
+    }
 }
 
 /// A syntax error within one line: the row says which.
@@ -307,6 +360,14 @@ fn csv_fault(error: &csv::Error) -> String {
         csv::ErrorKind::Utf8 { err, .. } => format!("cell {} is not text in UTF-8", err.field() + 1),
         _ => error.to_string(),
     }
+}
+
+/// A row as CSV again, without its newline.
+fn csv_text(record: &csv::StringRecord) -> Option<String> {
+    let mut text = csv::Writer::from_writer(Vec::new());
+    text.write_record(record).ok()?;
+    let text = String::from_utf8(text.into_inner().ok()?).ok()?;
+    Some(text.trim_end_matches('\n').to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -331,7 +392,8 @@ mod tests {
         let (_folder, source) = source(name, content);
         let mut rows = Vec::new();
         let outcome = source.unwrap().read(&Shapes::default(), &mut |row: Row| {
-            rows.push((row.number, row.line, row.columns.map(Value::Object)));
+            let columns = row.columns.map(Value::Object).map_err(|unreadable| unreadable.reason);
+            rows.push((row.number, row.line, columns));
             ControlFlow::Continue(())
         });
         (rows, outcome)
@@ -382,6 +444,41 @@ mod tests {
         assert_eq!((rows[1].0, rows[1].1), (2, 4));
         assert!(rows[1].2.as_ref().unwrap_err().contains("1 cells"), "{:?}", rows[1].2);
         assert_eq!(rows[2], (3, 5, Ok(json!({"a": "4", "b": "5"}))));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_as_it_stands() {
+        for (name, content, kept) in [
+            ("a.ndjson", "{\"a\":1\n", "{\"a\":1"),
+            ("a.json", "[[1, 2]]", "[1,2]"),
+            ("a.csv", "a,b\n\"x,y\"\n", "\"x,y\""),
+        ] {
+            let (_folder, source) = source(name, content);
+            let mut texts = Vec::new();
+            let outcome = source.unwrap().read(&Shapes::default(), &mut |row| {
+                texts.push(row.columns.unwrap_err().text);
+                ControlFlow::Continue(())
+            });
+            outcome.unwrap();
+            assert_eq!(texts, [Some(kept.to_owned())], "{name}");
+        }
+    }
+
+    /// A packed file of 300 KB was one value of 300 MB, and the import took memory for all of it, and more.
+    #[test]
+    fn a_row_without_end_ends_the_reading() {
+        for (name, begin) in [("a.json.gz", "[{\"a\":\""), ("a.csv.gz", "a\n\"")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name);
+            let mut file = flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
+            file.write_all(begin.as_bytes()).unwrap();
+            io::copy(&mut io::repeat(b'x').take(ROW_BYTES_MAX + (2 << 20)), &mut file).unwrap();
+            file.finish().unwrap();
+            let source = Source::open(&path, None).unwrap();
+            let outcome = source.read(&Shapes::default(), &mut |_| ControlFlow::Continue(()));
+            let said = outcome.unwrap_err();
+            assert!(said.message().unwrap().contains("no row ends in 256 MiB"), "{said:?}");
+        }
     }
 
     #[test]

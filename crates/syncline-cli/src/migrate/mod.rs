@@ -39,7 +39,7 @@ pub(crate) async fn amplify(args: MigrateAmplifyArgs, out: &mut Out) -> Outcome 
             let path = target.path("store.db");
             let options = Options::new(sdl).file_name("schema.graphql".to_owned());
             let store = Store::open(&path, options).await?;
-            let taken = tables.import(&store, &rejected).await;
+            let taken = tables.import(&store, &rejected, args.restart).await;
             store.close().await?;
             Some(taken)
         }

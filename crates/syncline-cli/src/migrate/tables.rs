@@ -97,7 +97,7 @@ impl Tables {
 
     /// Imports all of them; rows that do not fit go to a file of their model in `rejected`, and what earlier runs
     /// wrote there is kept under other names. A file that cannot be imported stops no other.
-    pub(super) async fn import(&self, store: &Store, rejected: &Path) -> BTreeMap<String, Taken> {
+    pub(super) async fn import(&self, store: &Store, rejected: &Path, restart: bool) -> BTreeMap<String, Taken> {
         let mut all: BTreeMap<String, Taken> = BTreeMap::new();
         for (model, files) in &self.of_models {
             for (nth, file) in files.iter().enumerate() {
@@ -110,7 +110,7 @@ impl Tables {
                     key: None,
                     skip_invalid: true,
                     rejected: Some(rejected.join(format!("{model}{end}.ndjson"))),
-                    restart: false,
+                    restart,
                     json: false,
                 };
                 let end = import::take(store, &args)

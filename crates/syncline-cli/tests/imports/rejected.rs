@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Bed, Said, ok, run};
 
@@ -36,6 +36,27 @@ fn rejected_rows_overwrite_no_file_that_holds_something() {
     assert!(held.contains("\"b2\"") && held.lines().count() == 1, "{held}");
     assert_eq!(reject_to(&bed, &db, "blogs.ndjson", "rejected.ndjson").code, 1);
     assert_eq!(fs::read_to_string(bed.path("rejected.ndjson")).unwrap(), held);
+}
+
+/// Of a row that could not be read only the reason was kept: whoever corrected the file did not see what had stood there.
+#[test]
+fn a_row_that_cannot_be_read_is_kept_as_text() {
+    let bed = Bed::new();
+    let db = bed.store("app.db", SDL);
+    bed.file("blogs.ndjson", "{\"id\":\"b1\",\"name\":\"One\"}\n{\"id\":\"b2\",\"name\":Two}\n[1]\n");
+    bed.file("blogs.csv", "id,name\nb3\n");
+    for (file, rejected, texts) in [
+        ("blogs.ndjson", "lines.ndjson", vec!["{\"id\":\"b2\",\"name\":Two}", "[1]"]),
+        ("blogs.csv", "cells.ndjson", vec!["b3"]),
+    ] {
+        assert_eq!(reject_to(&bed, &db, file, rejected).code, 0);
+        let held = fs::read_to_string(bed.path(rejected)).unwrap();
+        let rows = held.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let kept: Vec<Value> = rows.map(|row| row["~rejected"]["text"].clone()).collect();
+        assert_eq!(kept, texts);
+    }
+    let said = run(&["import", &db, "Blog", &bed.text("lines.ndjson"), "--skip-invalid"]);
+    assert!(said.err.contains("row 1 (line 1): the row could not be read"), "{}", said.err);
 }
 
 /// `--rejected app.db` once cut the store to nothing while it was open.
