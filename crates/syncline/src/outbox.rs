@@ -33,7 +33,7 @@ impl OutboxTeller {
         let session::Event::Acknowledged { frontier, .. } = event else { return None };
         let store = engine.store();
         let last = store.replica().map_or(0, |replica| store.version().counter(replica));
-        if self.is_empty != Some(true) && *frontier >= last && is_empty(store) { self.turn(true) } else { None }
+        if self.is_empty != Some(true) && frontier.counter >= last && is_empty(store) { self.turn(true) } else { None }
     }
 
     fn turn(&mut self, is_empty: bool) -> Option<Event> {

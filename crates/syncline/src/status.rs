@@ -122,7 +122,7 @@ impl LinkState {
                 vec![Event::Ready]
             }
             session::Event::Acknowledged { frontier, .. } => {
-                vec![Event::OutboxMutationProcessed { counter: *frontier }]
+                vec![Event::OutboxMutationProcessed { counter: frontier.counter }]
             }
             session::Event::ForkFound(replicas) => {
                 vec![Event::Forked { replicas: replicas.iter().map(ToString::to_string).collect() }]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncline_core::ids::{Dot, ReplicaId};
+use syncline_core::ids::Dot;
 use syncline_core::session::Event;
 
 use super::view::{Held, Shared, View, dot_text};
@@ -13,8 +13,6 @@ use crate::world::{Happened, NodeIndex, World};
 /// What an acknowledgement says is so, at that moment. That it stays so is the peer's log's business.
 pub(super) struct MeansDurable {
     view: Shared,
-    /// The replica id under which a node wrote last.
-    writers: BTreeMap<NodeIndex, ReplicaId>,
     /// Positions that were compared already, by who was told and by whom.
     compared: BTreeMap<(NodeIndex, NodeIndex), u64>,
     /// What was said by who died right after: it must be there when that opens again.
@@ -24,8 +22,7 @@ pub(super) struct MeansDurable {
 
 impl MeansDurable {
     pub(super) fn new(view: Shared) -> Self {
-        let (writers, compared, last_words) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { view, writers, compared, last_words, decided: 0 }
+        Self { view, compared: BTreeMap::new(), last_words: BTreeMap::new(), decided: 0 }
     }
 
     fn reopened(&mut self, world: &World, node: NodeIndex) -> Result<(), Broken> {
@@ -47,7 +44,7 @@ impl MeansDurable {
         world: &World,
         (node, by): (NodeIndex, NodeIndex),
         position: u64,
-        frontier: u64,
+        frontier: Dot,
     ) -> Result<(), Broken> {
         let view = self.view.borrow();
         if !is_plain(world, node) || !is_plain(world, by) {
@@ -58,11 +55,7 @@ impl MeansDurable {
         let from = self.compared.get(&(node, by)).copied().unwrap_or(0);
         self.decided += 1;
         let rows = told.rows(from, position).iter().filter_map(|place| place.dot);
-        let replica = world.nodes()[node].store().and_then(|store| store.replica());
-        let replica = replica.or_else(|| self.writers.get(&node).copied());
-        let own = replica.map(|replica| Dot { replica, counter: frontier });
-        // A frontier beyond what there is belongs to an id that was given up since.
-        let own = own.filter(|dot| frontier > 0 && told.position(*dot).is_some());
+        let own = Some(frontier).filter(|dot| dot.counter > 0);
         let dots = rows.chain(own).filter(|dot| !told.has_retired(dot.replica));
         if world.nodes()[by].store().is_none() {
             self.last_words.entry(by).or_default().extend(dots.map(|dot| (node, dot)));
@@ -70,8 +63,9 @@ impl MeansDurable {
         }
         if let Some(message) = holds_durably(&view.nodes[by], durable, dots) {
             let message = format!(
-                "{} acknowledged rows up to {position} and its changes up to {frontier}, but {message}",
-                view.name(by)
+                "{} acknowledged rows up to {position} and its changes up to {}, but {message}",
+                view.name(by),
+                frontier.counter
             );
             return Err(Broken::new([node, by], message));
         }
@@ -88,11 +82,6 @@ impl Check for MeansDurable {
     );
 
     fn after(&mut self, world: &World, happened: &Happened<'_>) -> Result<(), Violation> {
-        if let Happened::Wrote { write: Some(write), node, .. } = happened
-            && let Some(replica) = write.replica
-        {
-            self.writers.insert(*node, replica);
-        }
         let reopened = {
             let view = self.view.borrow();
             view.news.reopened.is_some().then_some(view.news.node)

@@ -23,7 +23,7 @@ pub use error::{CloseCode, PeerMisbehaved};
 pub use machine::Session;
 pub use store::*;
 
-use crate::ids::{ReplicaId, StoreId};
+use crate::ids::{Dot, ReplicaId, StoreId};
 use crate::wire::{BadFrame, Introduction, Lane, Message, Refused, RefusedCode, Role};
 
 /// Bytes of batches and parts in flight towards a store that names no other number.
@@ -177,8 +177,9 @@ pub enum Event {
     Acknowledged {
         /// Our position that the peer has, durably.
         position: u64,
-        /// The highest of our counters that it has, durably.
-        frontier: u64,
+        /// Up to where it has our own changes, durably: those of the id under which it knows us, which may not be the
+        /// present one. Counter 0 if it has none.
+        frontier: Dot,
     },
     /// Two histories were found under these replica ids; they are retired.
     ForkFound(Vec<ReplicaId>),

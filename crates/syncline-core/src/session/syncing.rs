@@ -539,7 +539,7 @@ impl Syncing {
         // Of the id that the peer knows: a write may have renewed it since this session last looked.
         let of = Dot { replica: self.me.replica, counter: frontier };
         store.acknowledge(self.peer.store, acked, of).map_err(Stop::store)?;
-        io.event(Event::Acknowledged { position: seq, frontier });
+        io.event(Event::Acknowledged { position: seq, frontier: of });
         Ok(())
     }
 

@@ -149,7 +149,10 @@ impl Client {
     pub(crate) async fn until_acknowledged(&mut self) {
         let own = self.engine.store().version().iter().map(|(_, counter)| counter).max().unwrap_or(0);
         self.until("the relay has it", |client| {
-            client.events.iter().any(|event| matches!(event, Event::Acknowledged { frontier, .. } if *frontier >= own))
+            client
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::Acknowledged { frontier, .. } if frontier.counter >= own))
         })
         .await;
     }
