@@ -94,14 +94,14 @@ fn query() -> impl Strategy<Value = Query> {
 }
 
 /// A live query, and what its steps have led to.
-struct Follower {
+pub(crate) struct Follower {
     query: Query,
     live: LiveQuery,
     shown: Vec<Record>,
 }
 
 impl Follower {
-    async fn new(store: &Store, query: Query) -> Self {
+    pub(crate) async fn new(store: &Store, query: Query) -> Self {
         let mut follower = Self { live: store.observe_query_json(query.clone()), query, shown: Vec::new() };
         follower.step().await;
         follower
@@ -115,7 +115,7 @@ impl Follower {
     }
 
     /// Whether what it shows, after what has come, is what a fresh query finds.
-    async fn check(&mut self, store: &Store) {
+    pub(crate) async fn check(&mut self, store: &Store) {
         let fresh = store.query_json(self.query.clone()).await.unwrap().records;
         if fresh != self.shown {
             self.step().await;

@@ -16,6 +16,7 @@ mod identity;
 mod kill;
 mod large;
 mod live;
+mod live_related;
 mod parity;
 mod program;
 mod program_conflicts;

@@ -2,12 +2,15 @@
 //!
 //! A result follows its query row by row: each changed row is asked whether it belongs, and put in its place among the
 //! records that are held. With a limit some more records are held than are shown, so that one that goes is mostly
-//! followed by one that is there; only when they run out is the query run again. Some queries cannot be followed so, and
-//! are run again whenever something that they look at has changed: those with a search, behind a page's token or far
-//! behind an offset; and every query when a related record changes that it filters by or shows.
+//! followed by one that is there; only when they run out is the query run again. A related record that changed is led back
+//! to the records that show it, or that it may make match (see `asking`). Some queries cannot be followed so, and are run
+//! again whenever something that they look at has changed: those with a search, whose ranks hang on all texts, and those
+//! far behind an offset; and queries that hold many records, or deny related ones, when a record changes that they filter by.
 //!
 //! Each step shows one state of the file. It begins with the state that a reader sees and then asks what has changed up
 //! to there, so a transaction is shown whole or not at all.
+
+mod asking;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +20,7 @@ use syncline_core::filter::{Filter, Order, compare_records, complete_order};
 use syncline_schema::Schema;
 
 use crate::error::{Result, StoreError};
-use crate::query::{Condition, Numbered, Query, QueryError, Use, no_model};
+use crate::query::{Condition, Dependency, Numbered, Query, QueryError, Use, no_model};
 use crate::reader::Reader;
 use crate::storage::log;
 
@@ -34,15 +37,25 @@ pub struct LiveResult {
     order: Vec<Order>,
     /// The condition as far as a record by itself decides it; `None` if it does not.
     own: Option<Filter>,
-    /// Models other than the query's own whose records decide, or are shown.
-    related: BTreeSet<String>,
+    /// What else decides, or is shown.
+    dependencies: Vec<Dependency>,
+    /// See [`asking::is_monotone`].
+    is_monotone: bool,
     /// The query runs again for every change.
     runs_again: bool,
     items: Vec<Item>,
-    held: BTreeMap<i64, Arc<Map<String, Value>>>,
+    held: BTreeMap<i64, Held>,
     /// Everything that matches is held: nothing stands behind the last item.
     is_whole: bool,
     is_loaded: bool,
+}
+
+/// A record that is held.
+#[derive(Clone, Debug)]
+struct Held {
+    record: Arc<Map<String, Value>>,
+    /// Rows of the records that it includes.
+    leads: Vec<i64>,
 }
 
 /// One record of a result.
@@ -79,18 +92,18 @@ impl LiveResult {
         query.compile(schema)?;
         let dependencies = query.dependencies(schema)?;
         let model = schema.model(&query.model).ok_or_else(|| no_model(schema, &query.model))?;
-        let own = match &query.condition {
-            Condition::Filter(filter) => {
-                let by_others = dependencies.iter().any(|dependency| dependency.used == Use::Found);
-                Some(filter.resolve(schema, model)?).filter(|_| !by_others)
-            }
+        let filter = match &query.condition {
+            Condition::Filter(filter) => Some(filter.resolve(schema, model)?),
             Condition::Where(_) => None,
         };
-        let runs_again = query.search.is_some() || query.after.is_some() || query.offset > OFFSET_MAX;
+        let by_others = dependencies.iter().any(|dependency| dependency.used == Use::Found);
+        let is_monotone = filter.as_ref().is_some_and(asking::is_monotone);
+        let runs_again = query.search.is_some() || query.offset > OFFSET_MAX;
         Ok(Self {
             order: complete_order(model, &query.order),
-            own,
-            related: dependencies.into_iter().map(|dependency| dependency.model).collect(),
+            own: filter.filter(|_| !by_others),
+            dependencies: dependencies.into_iter().collect(),
+            is_monotone,
             runs_again,
             items: Vec::new(),
             held: BTreeMap::new(),
@@ -102,8 +115,8 @@ impl LiveResult {
 
     /// The models whose changes may make the result another.
     pub fn models(&self) -> impl Iterator<Item = &str> {
-        let related = self.related.iter().filter(|model| **model != self.query.model);
-        related.chain([&self.query.model]).map(String::as_str)
+        let related = self.dependencies.iter().map(|dependency| &dependency.model);
+        related.chain([&self.query.model]).map(String::as_str).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// What is shown: the records in the query's order, within its limit and offset.
@@ -119,7 +132,8 @@ impl LiveResult {
 
     /// Whether a row of this model concerns the result whatever is in it.
     pub fn is_concerned_by(&self, model: &str, row: i64) -> bool {
-        self.runs_again || self.own.is_none() || self.related.contains(model) || self.held.contains_key(&row)
+        let is_related = || self.dependencies.iter().any(|dependency| dependency.model == model);
+        self.runs_again || self.own.is_none() || is_related() || self.held.contains_key(&row)
     }
 
     /// Whether a record concerns the result that does not hold it: it matches, and would stand before the last item.
@@ -140,27 +154,27 @@ impl LiveResult {
         self.is_whole = self.to_hold().is_none_or(|most| (found.len() as u64) < most);
         self.is_loaded = true;
         self.items.clear();
-        for (row, record) in found {
-            let same = before.get(&row).filter(|held| ***held == record);
-            let record = same.map_or_else(|| Arc::new(record), Arc::clone);
-            self.held.insert(row, Arc::clone(&record));
+        for Numbered { row, record, leads } in found {
+            let same = before.get(&row).filter(|held| *held.record == record);
+            let record = same.map_or_else(|| Arc::new(record), |held| Arc::clone(&held.record));
+            self.held.insert(row, Held { record: Arc::clone(&record), leads });
             self.items.push(Item { row, record });
         }
     }
 
     fn take_rows(&mut self, asked: &[i64], found: Vec<Numbered>) {
-        let mut found: BTreeMap<i64, Map<String, Value>> = found.into_iter().collect();
+        let mut found: BTreeMap<i64, Numbered> = found.into_iter().map(|found| (found.row, found)).collect();
         for row in asked {
-            match (self.held.get(row).cloned(), found.remove(row)) {
-                (Some(before), Some(now)) if *before == now => {}
+            let before = self.held.get(row).map(|held| Arc::clone(&held.record));
+            match (before, found.remove(row)) {
                 // It keeps its place, also the last one, behind which others may stand.
-                (Some(before), Some(now)) if compare_records(&self.order, &before, &now).is_eq() => {
-                    self.replace(*row, &before, now);
+                (Some(before), Some(now)) if compare_records(&self.order, &before, &now.record).is_eq() => {
+                    self.replace(&before, now);
                 }
                 (_, now) => {
                     self.let_go(*row);
                     if let Some(now) = now {
-                        self.put(*row, now);
+                        self.put(now);
                     }
                 }
             }
@@ -174,16 +188,18 @@ impl LiveResult {
     }
 
     fn let_go(&mut self, row: i64) {
-        if let Some(at) = self.held.remove(&row).and_then(|record| self.place_of(row, &record)) {
+        if let Some(at) = self.held.remove(&row).and_then(|held| self.place_of(row, &held.record)) {
             self.items.remove(at);
         }
     }
 
-    fn replace(&mut self, row: i64, before: &Map<String, Value>, now: Map<String, Value>) {
+    /// The record stays where it is, and is the same as before if nothing of it has changed.
+    fn replace(&mut self, before: &Arc<Map<String, Value>>, now: Numbered) {
+        let Numbered { row, record, leads } = now;
+        let record = if **before == record { Arc::clone(before) } else { Arc::new(record) };
         if let Some(at) = self.place_of(row, before) {
-            let record = Arc::new(now);
-            self.held.insert(row, Arc::clone(&record));
-            self.items[at].record = record;
+            self.items[at].record = Arc::clone(&record);
+            self.held.insert(row, Held { record, leads });
         }
     }
 
@@ -197,10 +213,11 @@ impl LiveResult {
         at.map(|at| first + at)
     }
 
-    fn put(&mut self, row: i64, record: Map<String, Value>) {
+    fn put(&mut self, now: Numbered) {
+        let Numbered { row, record, leads } = now;
         if let Some(at) = self.place(&record) {
             let record = Arc::new(record);
-            self.held.insert(row, Arc::clone(&record));
+            self.held.insert(row, Held { record: Arc::clone(&record), leads });
             self.items.insert(at, Item { row, record });
         }
     }
@@ -221,23 +238,6 @@ impl LiveResult {
         Some(shown.saturating_add((shown / 2).clamp(*SPARE.start(), *SPARE.end())))
     }
 
-    /// The rows to ask one by one; `None` if the query has to run again.
-    fn to_ask(&self, changed: &Changed) -> Option<Vec<i64>> {
-        if !self.is_loaded || (self.runs_again && !changed.is_empty()) || changed.len() > Self::ROWS_MAX {
-            return None;
-        }
-        let mut rows = Vec::new();
-        for (model, row) in changed {
-            if self.related.contains(model) {
-                return None;
-            }
-            if *model == self.query.model {
-                rows.push(*row);
-            }
-        }
-        Some(rows)
-    }
-
     /// Whether some of those to be shown may be missing among so many records.
     fn is_short(&self, held: usize) -> bool {
         let limit = self.query.limit.filter(|_| !self.is_whole && !self.runs_again);
@@ -247,10 +247,11 @@ impl LiveResult {
     /// Whether so few records would be left that some of those to be shown may be missing.
     fn would_fall_short(&self, asked: &[i64], found: &[Numbered]) -> bool {
         let stays = |row: i64, before: &Map<String, Value>| {
-            let now = found.iter().find(|(number, _)| *number == row);
-            now.is_some_and(|(_, now)| compare_records(&self.order, before, now).is_eq())
+            let now = found.iter().find(|now| now.row == row);
+            now.is_some_and(|now| compare_records(&self.order, before, &now.record).is_eq())
         };
-        let going = asked.iter().filter(|row| self.held.get(row).is_some_and(|before| !stays(**row, before))).count();
+        let is_going = |row: &&i64| self.held.get(row).is_some_and(|held| !stays(**row, &held.record));
+        let going = asked.iter().filter(is_going).count();
         self.is_short(self.items.len() - going)
     }
 }
@@ -265,7 +266,11 @@ impl Reader {
         let reading = |source| StoreError::sqlite("reading for a live query", source);
         let _state = db.unchecked_transaction().map_err(reading)?;
         let (head, _) = log::head(db)?;
-        if let Some(asked) = told(head).and_then(|changed| live.to_ask(&changed)) {
+        let asked = match told(head) {
+            Some(changed) => live.to_ask(db, schema, &changed)?,
+            None => None,
+        };
+        if let Some(asked) = asked {
             let found = live.query.among(db, schema, &asked)?;
             if !live.would_fall_short(&asked, &found) {
                 return Ok(News(Found::Rows(asked, found)));

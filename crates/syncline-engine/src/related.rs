@@ -10,7 +10,7 @@ use crate::commit::Origin;
 use crate::error::{Result, StoreError};
 use crate::local::{Saved, Source, parse_key};
 use crate::naming;
-use crate::query::Query;
+use crate::query::{Numbered, Query};
 use crate::tx::Tx;
 
 /// The records that a relation leads to.
@@ -27,7 +27,7 @@ pub(crate) fn of(
     let query = Query { include: vec![include], ..Query::new(model) };
     // Says what is wrong with the relation even where nobody is related.
     let mut found = query.among(db, schema, row.as_slice())?;
-    let Some((_, mut record)) = found.pop() else {
+    let Some(Numbered { mut record, .. }) = found.pop() else {
         return Err(StoreError::NotFound { model: model.to_owned(), id: id.to_owned(), deleted: false });
     };
     Ok(match record.remove(&relation) {

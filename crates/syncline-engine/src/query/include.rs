@@ -24,7 +24,8 @@ struct Level {
     of: Vec<Vec<usize>>,
 }
 
-/// Puts the included records into `records`, which stand in these rows of the model's table.
+/// Puts the included records into `records`, which stand in these rows of the model's table, and adds the rows of what
+/// each of them includes, at every level, to `leads`.
 pub(super) fn attach(
     db: &Connection,
     schema: &Schema,
@@ -32,11 +33,21 @@ pub(super) fn attach(
     includes: &[Include],
     rows: &[i64],
     records: &mut [Map<String, Value>],
+    mut leads: Option<&mut [Vec<i64>]>,
 ) -> Result<(), QueryError> {
     for include in includes {
         let Some((relation, there)) = ends(schema, model, include) else { continue };
         let mut level = read(db, schema, (model, relation, there), include, rows)?;
-        attach(db, schema, there, &include.include, &level.rows, &mut level.records)?;
+        let mut below = leads.is_some().then(|| vec![Vec::new(); level.rows.len()]);
+        attach(db, schema, there, &include.include, &level.rows, &mut level.records, below.as_deref_mut())?;
+        if let (Some(leads), Some(below)) = (leads.as_deref_mut(), below) {
+            for (lead, of) in leads.iter_mut().zip(&level.of) {
+                for at in of {
+                    lead.push(level.rows[*at]);
+                    lead.extend(&below[*at]);
+                }
+            }
+        }
         let mut uses = vec![0_usize; level.records.len()];
         level.of.iter().flatten().for_each(|at| uses[*at] += 1);
         for (record, of) in records.iter_mut().zip(&level.of) {
@@ -190,6 +201,6 @@ pub(crate) fn edges(
 }
 
 /// Numbers as a JSON list: one parameter, however many.
-fn list(numbers: &[i64]) -> String {
+pub(super) fn list(numbers: &[i64]) -> String {
     Value::from(numbers.to_vec()).to_string()
 }

@@ -12,6 +12,7 @@ mod depends;
 mod error;
 mod filter;
 mod include;
+mod leading;
 mod matching;
 mod numbered;
 mod order;
@@ -44,6 +45,7 @@ pub use search::{SCORE, SNIPPET, Search, Snippet};
 pub use sql::Compiled;
 
 pub(crate) use include::edges;
+pub(crate) use leading::living;
 pub(crate) use matching::{holds_of, rows_that_match};
 pub(crate) use numbered::Numbered;
 pub(crate) use relation::{is_relation_index, relation_index_sql};
@@ -151,7 +153,7 @@ impl Query {
         let last = records.last().filter(|_| more && !prepared.ranked);
         let next = last.map(|last| order::token(schema, prepared.model, &prepared.order, last));
         numbers.truncate(wanted);
-        include::attach(db, schema, prepared.model, &self.include, &numbers, &mut records)?;
+        include::attach(db, schema, prepared.model, &self.include, &numbers, &mut records, None)?;
         Ok(Page { records, next })
     }
 

@@ -10,7 +10,13 @@ use super::sql::{Compiled, Sql};
 use super::{Prepared, Query, bound, include};
 
 /// A record and the number of its row.
-pub(crate) type Numbered = (i64, Map<String, Value>);
+#[derive(Debug)]
+pub(crate) struct Numbered {
+    pub(crate) row: i64,
+    pub(crate) record: Map<String, Value>,
+    /// Rows of the records that it includes, at every level.
+    pub(crate) leads: Vec<i64>,
+}
 
 impl Query {
     /// The first of the records that the query finds, with their rows, whatever its own limit: at most `limit`, without
@@ -30,10 +36,14 @@ impl Query {
     /// The records of these rows that the query would find without limit and offset; one statement for each row.
     pub(crate) fn among(&self, db: &Connection, schema: &Schema, rows: &[i64]) -> Result<Vec<Numbered>, QueryError> {
         let prepared = Prepared { rows: true, ..Prepared::new(self, schema)? };
+        let behind = Sql::chain("OR", prepared.behind.clone());
         let mut found = Vec::new();
         for row in rows {
             let mut only = Sql::text("syncline_record = ");
             only.bind(SqlValue::Integer(*row));
+            if !behind.is_empty() {
+                only = Sql::chain("AND", vec![only, behind.clone()]);
+            }
             let compiled = prepared.select_part(Some(&only), None, 0).compiled()?;
             found.extend(self.read_numbered(db, schema, &prepared, &compiled)?);
         }
@@ -54,7 +64,9 @@ impl Query {
             rows.push(row.get(prepared.row_column())?);
             records.push(prepared.record(row)?);
         }
-        include::attach(db, schema, prepared.model, &self.include, &rows, &mut records)?;
-        Ok(rows.into_iter().zip(records).collect())
+        let mut leads = vec![Vec::new(); rows.len()];
+        include::attach(db, schema, prepared.model, &self.include, &rows, &mut records, Some(&mut leads))?;
+        let numbered = rows.into_iter().zip(records).zip(leads);
+        Ok(numbered.map(|((row, record), leads)| Numbered { row, record, leads }).collect())
     }
 }

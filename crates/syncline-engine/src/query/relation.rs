@@ -42,6 +42,25 @@ pub(super) fn joined(schema: &Schema, relation: &Relation, here: &str, there: &s
     }
 }
 
+/// The same relation walked from the row in table `there` at hand, or from one of its join model, to the rows in table
+/// `here` from which it leads there: the tables between the two, and what holds.
+pub(super) fn backwards(schema: &Schema, relation: &Relation, here: &str, there: &str, from_join: bool) -> Joined {
+    match (relation.kind, relation.join(schema)) {
+        (RelationKind::ManyToMany, _) if from_join => {
+            Joined { from: String::new(), on: equal(there, &relation.fields, here, &relation.references) }
+        }
+        (RelationKind::ManyToMany, Some((model, onward))) => {
+            let join = format!("{there}_join");
+            let to_join = equal(&join, &onward.fields, there, &onward.references);
+            Joined {
+                from: format!("{} AS {join} CROSS JOIN ", quoted(&model.name)),
+                on: format!("{to_join} AND {}", equal(here, &relation.references, &join, &relation.fields)),
+            }
+        }
+        _ => Joined { from: String::new(), on: joined(schema, relation, here, there, "CROSS JOIN").on },
+    }
+}
+
 /// Columns of one table equal those of another, one for one; null equals nothing.
 fn equal(one: &str, columns: &[String], other: &str, with: &[String]) -> String {
     let pairs = columns.iter().zip(with);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 use syncline_core::filter::{Filter, Include, Measure, Order};
-use syncline_schema::Schema;
+use syncline_schema::{RelationKind, Schema};
 
 use super::{database, fill, found};
-use crate::query::{Aggregation, Dependency, Query, Use, relation_index_sql};
+use crate::query::{Aggregation, Dependency, Query, Use, explained, leading, relation_index_sql};
 
 const SDL: &str = r#"
     type Blog @model { name: String posts: [Post] @hasMany }
@@ -218,6 +218,59 @@ fn a_query_tells_what_it_depends_on() {
     ];
     assert_eq!(query.dependencies(&schema).unwrap().into_iter().collect::<Vec<_>>(), expected);
     assert!(Query::new("Post").dependencies(&schema).unwrap().is_empty());
+}
+
+#[test]
+fn what_leads_to_a_record_is_what_it_is_reached_from_and_indexes_find_it() {
+    let schema = schema();
+    let db = filled(&schema, &blog(&schema));
+    let all = |model: &str| -> Vec<i64> {
+        let mut rows = db.prepare(&format!("SELECT syncline_record FROM \"{model}\" ORDER BY 1")).unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let mut checked = 0;
+    for model in &schema.models {
+        for relation in &model.relations {
+            let include = vec![Include::new(&relation.name)];
+            let query = Query { include, ..Query::new(&model.name) };
+            for dependency in query.dependencies(&schema).unwrap() {
+                for row in all(&dependency.model) {
+                    let led = dependency.leading(&db, &schema, model, &[row], 100).unwrap();
+                    let reaches = |start: &i64| {
+                        let found = query.among(&db, &schema, &[*start]).unwrap();
+                        let joined = dependency.model != relation.model;
+                        if joined {
+                            links(&db, &model.name, *start).contains(&row)
+                        } else {
+                            found[0].leads.contains(&row)
+                        }
+                    };
+                    let expected: Vec<i64> = all(&model.name).into_iter().filter(|start| reaches(start)).collect();
+                    assert_eq!(led, expected, "{}.{} to row {row} of {}", model.name, relation.name, dependency.model);
+                    checked += led.len();
+                }
+                if relation.kind != RelationKind::HasOne {
+                    let from = (dependency.model.as_str(), dependency.model != relation.model);
+                    let compiled = leading::statement(&schema, (model, relation), from, &[1], 9).unwrap();
+                    let plan = explained(&db, compiled).unwrap();
+                    let scans = plan.iter().filter(|step| step.trim_start().starts_with("SCAN"));
+                    assert_eq!(scans.count(), 1, "only the given rows are walked through: {plan:#?}");
+                }
+            }
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}
+
+/// Rows of the links of a post or a tag.
+fn links(db: &Connection, model: &str, start: i64) -> Vec<i64> {
+    let column = if model == "Post" { "postId" } else { "tagId" };
+    let sql = format!(
+        "SELECT link.syncline_record FROM PostTags AS link JOIN {model} AS one ON one.id = link.{column} \
+         WHERE one.syncline_record = ?1"
+    );
+    let mut rows = db.prepare(&sql).unwrap();
+    rows.query_map([start], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 #[test]

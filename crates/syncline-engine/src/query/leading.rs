@@ -1,0 +1,106 @@
+//! Relations walked backwards: which records of a query's model lead to records that changed.
+
+use rusqlite::Connection;
+use syncline_core::record::SqlValue;
+use syncline_schema::{Model, Relation, Schema};
+
+use super::bound;
+use super::depends::Dependency;
+use super::error::QueryError;
+use super::include::list;
+use super::relation::{alias, backwards};
+use super::sql::{Compiled, Sql, quoted};
+
+impl Dependency {
+    /// The rows of `model`, a query's own, whose records lead along the path to records in these rows of the
+    /// dependency's model; at most so many. Rows that hold no record, as those of deleted ones, lead nowhere.
+    pub(crate) fn leading(
+        &self,
+        db: &Connection,
+        schema: &Schema,
+        model: &Model,
+        rows: &[i64],
+        limit: usize,
+    ) -> Result<Vec<i64>, QueryError> {
+        let mut steps = steps(schema, model, &self.path);
+        let mut rows = rows.to_vec();
+        let mut is_join = self.is_join(schema, model);
+        while let Some((here, relation)) = steps.pop() {
+            let from = if is_join { relation.join_model.as_deref().unwrap_or_default() } else { &relation.model };
+            rows = back(db, schema, (here, relation), (from, is_join), &rows, limit)?;
+            is_join = false;
+        }
+        Ok(rows)
+    }
+
+    /// Whether the model is the one that joins the ends of the path's last relation.
+    pub(crate) fn is_join(&self, schema: &Schema, model: &Model) -> bool {
+        steps(schema, model, &self.path).last().is_some_and(|(_, relation)| relation.model != self.model)
+    }
+}
+
+/// The relations of a path, each with the model that it starts from.
+fn steps<'a>(schema: &'a Schema, model: &'a Model, path: &[String]) -> Vec<(&'a Model, &'a Relation)> {
+    let mut here = Some(model);
+    let steps = path.iter().map_while(|name| {
+        let from = here?;
+        let relation = from.relation(name)?;
+        here = schema.model(&relation.model);
+        Some((from, relation))
+    });
+    steps.collect()
+}
+
+/// One step back: the rows of `here` from which the relation leads to these rows of `from`, ascending, each once.
+fn back(
+    db: &Connection,
+    schema: &Schema,
+    (here, relation): (&Model, &Relation),
+    (from, is_join): (&str, bool),
+    rows: &[i64],
+    limit: usize,
+) -> Result<Vec<i64>, QueryError> {
+    let compiled = statement(schema, (here, relation), (from, is_join), rows, limit)?;
+    let mut statement = bound(db, &compiled)?;
+    let mut found = statement.raw_query();
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        rows.push(row.get(0)?);
+    }
+    Ok(rows)
+}
+
+/// Indexes serve it, but for a `hasOne`: what has one is looked for among all records.
+pub(super) fn statement(
+    schema: &Schema,
+    (here, relation): (&Model, &Relation),
+    (from, is_join): (&str, bool),
+    rows: &[i64],
+    limit: usize,
+) -> Result<Compiled, QueryError> {
+    let (start, end) = (alias(0), alias(1));
+    let mut sql = Sql::text(&format!("SELECT DISTINCT {start}.syncline_record FROM json_each("));
+    sql.bind(SqlValue::Text(list(rows)));
+    let walk = backwards(schema, relation, &start, &end, is_join);
+    sql.push(&format!(
+        ") AS given CROSS JOIN {} AS {end} ON {end}.syncline_record = given.value CROSS JOIN {}{} AS {start} WHERE {} \
+         ORDER BY 1 LIMIT ",
+        quoted(from),
+        walk.from,
+        quoted(&here.name),
+        walk.on
+    ));
+    sql.bind(SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    sql.compiled()
+}
+
+/// How many of these rows hold a record of the model.
+pub(crate) fn living(db: &Connection, model: &str, rows: &[i64]) -> Result<usize, QueryError> {
+    let mut sql = Sql::text("SELECT COUNT(*) FROM json_each(");
+    sql.bind(SqlValue::Text(list(rows)));
+    sql.push(&format!(") AS given CROSS JOIN {} ON syncline_record = given.value", quoted(model)));
+    let mut statement = bound(db, &sql.compiled()?)?;
+    let mut found = statement.raw_query();
+    let count: i64 = found.next()?.map_or(Ok(0), |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
