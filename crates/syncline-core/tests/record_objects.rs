@@ -41,6 +41,7 @@ fn schema() -> Schema {
         models: vec![model("Note", Key::Id, fields), model("Page", Key::Custom(vec!["room".to_owned()]), paged)],
         enums: Vec::new(),
         embedded: vec![line],
+        ..Schema::default()
     }
 }
 

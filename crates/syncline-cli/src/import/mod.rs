@@ -523,8 +523,8 @@ mod tests {
         for sdl in &schemas {
             let schema = syncline::schema::parse("movies.graphql", sdl).unwrap().schema;
             let model = store::model(&schema, "Movie").unwrap();
-            let begin = begin(&scene.store, &args, &source, &Shapes::of(model), (&schema, model, None));
-            names.push(begin.await.unwrap().name);
+            let begin = begin(&scene.store, &args, &source, &Shapes::of(model), (&schema, model, None)).await;
+            names.push(begin.unwrap().name);
         }
         assert_eq!(names[0], names[1]);
         assert_ne!(names[0], names[2]);

@@ -132,6 +132,7 @@ pub fn schema() -> Schema {
         ],
         enums: vec![EnumType { name: "Status".to_owned(), values: vec!["OPEN".to_owned(), "SHUT".to_owned()] }],
         embedded: vec![address, geo],
+        ..Schema::default()
     }
 }
 
