@@ -595,7 +595,7 @@ pub(crate) struct MigrateAmplifyArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) api: Option<String>,
     /// Begin every table at its first row, whatever an earlier run has done
-    #[arg(long)]
+    #[arg(long, requires = "data")]
     pub(crate) restart: bool,
 }
 

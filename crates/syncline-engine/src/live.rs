@@ -5,7 +5,8 @@
 //! followed by one that is there; only when they run out is the query run again. A related record that changed is led back
 //! to the records that show it, or that it may make match (see `asking`). Some queries cannot be followed so, and are run
 //! again whenever something that they look at has changed: those with a search, whose ranks hang on all texts, and those
-//! far behind an offset; and queries that hold many records, or deny related ones, when a record changes that they filter by.
+//! far behind an offset. So are queries that hold more than [`LiveResult::ROWS_MAX`] records, deny related ones, or reach
+//! them over a `hasOne`, when a record changes that they filter by.
 //!
 //! Each step shows one state of the file. It begins with the state that a reader sees and then asks what has changed up
 //! to there, so a transaction is shown whole or not at all.
@@ -54,7 +55,7 @@ pub struct LiveResult {
 #[derive(Clone, Debug)]
 struct Held {
     record: Arc<Map<String, Value>>,
-    /// Rows of the records that it includes.
+    /// Rows of the records that it includes, at every level, ascending; without the links between them.
     leads: Vec<i64>,
 }
 

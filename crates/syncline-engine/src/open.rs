@@ -211,7 +211,7 @@ pub(crate) fn schema(db: &Connection, options: &Options) -> Result<Option<Schema
     let stored = stored_schema(db)?;
     let Some((new, sdl)) = &options.schema else { return Ok(stored) };
     match stored {
-        Some(stored) if stored == *new => Ok(Some(stored)),
+        Some(stored) if stored.means_the_same(new) => Ok(Some(new.clone())),
         Some(stored) => adopt::replace_schema(db, &stored, new, sdl).map(Some),
         None => adopt::first_schema(db, new, sdl).map(Some),
     }

@@ -365,6 +365,11 @@ impl Schema {
         self.enums.iter().find(|e| e.name == name)
     }
 
+    /// Whether both mean the same, whatever they say of it.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        (&self.models, &self.enums, &self.embedded) == (&other.models, &other.enums, &other.embedded)
+    }
+
     /// What the file says of a type.
     pub fn description(&self, of: &str) -> Option<&str> {
         self.descriptions.get(of).map(String::as_str)

@@ -1,10 +1,9 @@
 //! SDL in, schema and diagnostics out.
 //!
-//! `syntax` turns text into apollo-compiler's tree; `definitions` sorts its definitions by what
-//! they are to Syncline, `descriptions` keeps what is said of them; `embedded`, `models` and `relations` build the schema from them, using
-//! `types` and `fields` for one field and `directives` for what stands behind an `@`; `limits`
-//! checks the result against what SQLite can hold. Each definition stops at its first error; its
-//! neighbours are checked all the same.
+//! `syntax` turns text into apollo-compiler's tree; `definitions` sorts its definitions by what they are to Syncline,
+//! `descriptions` keeps what is said of them; `embedded`, `models` and `relations` build the schema from them, using `types`
+//! and `fields` for one field and `directives` for what stands behind an `@`; `limits` checks the result against what
+//! SQLite can hold. Each definition stops at its first error; its neighbours are checked all the same.
 
 mod auth;
 mod definitions;

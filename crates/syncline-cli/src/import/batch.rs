@@ -11,7 +11,7 @@ use syncline_schema::{FieldKind, Scalar};
 use super::cloud::Cloud;
 use super::names::Columns;
 use super::progress::{self, Begin, Taken};
-use super::rejects::{Rejects, Written, was_untyped};
+use super::rejects::{Rejects, Written, was_unreadable, was_untyped};
 use super::shapes::Origin;
 use super::source::{Row, Unreadable};
 use super::{Counts, Existing, cloud, convert, identity};
@@ -175,8 +175,8 @@ impl<'a> Importer<'a> {
             return Err(Aside::OtherModel);
         }
         let rejected = columns.shift_remove(REJECTED_COLUMN);
-        if rejected.is_some() && columns.is_empty() {
-            let reason = "the row could not be read: correct it in the file it came from, or put its columns here";
+        if columns.is_empty() && rejected.as_ref().is_some_and(was_unreadable) {
+            let reason = "the row could not be read once: put what its `text` should say beside it, as columns";
             return Err(Aside::Misfit(Misfit::whole(place, reason.to_owned())));
         }
         let untyped = self.untyped || rejected.is_some_and(|mark| was_untyped(&mark));

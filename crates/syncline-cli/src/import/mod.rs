@@ -172,8 +172,9 @@ async fn begin(
 ) -> Outcome<Begin> {
     let format = format!("{:?}", source.format());
     let skip_invalid = if args.skip_invalid { "skip" } else { "" };
-    // With another schema, other columns of the rows before may be values.
-    let fields = serde_json::to_string(&(&model.fields, &schema.embedded, &schema.enums)).unwrap_or_default();
+    // With another schema, other columns of the rows before may be values, and other rows fit.
+    let fields = (&model.fields, &model.relations, &schema.embedded, &schema.enums);
+    let fields = serde_json::to_string(&fields).unwrap_or_default();
     let options = [model.first_name(), key.unwrap_or_default(), &format, skip_invalid, &fields];
     let begin = Begin::find(store, source, shapes, &options, args.restart).await?;
     if begin.taken.rows > 0 {

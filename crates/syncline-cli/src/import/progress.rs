@@ -1,7 +1,7 @@
 //! How far an import has come, so that one that was cut off goes on there.
 //!
 //! With every batch of rows a bookmark is kept in the store, in the same transaction: how many rows were taken, and
-//! a hash of all they held. It is found again by the model, the options and the first row, whatever the file is
+//! a hash of all they held. It is found again by the model, its fields, the options and the first row, whatever the file is
 //! called and wherever it lies, and it counts only if the file's first rows are still those: another file, or one that
 //! was changed before that place, begins at its beginning.
 
@@ -35,7 +35,7 @@ impl Taken {
         self.rows = row.number;
         let content = match &row.columns {
             Ok(columns) => serde_json::to_vec(columns).unwrap_or_default(),
-            Err(unreadable) => format!("{unreadable:?}").into_bytes(),
+            Err(unreadable) => [unreadable.reason.as_bytes(), unreadable.text.as_bytes()].join(&0),
         };
         self.hash.update(&(content.len() as u64).to_be_bytes());
         self.hash.update(&content);

@@ -143,15 +143,19 @@ impl Rejects {
             misfit.faults.iter().map(|(field, message)| json!({"field": field, "message": message})).collect();
         let Place { number, line } = misfit.place;
         let mut why = json!({"import": self.import, "row": number, "line": line, "faults": faults});
-        if untyped {
-            why["untyped"] = Value::Bool(true);
-        }
         let mut row = row.unwrap_or_else(|unreadable| {
             // Not even its columns are known: it stands there as text.
             why["text"] = unreadable.text.into();
             Record::new()
         });
-        row.shift_remove(REJECTED_COLUMN);
+        // A row may be rejected for the second time.
+        let before = row.shift_remove(REJECTED_COLUMN).unwrap_or_default();
+        if row.is_empty() && was_unreadable(&before) {
+            why["text"] = before["text"].clone();
+        }
+        if untyped || was_untyped(&before) {
+            why["untyped"] = Value::Bool(true);
+        }
         let rest = Value::Object(row).to_string();
         // Whose row it is stands first: of a line that was cut off that is what is there.
         let comma = if rest == "{}" { "" } else { "," };
@@ -275,6 +279,11 @@ fn is_linked(one: &Path, other: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_linked(_: &Path, _: &Path) -> bool {
     false
+}
+
+/// Whether a row that was rejected once was no row at all.
+pub(super) fn was_unreadable(mark: &Value) -> bool {
+    mark.get("text").is_some()
 }
 
 /// Whether a row that was rejected once came from a file without types.

@@ -24,6 +24,9 @@ const LINE_BYTES_MAX: u64 = 64 << 20;
 /// Most that is read of a file without meeting a row: a page may come before it can be told to be one.
 const ROW_BYTES_MAX: u64 = 256 << 20;
 
+/// Most that is kept of a row that cannot be read.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+
 /// How much of a file is read to tell lines of JSON from JSON over several lines.
 const PROBE_BYTES: u64 = 1 << 20;
 
@@ -45,8 +48,18 @@ pub(super) struct Row {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unreadable {
     pub(super) reason: String,
-    /// What stands there, if it is text.
-    pub(super) text: Option<String>,
+    /// What stands there, or its beginning; what is no UTF-8 in it is replaced.
+    pub(super) text: String,
+}
+
+impl Unreadable {
+    fn new(reason: String, content: &[u8]) -> Self {
+        let mut text = String::from_utf8_lossy(&content[..content.len().min(TEXT_BYTES_MAX)]).into_owned();
+        if content.len() > TEXT_BYTES_MAX {
+            text.push_str(&format!("… and {} bytes more", content.len() - TEXT_BYTES_MAX));
+        }
+        Self { reason, text }
+    }
 }
 
 /// Takes rows, and says when it has enough.
@@ -112,11 +125,7 @@ impl Source {
     /// Emits every row until nobody takes them, and says at the end of the file what it lacks. Fails where it
     /// cannot be read any further.
     pub(super) fn read(&self, shapes: &Shapes, emit: &mut Emit<'_>) -> Outcome<Whole> {
-        let mut reader = content(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
-        skip_byte_order_mark(&mut reader).map_err(|error| self.cut_off(&error))?;
-        let since_row = Rc::new(Cell::new(0));
-        let reader = Bounded { inner: reader, since_row: Rc::clone(&since_row) };
-        let reader: Content = BufReader::with_capacity(256 << 10, Box::new(reader));
+        let (reader, since_row) = self.content()?;
         let emit: &mut Emit<'_> = &mut |row| {
             since_row.set(0);
             emit(row)
@@ -126,6 +135,15 @@ impl Source {
             Format::Json => self.read_json(reader, shapes, emit),
             Format::Csv => self.read_csv(reader, emit).map(|()| Whole::default()),
         }
+    }
+
+    /// What is in the file, as far as rows end in it; the counter is to be set back at each.
+    fn content(&self) -> Outcome<(Content, Rc<Cell<u64>>)> {
+        let mut inner = content(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
+        skip_byte_order_mark(&mut inner).map_err(|error| self.cut_off(&error))?;
+        let since_row = Rc::new(Cell::new(0));
+        let bounded = Bounded { inner, since_row: Rc::clone(&since_row) };
+        Ok((BufReader::with_capacity(256 << 10, Box::new(bounded)), since_row))
     }
 
     fn cut_off(&self, error: &dyn fmt::Display) -> Failure {
@@ -158,10 +176,7 @@ impl Source {
             // Without its newline, so that a line that breaks off is said to do so at its own end.
             let text = line.trim_ascii_end();
             let (rows, origin) = match serde_json::from_slice(text) {
-                Err(error) => {
-                    let text = Some(String::from_utf8_lossy(text).into_owned());
-                    (vec![Err(Unreadable { reason: in_line(&error), text })], Origin::Alone)
-                }
+                Err(error) => (vec![Err(Unreadable::new(in_line(&error), text))], Origin::Alone),
                 Ok(value) => match shapes.piece(value, &mut whole) {
                     Piece::Row(row, origin) => (vec![object(row)], origin),
                     Piece::Rows(rows, origin) => (rows.into_iter().map(object).collect(), origin),
@@ -182,6 +197,7 @@ impl Source {
         let mut json = serde_json::Deserializer::from_reader(reader);
         match Rows::new(&position, shapes, emit).read(&mut json, self.is_array) {
             Ok(whole) => Ok(whole.unwrap_or_default()),
+            Err(error) if error.is_io() => Err(self.cut_off(&error)),
             Err(error) => Err(Failure::failed(format!("{} is not valid JSON: {error}", self.name))),
         }
     }
@@ -189,20 +205,17 @@ impl Source {
     fn read_csv(&self, reader: Content, emit: &mut Emit<'_>) -> Outcome {
         let mut csv = csv::ReaderBuilder::new().from_reader(reader);
         let headers = csv.headers().map_err(|error| self.cut_off(&csv_fault(&error)))?.clone();
-        let mut record = csv::StringRecord::new();
+        let mut record = csv::ByteRecord::new();
         let mut number = 0;
         loop {
             let line = csv.position().line();
-            let columns = match csv.read_record(&mut record) {
+            let columns = match csv.read_byte_record(&mut record) {
                 Ok(false) => return Ok(()),
-                Ok(true) => Ok(headers
-                    .iter()
-                    .zip(record.iter())
-                    .map(|(header, cell)| (header.to_owned(), Value::String(cell.to_owned())))
-                    .collect()),
+                Ok(true) => cells(&headers, &record),
                 Err(error) if error.is_io_error() => return Err(self.cut_off(&error)),
-                Err(error) => Err(Unreadable { reason: csv_fault(&error), text: csv_text(&record) }),
+                Err(error) => Err(csv_fault(&error)),
             };
+            let columns = columns.map_err(|reason| Unreadable::new(reason, &csv_text(&record)));
             number += 1;
             // Blank lines before a row count for the reader, not for its place.
             let line = record.position().map_or(line, |position| position.line().max(line));
@@ -218,8 +231,7 @@ impl Source {
         if self.format != Format::Csv {
             return Ok(Vec::new());
         }
-        let content = content(&self.path).map_err(|error| Failure::unreadable(&self.path, &error))?;
-        let mut csv = csv::ReaderBuilder::new().from_reader(content);
+        let mut csv = csv::ReaderBuilder::new().from_reader(self.content()?.0);
         let headers = csv.headers().map_err(|error| self.cut_off(&csv_fault(&error)))?;
         Ok(headers.iter().map(str::to_owned).collect())
     }
@@ -228,8 +240,8 @@ impl Source {
 /// What a file holds.
 type Content = BufReader<Box<dyn Read>>;
 
-/// Ends where too much was read since the last row: whoever gathers a row would run out of memory. A few hundred
-/// kilobytes pack what no machine can hold.
+/// Ends where too much was read since the last row, for whoever gathers a row holds all of it: a few hundred kilobytes
+/// pack what no machine can hold.
 struct Bounded<R> {
     inner: R,
     since_row: Rc<Cell<u64>>,
@@ -240,7 +252,8 @@ impl<R: Read> Read for Bounded<R> {
         if self.since_row.get() > ROW_BYTES_MAX {
             let mib = ROW_BYTES_MAX >> 20;
             return Err(io::Error::other(format!(
-                "no row ends in {mib} MiB behind the last one; a quote may not be closed"
+                "no row ends in {mib} MiB behind the last one: a quote is not closed, or a page is that long; split it, or \
+                 put each row on a line of its own"
             )));
         }
         let count = self.inner.read(buffer)?;
@@ -329,7 +342,7 @@ pub(super) fn object(value: Value) -> Result<Map<String, Value>, Unreadable> {
         Value::Object(columns) => Ok(columns),
         other => {
             let reason = format!("a row is an object like {{\"title\":\"Big\"}}, found {}", kind(&other));
-            Err(Unreadable { reason, text: Some(other.to_string()) })
+            Err(Unreadable::new(reason, other.to_string().as_bytes()))
         }
     }
 }
@@ -357,17 +370,32 @@ fn csv_fault(error: &csv::Error) -> String {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("it has {len} cells, and the first line names {expected_len} columns")
         }
-        csv::ErrorKind::Utf8 { err, .. } => format!("cell {} is not text in UTF-8", err.field() + 1),
+        csv::ErrorKind::Utf8 { err, .. } => no_text(err.field()),
         _ => error.to_string(),
     }
 }
 
+fn no_text(cell: usize) -> String {
+    format!("cell {} is not text in UTF-8", cell + 1)
+}
+
+/// The cells under their headers, or what is wrong with one.
+fn cells(headers: &csv::StringRecord, record: &csv::ByteRecord) -> Result<Map<String, Value>, String> {
+    let cell = |(at, (header, cell)): (usize, (&str, &[u8]))| {
+        let text = std::str::from_utf8(cell).map_err(|_| no_text(at))?;
+        Ok((header.to_owned(), Value::String(text.to_owned())))
+    };
+    headers.iter().zip(record.iter()).enumerate().map(cell).collect()
+}
+
 /// A row as CSV again, without its newline.
-fn csv_text(record: &csv::StringRecord) -> Option<String> {
-    let mut text = csv::Writer::from_writer(Vec::new());
-    text.write_record(record).ok()?;
-    let text = String::from_utf8(text.into_inner().ok()?).ok()?;
-    Some(text.trim_end_matches('\n').to_owned()).filter(|text| !text.is_empty())
+fn csv_text(record: &csv::ByteRecord) -> Vec<u8> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    // Memory takes all that is written.
+    let _ = csv.write_byte_record(record);
+    let mut text = csv.into_inner().unwrap_or_default();
+    text.truncate(text.trim_ascii_end().len());
+    text
 }
 
 #[cfg(test)]
@@ -460,14 +488,31 @@ mod tests {
                 ControlFlow::Continue(())
             });
             outcome.unwrap();
-            assert_eq!(texts, [Some(kept.to_owned())], "{name}");
+            assert_eq!(texts, [kept], "{name}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latin1.csv");
+        std::fs::write(&path, b"a,b\n1,caf\xe9\n2,tea\n").unwrap();
+        let mut rows = Vec::new();
+        let outcome = Source::open(&path, None).unwrap().read(&Shapes::default(), &mut |row| {
+            rows.push(row.columns);
+            ControlFlow::Continue(())
+        });
+        outcome.unwrap();
+        let unreadable = rows[0].as_ref().unwrap_err();
+        assert_eq!(
+            (unreadable.reason.as_str(), unreadable.text.as_str()),
+            ("cell 2 is not text in UTF-8", "1,caf\u{fffd}")
+        );
+        assert_eq!(Value::Object(rows[1].clone().unwrap()), json!({"a": "2", "b": "tea"}));
+        let long = Unreadable::new(String::new(), "é".repeat(TEXT_BYTES_MAX).as_bytes());
+        assert!(long.text.len() < TEXT_BYTES_MAX + 40 && long.text.ends_with("… and 65536 bytes more"));
     }
 
     /// A packed file of 300 KB was one value of 300 MB, and the import took memory for all of it, and more.
     #[test]
     fn a_row_without_end_ends_the_reading() {
-        for (name, begin) in [("a.json.gz", "[{\"a\":\""), ("a.csv.gz", "a\n\"")] {
+        for (name, begin) in [("a.json.gz", "[{\"a\":\""), ("a.csv.gz", "a\n\""), ("head.csv.gz", "\"a,b")] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(name);
             let mut file = flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
@@ -475,7 +520,8 @@ mod tests {
             io::copy(&mut io::repeat(b'x').take(ROW_BYTES_MAX + (2 << 20)), &mut file).unwrap();
             file.finish().unwrap();
             let source = Source::open(&path, None).unwrap();
-            let outcome = source.read(&Shapes::default(), &mut |_| ControlFlow::Continue(()));
+            let outcome =
+                source.headers().and_then(|_| source.read(&Shapes::default(), &mut |_| ControlFlow::Continue(())));
             let said = outcome.unwrap_err();
             assert!(said.message().unwrap().contains("no row ends in 256 MiB"), "{said:?}");
         }

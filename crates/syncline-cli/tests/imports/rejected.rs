@@ -55,8 +55,16 @@ fn a_row_that_cannot_be_read_is_kept_as_text() {
         let kept: Vec<Value> = rows.map(|row| row["~rejected"]["text"].clone()).collect();
         assert_eq!(kept, texts);
     }
-    let said = run(&["import", &db, "Blog", &bed.text("lines.ndjson"), "--skip-invalid"]);
-    assert!(said.err.contains("row 1 (line 1): the row could not be read"), "{}", said.err);
+    // Rejected again, nothing of it is lost.
+    for (file, again, kept) in [("lines.ndjson", "again.ndjson", "\"name\":Two"), ("cells.ndjson", "more.ndjson", "b3")]
+    {
+        let said = reject_to(&bed, &db, file, again);
+        assert!(said.err.contains("row 1 (line 1): the row could not be read"), "{}", said.err);
+        let held = fs::read_to_string(bed.path(again)).unwrap();
+        let first: Value = serde_json::from_str(held.lines().next().unwrap()).unwrap();
+        assert!(first["~rejected"]["text"].as_str().unwrap().contains(kept), "{held}");
+        assert_eq!(first["~rejected"].get("untyped").is_some(), file == "cells.ndjson");
+    }
 }
 
 /// `--rejected app.db` once cut the store to nothing while it was open.

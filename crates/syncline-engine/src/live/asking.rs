@@ -6,11 +6,11 @@ use rusqlite::Connection;
 use syncline_core::filter::Filter;
 use syncline_schema::{Model, Schema};
 
-use super::{Changed, LiveResult};
+use super::{Changed, Held, LiveResult};
 use crate::query::{Dependency, QueryError, Use, living};
 
 /// Whether a change of a related record can only make records match that lead to it afterwards: those that led to it
-/// before may at most stop to. Not so where a filter denies that there is such a record.
+/// before may at most stop matching. Not so where a filter denies that there is such a record.
 pub(super) fn is_monotone(filter: &Filter) -> bool {
     match filter {
         Filter::And(filters) | Filter::Or(filters) => filters.iter().all(is_monotone),
@@ -97,15 +97,15 @@ impl LiveResult {
         (model, dependency): (&Model, &Dependency),
         rows: &[i64],
     ) -> Result<Option<Vec<i64>>, QueryError> {
-        if dependency.is_join(schema, model) && living(db, &dependency.model, rows)? < rows.len() {
-            // A link that went does not say between whom it stood.
-            return Ok(Some(self.held.keys().copied().collect()));
-        }
-        let leading = dependency.leading(db, schema, model, rows, Self::ROWS_MAX + 1)?;
-        if leading.len() > Self::ROWS_MAX {
-            return Ok(None);
-        }
-        let shown = self.held.iter().filter(|(_, held)| held.leads.iter().any(|lead| rows.contains(lead)));
+        // A link that went does not say between whom it stood.
+        let is_told = !dependency.is_join(schema, model) || living(db, &dependency.model, rows)? == rows.len();
+        let leading = match is_told {
+            true => dependency.leading(db, schema, model, rows, Self::ROWS_MAX)?,
+            false => None,
+        };
+        let Some(leading) = leading else { return Ok(self.all_held()) };
+        let shows = |held: &Held| held.leads.iter().any(|lead| rows.binary_search(lead).is_ok());
+        let shown = self.held.iter().filter(|(_, held)| shows(held));
         let leading = leading.into_iter().filter(|row| self.held.contains_key(row));
         Ok(Some(leading.chain(shown.map(|(row, _)| *row)).collect()))
     }
@@ -118,12 +118,15 @@ impl LiveResult {
         (model, dependency): (&Model, &Dependency),
         rows: &[i64],
     ) -> Result<Option<Vec<i64>>, QueryError> {
-        if !self.is_monotone {
-            return Ok(None);
-        }
-        let leading = dependency.leading(db, schema, model, rows, Self::ROWS_MAX + 1)?;
         // Nothing tells which of those that are held led there before.
-        Ok(Some(leading.into_iter().chain(self.held.keys().copied()).collect()))
+        let Some(held) = self.all_held().filter(|_| self.is_monotone) else { return Ok(None) };
+        let leading = dependency.leading(db, schema, model, rows, Self::ROWS_MAX)?;
+        Ok(leading.map(|leading| leading.into_iter().chain(held).collect()))
+    }
+
+    /// All that is held, unless that is too much to ask.
+    fn all_held(&self) -> Option<Vec<i64>> {
+        (self.held.len() <= Self::ROWS_MAX).then(|| self.held.keys().copied().collect())
     }
 }
 
@@ -217,6 +220,35 @@ mod tests {
         assert_eq!(bed.asked(&a, &list), Some(20 + 26), "ten are shown, sixteen to spare");
         assert_eq!(bed.asked(&denied, &list), None);
         assert_eq!(bed.asked(&whole, &list), None, "more are held than are asked one by one");
+    }
+
+    /// A way over more records than are looked at was cut short in its middle, and what it led to was never asked.
+    #[test]
+    fn a_way_that_fans_out_is_not_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let sdl = "type Owner @model { id: ID! name: String lists: [List] @hasMany }
+            type List @model { id: ID! owner: Owner @belongsTo tasks: [Task] @hasMany }
+            type Task @model { id: ID! list: List @belongsTo }";
+        let schema = syncline_schema::parse("schema.graphql", sdl).unwrap().schema;
+        let options = Options { schema: Some((schema, sdl.to_owned())), ..Options::new([1; 32]) };
+        let store = Store::open(Box::new(OnDisk::new(folder.path().join("app.db"))), options).unwrap();
+        let reader = store.reader().unwrap();
+        let mut bed = Bed { _folder: folder, store, reader };
+        bed.save("Owner", json!({"id": "o", "name": "a"}));
+        for list in 0..300 {
+            bed.save("List", json!({"id": format!("l{list}"), "ownerListsId": "o"}));
+        }
+        bed.save("Task", json!({"id": "t", "listTasksId": "l299"}));
+        let by_owner = Filter::related("list", Filter::related("owner", Filter::eq("name", "b")));
+        let mut found = bed.follow(Query { condition: by_owner.into(), ..Query::new("Task") });
+        let owner = Include { include: vec![Include::new("owner")], ..Include::new("list") };
+        let mut shown = bed.follow(Query { include: vec![owner], ..Query::new("Task") });
+        let changed = bed.save("Owner", json!({"id": "o", "name": "b"}));
+        for live in [&mut found, &mut shown] {
+            live.take(bed.reader.news(live, |_| Some(changed.clone())).unwrap());
+            assert_eq!(live.shown().len(), 1);
+        }
+        assert_eq!(shown.shown()[0].record["list"]["owner"]["name"], "b");
     }
 
     #[test]

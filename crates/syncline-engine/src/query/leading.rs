@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use syncline_core::record::SqlValue;
-use syncline_schema::{Model, Relation, Schema};
+use syncline_schema::{Model, Relation, RelationKind, Schema};
 
 use super::bound;
 use super::depends::Dependency;
@@ -13,7 +13,8 @@ use super::sql::{Compiled, Sql, quoted};
 
 impl Dependency {
     /// The rows of `model`, a query's own, whose records lead along the path to records in these rows of the
-    /// dependency's model; at most so many. Rows that hold no record, as those of deleted ones, lead nowhere.
+    /// dependency's model. Rows that hold no record, as those of deleted ones, lead nowhere. `None` if that is not to be
+    /// found out at a small price: more than `limit` records stand anywhere on the way, or no index leads back.
     pub(crate) fn leading(
         &self,
         db: &Connection,
@@ -21,19 +22,26 @@ impl Dependency {
         model: &Model,
         rows: &[i64],
         limit: usize,
-    ) -> Result<Vec<i64>, QueryError> {
+    ) -> Result<Option<Vec<i64>>, QueryError> {
         let mut steps = steps(schema, model, &self.path);
+        if steps.iter().any(|(_, relation)| relation.kind == RelationKind::HasOne) {
+            return Ok(None);
+        }
         let mut rows = rows.to_vec();
         let mut is_join = self.is_join(schema, model);
         while let Some((here, relation)) = steps.pop() {
             let from = if is_join { relation.join_model.as_deref().unwrap_or_default() } else { &relation.model };
-            rows = back(db, schema, (here, relation), (from, is_join), &rows, limit)?;
+            rows = back(db, schema, (here, relation), (from, is_join), &rows, limit.saturating_add(1))?;
+            if rows.len() > limit {
+                return Ok(None);
+            }
             is_join = false;
         }
-        Ok(rows)
+        Ok(Some(rows))
     }
 
-    /// Whether the model is the one that joins the ends of the path's last relation.
+    /// Whether the model is the one that joins the ends of the path's last relation. Its records are links: they come
+    /// and go, and never stand between others.
     pub(crate) fn is_join(&self, schema: &Schema, model: &Model) -> bool {
         steps(schema, model, &self.path).last().is_some_and(|(_, relation)| relation.model != self.model)
     }
@@ -51,7 +59,7 @@ fn steps<'a>(schema: &'a Schema, model: &'a Model, path: &[String]) -> Vec<(&'a 
     steps.collect()
 }
 
-/// One step back: the rows of `here` from which the relation leads to these rows of `from`, ascending, each once.
+/// One step back: the rows of `here` from which the relation leads to these rows of `from`, each once; at most so many.
 fn back(
     db: &Connection,
     schema: &Schema,
@@ -70,7 +78,6 @@ fn back(
     Ok(rows)
 }
 
-/// Indexes serve it, but for a `hasOne`: what has one is looked for among all records.
 pub(super) fn statement(
     schema: &Schema,
     (here, relation): (&Model, &Relation),
@@ -84,7 +91,7 @@ pub(super) fn statement(
     let walk = backwards(schema, relation, &start, &end, is_join);
     sql.push(&format!(
         ") AS given CROSS JOIN {} AS {end} ON {end}.syncline_record = given.value CROSS JOIN {}{} AS {start} WHERE {} \
-         ORDER BY 1 LIMIT ",
+         LIMIT ",
         quoted(from),
         walk.from,
         quoted(&here.name),

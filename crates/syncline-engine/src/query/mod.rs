@@ -304,7 +304,23 @@ impl<'a> Prepared<'a> {
         sql.compiled()
     }
 
+    /// Those in these rows, without limit and offset.
+    fn select_among(&self, rows: &[i64]) -> Result<Compiled, QueryError> {
+        let mut given = Sql::text("(SELECT value AS syncline_given FROM json_each(");
+        given.bind(SqlValue::Text(include::list(rows)));
+        // The rows are walked through, whatever index the condition has.
+        given.push(")) CROSS JOIN ");
+        let behind = Sql::chain("OR", self.behind.clone());
+        let is_given = Sql::text("syncline_record = syncline_given");
+        let part = if behind.is_empty() { is_given } else { Sql::chain("AND", vec![is_given, behind]) };
+        self.select_from(given, Some(&part), None, 0).compiled()
+    }
+
     fn select_part(&self, part: Option<&Sql>, limit: Option<u64>, offset: u64) -> Sql {
+        self.select_from(Sql::default(), part, limit, offset)
+    }
+
+    fn select_from(&self, tables: Sql, part: Option<&Sql>, limit: Option<u64>, offset: u64) -> Sql {
         let mut sql = Sql::text("SELECT ");
         sql.push(&columns(self.model));
         if let Some(search) = &self.search {
@@ -314,6 +330,7 @@ impl<'a> Prepared<'a> {
             sql.push(", syncline_record");
         }
         sql.push(" FROM ");
+        sql.append(tables);
         let mut conditions = vec![self.condition.clone()];
         match &self.search {
             Some(search) => {

@@ -2,11 +2,10 @@
 
 use rusqlite::Connection;
 use serde_json::{Map, Value};
-use syncline_core::record::SqlValue;
 use syncline_schema::Schema;
 
 use super::error::QueryError;
-use super::sql::{Compiled, Sql};
+use super::sql::Compiled;
 use super::{Prepared, Query, bound, include};
 
 /// A record and the number of its row.
@@ -14,7 +13,7 @@ use super::{Prepared, Query, bound, include};
 pub(crate) struct Numbered {
     pub(crate) row: i64,
     pub(crate) record: Map<String, Value>,
-    /// Rows of the records that it includes, at every level.
+    /// Rows of the records that it includes, at every level; without the links between them.
     pub(crate) leads: Vec<i64>,
 }
 
@@ -33,21 +32,11 @@ impl Query {
         self.read_numbered(db, schema, &prepared, &compiled)
     }
 
-    /// The records of these rows that the query would find without limit and offset; one statement for each row.
+    /// The records of these rows that the query would find without limit and offset; behind its token, if it has one.
     pub(crate) fn among(&self, db: &Connection, schema: &Schema, rows: &[i64]) -> Result<Vec<Numbered>, QueryError> {
         let prepared = Prepared { rows: true, ..Prepared::new(self, schema)? };
-        let behind = Sql::chain("OR", prepared.behind.clone());
-        let mut found = Vec::new();
-        for row in rows {
-            let mut only = Sql::text("syncline_record = ");
-            only.bind(SqlValue::Integer(*row));
-            if !behind.is_empty() {
-                only = Sql::chain("AND", vec![only, behind.clone()]);
-            }
-            let compiled = prepared.select_part(Some(&only), None, 0).compiled()?;
-            found.extend(self.read_numbered(db, schema, &prepared, &compiled)?);
-        }
-        Ok(found)
+        let compiled = prepared.select_among(rows)?;
+        self.read_numbered(db, schema, &prepared, &compiled)
     }
 
     fn read_numbered(
@@ -66,6 +55,10 @@ impl Query {
         }
         let mut leads = vec![Vec::new(); rows.len()];
         include::attach(db, schema, prepared.model, &self.include, &rows, &mut records, Some(&mut leads))?;
+        for leads in &mut leads {
+            leads.sort_unstable();
+            leads.dedup();
+        }
         let numbered = rows.into_iter().zip(records).zip(leads);
         Ok(numbered.map(|((row, record), leads)| Numbered { row, record, leads }).collect())
     }

@@ -1,5 +1,5 @@
 //! Relations in SQL: how the rows of related records are joined to a record's row, and the indexes that make it a
-//! look-up in both directions.
+//! look-up in both directions (but for a `hasOne` seen from its other end).
 
 use syncline_schema::{Index, Model, Relation, RelationKind, Schema};
 

@@ -1,7 +1,8 @@
 //! Rust: what `models!` writes for a schema.
 //!
 //! `names`, `types` and `ids` say what things are called in Rust and which type they have; `enums`, `structs` and
-//! `fields` write the code, `docs` its comments. It names nothing but `::syncline`, the standard library by absolute paths, and its own items.
+//! `fields` write the code, `docs` its comments. It names nothing but `::syncline`, the standard library by absolute
+//! paths, and its own items.
 
 mod docs;
 mod enums;

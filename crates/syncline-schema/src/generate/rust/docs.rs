@@ -13,27 +13,80 @@ pub(crate) fn attributes(said: Option<&str>, doc: &str) -> TokenStream {
     quote!(#(#[doc = #lines])* #lenient)
 }
 
-/// The lines of a description, of which rustdoc takes none for code to be tested.
+/// The lines of a description, a block of Markdown in which rustdoc finds no code to be tested: blocks of code stand at
+/// the margin and are text, everywhere else nothing that would begin one is left.
 fn lines(said: &str) -> Vec<String> {
-    let mut fence: Option<char> = None;
-    let line = |line: &str| {
+    let mut lines = Vec::new();
+    let mut open: Option<(char, usize)> = None;
+    for line in said.replace("\r\n", "\n").replace('\r', "\n").lines().map(str::trim_end) {
         let text = line.trim_start();
-        let run = |mark: char| text.chars().take_while(|char| *char == mark).count();
-        if let Some(mark) = fence {
-            if run(mark) >= 3 {
-                fence = None;
+        match open {
+            Some((mark, least)) if run(text, mark) >= least && run(text, mark) == text.chars().count() => {
+                open = None;
+                lines.push(format!(" {}", fence(mark, least)));
             }
-            return format!(" {line}");
+            Some(_) => lines.push(format!(" {line}")),
+            None => {
+                open = opened(text);
+                lines.push(match open {
+                    Some((mark, least)) => format!(" {}text", fence(mark, least)),
+                    None => format!(" {}{}", " ".repeat((line.len() - text.len()).min(3)), harmless(text)),
+                });
+            }
         }
-        fence = ['`', '~'].into_iter().find(|mark| run(*mark) >= 3);
-        // More than three spaces would make code of it.
-        let indent = " ".repeat((line.len() - text.len()).min(3));
-        match fence {
-            Some(mark) => format!(" {indent}{}text", String::from(mark).repeat(run(mark))),
-            None => format!(" {indent}{text}"),
+    }
+    lines.extend(open.map(|(mark, least)| format!(" {}", fence(mark, least))));
+    lines
+}
+
+fn run(text: &str, mark: char) -> usize {
+    text.chars().take_while(|char| *char == mark).count()
+}
+
+fn fence(mark: char, len: usize) -> String {
+    String::from(mark).repeat(len)
+}
+
+/// The fence with which a line begins a block of code.
+fn opened(text: &str) -> Option<(char, usize)> {
+    let (mark, len) = ['`', '~'].into_iter().map(|mark| (mark, run(text, mark))).find(|(_, len)| *len >= 3)?;
+    // Backticks behind those at the beginning make them code within a line.
+    (mark == '~' || !text[len..].contains('`')).then_some((mark, len))
+}
+
+/// A line outside of blocks, in which lists and quotes hold text only.
+fn harmless(mut text: &str) -> String {
+    let mut line = String::new();
+    while let Some(marker) = marker(text) {
+        line.push_str(&text[..marker]);
+        text = text[marker..].trim_start();
+        if !text.is_empty() {
+            line.push(' ');
         }
-    };
-    said.lines().map(str::trim_end).map(line).collect()
+    }
+    let is_fence = opened(text).is_some();
+    // Behind a tag that begins a line, Markdown counts fences in another way.
+    let is_tag = text.strip_prefix('<').is_some_and(|rest| {
+        !text.contains("://") && rest.starts_with(|char: char| char.is_ascii_alphabetic() || "/!?".contains(char))
+    });
+    if is_fence || is_tag {
+        line.push('\\');
+    }
+    line + text
+}
+
+/// Length of what makes a line one of a list or a quote.
+fn marker(text: &str) -> Option<usize> {
+    let is_end = |at: usize| text[at..].chars().next().is_none_or(char::is_whitespace);
+    if text.starts_with('>') {
+        return Some(1);
+    }
+    if text.starts_with(['-', '*', '+']) {
+        return Some(1).filter(|at| is_end(*at));
+    }
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    let is_number = (1..10).contains(&digits) && text[digits..].starts_with(['.', ')']);
+    Some(digits + 1).filter(|at| is_number && is_end(*at))
 }
 
 #[cfg(test)]
@@ -42,20 +95,27 @@ mod tests {
 
     #[test]
     fn code_in_a_description_is_not_tested() {
-        let said = "So:\n\n    let x = 1;\n```\nfn broken(\n    as it is\n```\n ~~~~rust\n~~~~\nThe end.";
-        let expected = [
-            " So:",
-            " ",
-            "    let x = 1;",
-            " ```text",
-            " fn broken(",
-            "     as it is",
-            " ```",
-            "  ~~~~text",
-            " ~~~~",
-            " The end.",
-        ];
-        assert_eq!(lines(said), expected);
+        for (said, expected) in [
+            ("So:\n\n    let x = 1;", vec![" So:", " ", "    let x = 1;"]),
+            (
+                "```\nfn broken(\n    as it is\n```\nThe end.",
+                vec![" ```text", " fn broken(", "     as it is", " ```", " The end."],
+            ),
+            ("- a list:\n  ~~~~rust\n  ```\n  ~~~~", vec![" - a list:", " ~~~~text", "   ```", " ~~~~"]),
+            ("````\n```\n````\n", vec![" ````text", " ```", " ````"]),
+            ("```id``` is the key", vec![" ```id``` is the key"]),
+            ("```\nnot closed", vec![" ```text", " not closed", " ```"]),
+            ("> ```\n> fn broken(", vec![" > \\```", " > fn broken("]),
+            (
+                "-      words\n>>     words\n12.\twords\n*bold* -     words",
+                vec![" - words", " > > words", " 12. words", " *bold* -     words"],
+            ),
+            ("- ```\n  code(", vec![" - \\```", "   code("]),
+            ("a\r```\rfn x(", vec![" a", " ```text", " fn x(", " ```"]),
+            ("<pre>\n<https://example.org>", vec![" \\<pre>", " <https://example.org>"]),
+        ] {
+            assert_eq!(lines(said), expected, "{said}");
+        }
     }
 
     #[test]

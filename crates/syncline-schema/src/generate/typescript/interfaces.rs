@@ -212,7 +212,8 @@ impl Writer<'_> {
         let ty = if never_null { key.to_owned() } else { or_null(key) };
         let fields: Vec<String> = relation.fields.iter().map(|name| format!("`{name}`")).collect();
         let doc = format!("In place of {}: the {} with this key.", fields.join(", "), relation.model);
-        Some(format!("{}  {}?: {ty};\n", comment("  ", None, &doc), relation.name))
+        let words = self.schema.member_description(&model.name, &relation.name);
+        Some(format!("{}  {}?: {ty};\n", comment("  ", words, &doc), relation.name))
     }
 
     /// Type of the values of a field, null aside.
