@@ -151,7 +151,11 @@ pub(crate) fn prove(db: &Connection, host: &mut dyn Host, seed: &mut Seed) -> Re
 
 /// All renewals that are remembered, oldest first.
 pub(crate) fn renewals(db: &Connection) -> Result<Vec<Renewal>> {
-    let text: Option<String> = meta::read(db, key::RENEWALS)?;
+    let text: Option<String> = match meta::read(db, key::RENEWALS) {
+        // They are for people to read; nothing hangs on them.
+        Err(error) if error.is_damage() => None,
+        read => read?,
+    };
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 

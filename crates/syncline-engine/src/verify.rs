@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::types::ValueRef;
 use serde::Serialize;
 use syncline_core::document::Document;
 use syncline_core::ids::Chain;
@@ -11,6 +12,7 @@ use syncline_schema::Model;
 
 use crate::error::{Doing, Result, StoreError};
 use crate::history;
+use crate::open;
 use crate::projection::{quoted, sql_value};
 use crate::storage::chains::{self, Chains};
 use crate::storage::log::{self, Entry};
@@ -59,10 +61,12 @@ impl Ends {
 }
 
 impl Store {
-    /// Checks SQLite's pages, every hash and chain of the log, and that states and tables are what the log says.
+    /// Checks SQLite's pages, the settings, every hash and chain of the log, and that states and tables are what
+    /// the log says.
     pub fn verify(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         self.verify_pages(&mut report)?;
+        self.verify_settings(&mut report)?;
         self.verify_log(&mut report)?;
         self.verify_records(&mut report)?;
         self.verify_notes(&mut report)?;
@@ -79,6 +83,31 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Long settings lie over several pages, which may be of different ages.
+    fn verify_settings(&self, report: &mut VerifyReport) -> Result<()> {
+        let before = report.faults.len();
+        let mut statement = self.db.prepare("SELECT key, value FROM syncline_meta").doing("reading the settings")?;
+        let mut settings = statement.query([]).doing("reading the settings")?;
+        while let Some(setting) = settings.next().doing("reading the settings")? {
+            let text = |column| match setting.get_ref(column) {
+                Ok(ValueRef::Text(bytes)) => std::str::from_utf8(bytes).ok(),
+                Ok(_) | Err(_) => Some(""),
+            };
+            match (text(0), text(1)) {
+                (Some(_), Some(_)) => {}
+                (key, _) => report.faults.push(format!("the setting `{}` is no text", key.unwrap_or_default())),
+            }
+        }
+        match open::stored_schema(&self.db).map(drop) {
+            Err(error) if error.is_damage() && report.faults.len() == before => {
+                report.faults.push(format!("the setting `schema`: {error}"));
+                Ok(())
+            }
+            Err(error) if error.is_damage() => Ok(()),
+            read => read,
+        }
     }
 
     fn verify_log(&self, report: &mut VerifyReport) -> Result<()> {

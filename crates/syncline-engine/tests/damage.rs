@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use serde_json::json;
 use syncline_core::session::SessionStore;
-use syncline_engine::{Store, StoreError};
+use syncline_engine::{OnDisk, Store, StoreError};
 
 /// Flips a bit in the middle of a blob.
 fn flip(bed: &Bed, table: &str, column: &str, condition: &str) {
@@ -236,5 +236,30 @@ fn a_relay_that_lost_the_name_of_a_model_passes_its_records_on_under_no_other() 
     assert!(other.status().unwrap().quarantined.is_empty());
     for store in [&relay, &other] {
         assert_verified(store);
+    }
+}
+
+#[test]
+fn a_setting_that_is_no_text_any_more_is_damage_and_verification_says_so() {
+    // Power was cut after a disk had lied, and the pages of a long setting, the list of renewals, were of two ages. The
+    // store failed in every session, with an error of SQLite's that called nothing damaged, and `verify` found nothing
+    // wrong (seed 900003154 of the swarm).
+    for key in ["schema", "sdl", "renewals"] {
+        let mut bed = Bed::new(1);
+        let mut store = bed.open();
+        save(&mut store, bed.tick(), "Todo", json!({"title": "a"}));
+        let torn = "INSERT OR REPLACE INTO syncline_meta VALUES(?1, CAST(x'7bff7d' AS TEXT))";
+        assert_eq!(bed.sql().execute(torn, [key]).unwrap(), 1);
+        assert_eq!(store.verify().unwrap().faults, [format!("the setting `{key}` is no text")]);
+        store.renew_identity(false).unwrap();
+        save(&mut store, bed.tick(), "Todo", json!({"title": "b"}));
+        store.close().unwrap();
+        drop(store);
+        let options = bed.options(None);
+        let opened = Store::open(Box::new(OnDisk::new(bed.path())), options);
+        match key {
+            "schema" => assert!(opened.err().as_ref().is_some_and(StoreError::is_damage)),
+            _ => drop(opened.unwrap()),
+        }
     }
 }
