@@ -1,9 +1,9 @@
 //! How far an import has come, so that one that was cut off goes on there.
 //!
 //! With every batch of rows a bookmark is kept in the store, in the same transaction: how many rows were taken, and
-//! a hash of all they held. It is found again by the model, its fields, the options and the first row, whatever the file is
-//! called and wherever it lies, and it counts only if the file's first rows are still those: another file, or one that
-//! was changed before that place, begins at its beginning.
+//! a hash of all they held. It is found again by the model with its fields and relations, the options and the first row,
+//! whatever the file is called and wherever it lies, and it counts only if the file's first rows are still those: another
+//! file, or one that was changed before that place, begins at its beginning.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -45,7 +45,7 @@ pub(super) struct Row {
 }
 
 /// A row that has no columns.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable {
     pub(super) reason: String,
     /// What stands there, or its beginning; what is no UTF-8 in it is replaced.

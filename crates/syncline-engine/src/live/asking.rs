@@ -12,30 +12,20 @@ use crate::query::{Dependency, QueryError, Use, living};
 /// Whether a change of a related record can only make records match that lead to it afterwards: those that led to it
 /// before may at most stop matching. Not so where a filter denies that there is such a record.
 pub(super) fn is_monotone(filter: &Filter) -> bool {
+    grows(filter, false)
+}
+
+fn grows(filter: &Filter, denied: bool) -> bool {
     match filter {
-        Filter::And(filters) | Filter::Or(filters) => filters.iter().all(is_monotone),
-        Filter::Not(filter) => !reaches_others(filter),
-        Filter::Related { filter, .. } => is_monotone(filter),
+        Filter::And(filters) | Filter::Or(filters) => filters.iter().all(|filter| grows(filter, denied)),
+        Filter::Not(filter) => grows(filter, true),
+        Filter::Related { filter, .. } => !denied && grows(filter, false),
         Filter::All
         | Filter::Compare { .. }
         | Filter::Between { .. }
         | Filter::In { .. }
         | Filter::Contains { .. }
         | Filter::BeginsWith { .. } => true,
-    }
-}
-
-fn reaches_others(filter: &Filter) -> bool {
-    match filter {
-        Filter::And(filters) | Filter::Or(filters) => filters.iter().any(reaches_others),
-        Filter::Not(filter) => reaches_others(filter),
-        Filter::Related { .. } => true,
-        Filter::All
-        | Filter::Compare { .. }
-        | Filter::Between { .. }
-        | Filter::In { .. }
-        | Filter::Contains { .. }
-        | Filter::BeginsWith { .. } => false,
     }
 }
 

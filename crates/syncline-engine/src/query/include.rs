@@ -12,7 +12,7 @@ use syncline_schema::{Model, Relation, Schema};
 use super::error::QueryError;
 use super::relation::{Joined, alias, joined};
 use super::sql::{Compiled, Sql, quoted};
-use super::{blank, bound, columns, explained, fill, order};
+use super::{blank, bound, columns, explained, fill, numbers, order};
 
 /// What a relation leads to from several records.
 struct Level {
@@ -191,13 +191,7 @@ pub(crate) fn edges(
         quoted(&model.name)
     ));
     sql.bind(SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-    let mut statement = bound(db, &sql.compiled()?)?;
-    let mut found = statement.raw_query();
-    let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
-        rows.push(row.get(0)?);
-    }
-    Ok(rows)
+    numbers(db, &sql.compiled()?)
 }
 
 /// Numbers as a JSON list: one parameter, however many.

@@ -4,10 +4,10 @@ use rusqlite::Connection;
 use syncline_core::record::SqlValue;
 use syncline_schema::{Model, Relation, RelationKind, Schema};
 
-use super::bound;
 use super::depends::Dependency;
 use super::error::QueryError;
 use super::include::list;
+use super::numbers;
 use super::relation::{alias, backwards};
 use super::sql::{Compiled, Sql, quoted};
 
@@ -68,16 +68,10 @@ fn back(
     rows: &[i64],
     limit: usize,
 ) -> Result<Vec<i64>, QueryError> {
-    let compiled = statement(schema, (here, relation), (from, is_join), rows, limit)?;
-    let mut statement = bound(db, &compiled)?;
-    let mut found = statement.raw_query();
-    let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
-        rows.push(row.get(0)?);
-    }
-    Ok(rows)
+    numbers(db, &statement(schema, (here, relation), (from, is_join), rows, limit)?)
 }
 
+/// The step's statement. An index serves it, but for a `hasOne`.
 pub(super) fn statement(
     schema: &Schema,
     (here, relation): (&Model, &Relation),
@@ -103,11 +97,8 @@ pub(super) fn statement(
 
 /// How many of these rows hold a record of the model.
 pub(crate) fn living(db: &Connection, model: &str, rows: &[i64]) -> Result<usize, QueryError> {
-    let mut sql = Sql::text("SELECT COUNT(*) FROM json_each(");
+    let mut sql = Sql::text("SELECT syncline_record FROM json_each(");
     sql.bind(SqlValue::Text(list(rows)));
     sql.push(&format!(") AS given CROSS JOIN {} ON syncline_record = given.value", quoted(model)));
-    let mut statement = bound(db, &sql.compiled()?)?;
-    let mut found = statement.raw_query();
-    let count: i64 = found.next()?.map_or(Ok(0), |row| row.get(0))?;
-    Ok(usize::try_from(count).unwrap_or(0))
+    Ok(numbers(db, &sql.compiled()?)?.len())
 }

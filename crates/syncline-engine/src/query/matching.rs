@@ -6,7 +6,7 @@ use syncline_schema::Schema;
 
 use super::error::QueryError;
 use super::sql::{self, Sql};
-use super::{Condition, Prepared, Query, bound, order, push_page, push_where};
+use super::{Condition, Prepared, Query, bound, numbers, order, push_page, push_where};
 
 /// The numbers of the rows that match, in the order of the key; at most so many.
 pub(crate) fn rows_that_match(
@@ -22,13 +22,7 @@ pub(crate) fn rows_that_match(
     push_where(&mut sql, prepared.conditions());
     sql.push(&format!(" ORDER BY {}", order::order_by(&prepared.order, prepared.sort)));
     push_page(&mut sql, limit, 0);
-    let mut statement = bound(db, &sql.compiled()?)?;
-    let mut found = statement.raw_query();
-    let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
-        rows.push(row.get(0)?);
-    }
-    Ok(rows)
+    numbers(db, &sql.compiled()?)
 }
 
 /// Whether the record of this row matches; `None` if there is no living record in it.

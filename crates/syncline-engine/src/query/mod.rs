@@ -425,6 +425,17 @@ fn bound<'db>(db: &'db Connection, compiled: &Compiled) -> Result<rusqlite::Cach
     Ok(statement)
 }
 
+/// The numbers in the first column of what a statement finds.
+fn numbers(db: &Connection, compiled: &Compiled) -> Result<Vec<i64>, QueryError> {
+    let mut statement = bound(db, compiled)?;
+    let mut found = statement.raw_query();
+    let mut numbers = Vec::new();
+    while let Some(row) = found.next()? {
+        numbers.push(row.get(0)?);
+    }
+    Ok(numbers)
+}
+
 fn bind(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Result<()> {
     for (index, value) in params.iter().enumerate() {
         match value {
