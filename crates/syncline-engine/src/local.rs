@@ -18,6 +18,7 @@ use crate::documents::Live;
 use crate::error::{Result, StoreError};
 use crate::history;
 use crate::query::{Aggregation, Page, Query};
+use crate::storage::turns::Turned;
 use crate::tx::{Tx, Working};
 
 /// A record as it stands after a write.
@@ -320,6 +321,21 @@ impl<'a> Tx<'a> {
             self.append_own(working, change, model.local)?;
         }
         Ok(!changes.is_empty())
+    }
+
+    /// As [`Tx::append_edits`], and notes that the changes turn an edit.
+    pub(crate) fn append_edits_of_turn(
+        &mut self,
+        model: &Model,
+        working: &mut Working,
+        edits: &Edits,
+        turned: Turned,
+    ) -> Result<()> {
+        for change in self.edit_document(model, working, edits, self.now_ms)? {
+            self.append_own(working, &change, model.local)?;
+            self.note_turn(turned);
+        }
+        Ok(())
     }
 
     fn build(&mut self, model: &Model, working: &mut Working, edits: &Edits, time: i64) -> Result<Option<Change>> {

@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::legacy::OpType;
 use syncline_core::change::Change;
-use syncline_core::record::{Inverse, Part, Story};
+use syncline_core::record::{Inverse, Part, Story, TextEdit};
 use syncline_core::state::Writer;
 use syncline_schema::{Model, Schema};
 
@@ -31,8 +30,6 @@ struct Unit {
     turned: Option<Turned>,
     /// It made or revived the record.
     gives_life: bool,
-    /// It put marks on a text or took some away.
-    has_marks: bool,
 }
 
 /// This store's edits of a record, and which of them are undone.
@@ -47,8 +44,6 @@ impl<'a> Tx<'a> {
     /// Undoes this store's last edit of a record that still stands, as a new change: what others wrote
     /// stays. Called again it undoes the edit before that. Edits that others have written over are passed
     /// over.
-    ///
-    /// Marks of rich texts are not undone: an edit with some is refused with `BadEdit`, and so is what is older.
     ///
     /// What one operation wrote is undone together; so is what one transaction wrote to the record. A
     /// deleted record comes back if its deletion was the last edit; undoing its creation deletes it.
@@ -82,16 +77,9 @@ impl<'a> Tx<'a> {
         let turns = Turns::of(&past, &self.turns_of(mine.map(|entry| entry.seq))?);
         let story = Story::of(&past.changes).map_err(|missing| past::damaged(&missing))?;
         for edit in turns.candidates(way) {
-            if turns.units[edit].has_marks {
-                return Err(StoreError::BadEdit {
-                    model: model.name.clone(),
-                    reason: "the last edit put marks on a rich text or took some away, which is not undone: mark or \
-                             unmark those characters"
-                        .to_owned(),
-                });
-            }
             let inverse = self.view(model, working)?.turn(&story, &turns.parts(edit, way), &turns.changes_of(edit));
-            if inverse.is_empty() {
+            let marks = self.marks_of(model, working, &story, (&turns, edit), way)?;
+            if inverse.is_empty() && marks.is_empty() {
                 continue;
             }
             if !working.is_alive() && !inverse.decides_existence() {
@@ -99,6 +87,7 @@ impl<'a> Tx<'a> {
             }
             let turned = Turned { edit: turns.units[edit].rows[0], undone: way == Way::Undo };
             self.append_turn(model, working, inverse, turned)?;
+            self.append_marks(model, working, &story, (&turns, edit), turned)?;
             let mut saved = self.saved_with_document(schema, model, working)?;
             saved.dot = self.last_dot().filter(|_| !model.local);
             return Ok(saved);
@@ -107,7 +96,7 @@ impl<'a> Tx<'a> {
     }
 
     /// All of a record's changes, those of this transaction included.
-    fn past_of(&self, working: &Working) -> Result<Past> {
+    pub(crate) fn past_of(&self, working: &Working) -> Result<Past> {
         let mut unwritten: Vec<_> = self.unwritten_of(working.row).cloned().collect();
         let last = unwritten.last().map_or(working.last, |oldest| oldest.prev);
         unwritten.reverse();
@@ -125,6 +114,38 @@ impl<'a> Tx<'a> {
             }
             self.append_own(working, &change, model.local)?;
             self.note_turn(turned);
+        }
+        Ok(())
+    }
+
+    /// What turns an edit's marks. What made or revived the record is undone and redone as a whole.
+    fn marks_of(
+        &mut self,
+        model: &'a Model,
+        working: &mut Working,
+        story: &Story<'_>,
+        (turns, edit): (&Turns, usize),
+        way: Way,
+    ) -> Result<Vec<(String, Vec<TextEdit>)>> {
+        if turns.units[edit].gives_life {
+            return Ok(Vec::new());
+        }
+        Ok(self.view(model, working)?.turn_marks(story, &turns.changes_of(edit), way == Way::Undo))
+    }
+
+    /// Behind what else was turned, for that moves the characters that are marked.
+    fn append_marks(
+        &mut self,
+        model: &'a Model,
+        working: &mut Working,
+        story: &Story<'_>,
+        (turns, edit): (&Turns, usize),
+        turned: Turned,
+    ) -> Result<()> {
+        let way = if turned.undone { Way::Undo } else { Way::Redo };
+        for (field, edits) in self.marks_of(model, working, story, (turns, edit), way)? {
+            let edits = self.view(model, working)?.edit_text(&field, &edits)?;
+            self.append_edits_of_turn(model, working, &edits, turned)?;
         }
         Ok(())
     }
@@ -147,7 +168,6 @@ impl Turns {
         for (change, unit) in past.changes.iter().zip(&unit_of) {
             if let Some(unit) = unit.map(|unit| &mut units[unit]) {
                 unit.gives_life |= Story::gives_life(change);
-                unit.has_marks |= has_marks(change);
             }
         }
         Self { undone: undone(&units), units, unit_of }
@@ -197,16 +217,12 @@ fn units(past: &Past, turns: &BTreeMap<u64, Turned>) -> Vec<Unit> {
         match units.last_mut() {
             Some(unit) if transaction.is_some() && transaction == last => unit.rows.push(entry.seq),
             Some(_) | None => {
-                units.push(Unit { rows: vec![entry.seq], turned, gives_life: false, has_marks: false });
+                units.push(Unit { rows: vec![entry.seq], turned, gives_life: false });
             }
         }
         last = transaction;
     }
     units
-}
-
-fn has_marks(change: &Change) -> bool {
-    change.ops().iter().any(|op| matches!(op.action, OpType::MarkBegin(_) | OpType::MarkEnd(_)))
 }
 
 /// The edits that are undone: the last turn decides.

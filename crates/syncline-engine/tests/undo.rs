@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use syncline_core::rich::Mark;
+use syncline_core::rich::{Expand, ExpandRules, Mark, Span};
 use syncline_core::session::SessionStore as _;
 use syncline_engine::{Result, Source, Store, StoreError, Tx};
 
@@ -82,7 +82,7 @@ fn without_times(mut record: Map<String, Value>) -> Map<String, Value> {
 }
 
 fn exchange(to: &mut Desk, from: &mut Desk) {
-    let known = from.store.genesis_for(&["Note", "Sticky", "Page"]).unwrap();
+    let known = from.store.genesis_for(&["Note", "Sticky", "Page", "Rich"]).unwrap();
     to.store.learn_genesis(&known).unwrap();
     let rows = rows(&mut from.store, 0);
     let applied = apply(&mut to.store, &rows);
@@ -156,24 +156,64 @@ fn each_kind_of_edit_is_undone_and_redone() {
     assert_verified(&desk.store);
 }
 
+/// An edit that put marks was refused, and with it everything older: nothing was undone any more in a text with bold words.
 #[test]
-fn an_edit_with_marks_is_refused_and_nothing_before_it_is_undone() {
+fn marks_are_undone_and_redone_among_what_others_do() {
     let mut desk = Desk::new(1);
-    let id = desk.save("Rich", json!({"body": "one"}));
-    desk.write(|tx| tx.splice("Rich", &id, "body", 3, 0, " two")).unwrap();
-    desk.write(|tx| tx.mark("Rich", &id, "body", 0..3, Mark::new("bold", true))).unwrap();
-    desk.write(|tx| tx.splice("Rich", &id, "body", 0, 1, "O")).unwrap();
-    assert_eq!(desk.undo("Rich", &id).unwrap()["body"], "one two");
-    let held = desk.store.committed();
-    let refused = desk.undo("Rich", &id).unwrap_err();
-    assert!(matches!(&refused, StoreError::BadEdit { reason, .. } if reason.contains("marks")), "{refused}");
-    assert_eq!(desk.store.committed(), held);
-    // Marked text that was deleted comes back with its marks.
-    let spans = |desk: &mut Desk| desk.write(|tx| tx.spans("Rich", &id, "body")).unwrap();
-    let before = spans(&mut desk);
-    desk.write(|tx| tx.splice("Rich", &id, "body", 1, 4, "")).unwrap();
+    let id = desk.save("Rich", json!({"body": "one two and three"}));
+    let spans = |desk: &mut Desk| {
+        let spans = desk.write(|tx| tx.spans("Rich", &id, "body")).unwrap().unwrap_or_default();
+        let one = |span: &Span| {
+            let marks: Vec<String> = span.marks.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("{}[{}]", span.text, marks.join(" "))
+        };
+        spans.iter().map(one).collect::<String>()
+    };
+    let mark = |desk: &mut Desk, range: std::ops::Range<usize>, name: &str, value: Value| {
+        desk.write(|tx| tx.mark("Rich", &id, "body", range, Mark::new(name, value))).unwrap();
+    };
+    let mut seen = vec![spans(&mut desk)];
+    mark(&mut desk, 0..7, "bold", json!(true));
+    seen.push(spans(&mut desk));
+    mark(&mut desk, 4..13, "size", json!(3));
+    seen.push(spans(&mut desk));
+    mark(&mut desk, 4..9, "size", json!(4));
+    seen.push(spans(&mut desk));
+    desk.write(|tx| tx.unmark("Rich", &id, "body", 2..5, "bold", Expand::After)).unwrap();
+    seen.push(spans(&mut desk));
+    let both = [Span::plain("one "), Span::plain("two").with("bold", true).with("link", "x"), Span::plain(" three")];
+    desk.write(|tx| tx.set_spans("Rich", &id, "body", &both, &ExpandRules::default())).unwrap();
+    seen.push(spans(&mut desk));
+    for before in seen.iter().rev().skip(1) {
+        desk.undo("Rich", &id).unwrap();
+        assert_eq!(spans(&mut desk), *before);
+    }
+    for after in &seen[1..] {
+        desk.redo("Rich", &id).unwrap();
+        assert_eq!(spans(&mut desk), *after);
+    }
+    assert_verified(&desk.store);
+}
+
+#[test]
+fn what_was_marked_or_typed_since_keeps_what_it_was_given() {
+    let mut desk = Desk::new(1);
+    let id = desk.save("Rich", json!({"body": "one two three"}));
+    let mark = |desk: &mut Desk, range: std::ops::Range<usize>, value: i64| {
+        desk.write(|tx| tx.mark("Rich", &id, "body", range, Mark::new("size", value))).unwrap();
+    };
+    mark(&mut desk, 0..13, 1);
+    desk.write(|tx| tx.mark("Rich", &id, "body", 4..7, Mark::new("bold", true))).unwrap();
+    let mut other = Desk::new(2);
+    exchange(&mut other, &mut desk);
+    mark(&mut other, 0..3, 2);
+    other.write(|tx| tx.splice("Rich", &id, "body", 0, 0, ">> ")).unwrap();
+    exchange(&mut desk, &mut other);
     desk.undo("Rich", &id).unwrap();
-    assert_eq!(spans(&mut desk), before);
+    desk.undo("Rich", &id).unwrap();
+    let spans = desk.write(|tx| tx.spans("Rich", &id, "body")).unwrap().unwrap();
+    let shown = [Span::plain(">> "), Span::plain("one").with("size", 2), Span::plain(" two three")];
+    assert_eq!(spans, shown);
     assert_verified(&desk.store);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use automerge::iter::Span as Run;
 use automerge::marks::ExpandMark;
-use automerge::{ObjId, ReadDoc, ScalarValue};
+use automerge::{ChangeHash, ObjId, ReadDoc, ScalarValue};
 use serde_json::Value;
 
 use super::json;
@@ -22,7 +22,20 @@ pub(super) struct MarkStep {
 
 /// A text as spans, whose marks take so many bytes at most.
 pub(super) fn spans(doc: &impl ReadDoc, text: &ObjId, bytes_max: usize) -> Result<Vec<Span>, SpansTooLarge> {
-    let Ok(runs) = doc.spans(text) else { return Ok(Vec::new()) };
+    doc.spans(text).map_or(Ok(Vec::new()), |runs| shown(runs, bytes_max))
+}
+
+/// The spans as they were at these heads.
+pub(super) fn spans_at(
+    doc: &impl ReadDoc,
+    text: &ObjId,
+    heads: &[ChangeHash],
+    bytes_max: usize,
+) -> Result<Vec<Span>, SpansTooLarge> {
+    doc.spans_at(text, heads).map_or(Ok(Vec::new()), |runs| shown(runs, bytes_max))
+}
+
+fn shown(runs: impl Iterator<Item = Run>, bytes_max: usize) -> Result<Vec<Span>, SpansTooLarge> {
     let mut bytes_left = bytes_max;
     let span = |run: Run| match run {
         Run::Text { text, marks } => {

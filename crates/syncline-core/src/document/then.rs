@@ -4,6 +4,8 @@ use automerge::{ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value};
 use serde_json::Value as Json;
 
 use super::{Document, json};
+use crate::record::Run;
+use crate::rich::{SPANS_BYTES_MAX, Span};
 use crate::state::OpId;
 
 impl Document {
@@ -29,6 +31,28 @@ impl Document {
             Some((name, json::value_at(&self.doc, &value, &id, heads)))
         };
         (0..self.doc.length_at(&list, heads)).filter_map(element).collect()
+    }
+
+    /// The runs of equal marks of a text as it was then, at the positions where their characters stand now. Of a run
+    /// whose characters are gone nothing may be left.
+    pub(crate) fn runs_then(&self, key: &str, heads: &[ChangeHash]) -> Vec<Run> {
+        let Some(text) = self.object_at(key, ObjType::Text, heads) else { return Vec::new() };
+        let length = self.doc.length_at(&text, heads);
+        let now = |at: usize| {
+            if at >= length {
+                return Some(self.doc.length(&text));
+            }
+            let cursor = self.doc.get_cursor(&text, at, Some(heads)).ok()?;
+            self.doc.get_cursor_position(&text, &cursor, None).ok()
+        };
+        let mut from = 0;
+        let run = |span: Span| {
+            let then = from..from + span.text.chars().count();
+            from = then.end;
+            Some((now(then.start)?..now(then.end)?, span.marks))
+        };
+        let spans = super::marks::spans_at(&self.doc, &text, heads, SPANS_BYTES_MAX).unwrap_or_default();
+        spans.into_iter().filter_map(run).collect()
     }
 
     fn object_at(&self, key: &str, kind: ObjType, heads: &[ChangeHash]) -> Option<ObjId> {

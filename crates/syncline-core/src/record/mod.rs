@@ -54,6 +54,7 @@ pub use key::RecordKey;
 pub use texts::TextEdit;
 pub use time::rfc3339;
 pub use touched::Touched;
+pub(crate) use undo::Run;
 pub use undo::{Inverse, Part, Story};
 pub use view::RecordView;
 

@@ -15,9 +15,11 @@
 //! - Sets, presence and existence: the mark is set or removed.
 //! - Texts and lists: what was inserted and still stands goes; what was deleted, and by nobody else,
 //!   comes back behind its tombstone, whatever has been inserted around it since.
+//! - Marks: where what the edit made of them still shows, they become again what they were.
 //!
 //! An edit that made or revived the record is undone by deleting the record, with its fields as they are.
 
+mod marks;
 mod sequence;
 mod values;
 
@@ -35,6 +37,7 @@ use crate::change::Change;
 use crate::document::{SPLIT_OPS, json_scalar, json_sorted};
 use crate::lineage::Lineage;
 use crate::state::{self, EditError, OpId, RecordState, VisibleOp, Writer, toggled};
+pub(crate) use marks::Run;
 use sequence::Sequence;
 
 /// All changes of a record, laid out for undoing.

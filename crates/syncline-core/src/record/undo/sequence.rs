@@ -76,7 +76,8 @@ impl Sequence {
                 let value = value_of(&id, told, &op.action);
                 if op.insert {
                     let number = elements.len();
-                    let after = named.filter(|_| is_turn).map(|after| elements[after].stands_for);
+                    // A mark that a turn put stands for no character.
+                    let after = named.filter(|_| is_turn && value.is_some()).map(|after| elements[after].stands_for);
                     let stands_for = after.unwrap_or(number);
                     elements.push(Element { id: id.clone(), told, values: value.into_iter().collect(), stands_for });
                     numbers.insert(id, number);
