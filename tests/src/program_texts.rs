@@ -1,15 +1,19 @@
 //! The `syncline` program on rich texts: marks, spans and cursors, their output and their exit codes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::program::{assert_sound, init, ok, run, run_with_input};
 use crate::support::{Bed, SDL};
 
-/// A store with one record whose text is rich; the store's file and the record's id.
-fn page(bed: &Bed, body: &str) -> (String, String) {
+fn rich() -> String {
     let sdl = SDL.replacen("body: String @text", "body: String @text(rich: true)", 1);
     assert_ne!(sdl, SDL);
-    let db = init(bed, "app.db", &sdl);
+    sdl
+}
+
+/// A store with one record whose text is rich; the store's file and the record's id.
+fn page(bed: &Bed, body: &str) -> (String, String) {
+    let db = init(bed, "app.db", &rich());
     let saved = ok(["save", &db, "Todo", &json!({"title": "t", "body": body}).to_string()]).json();
     (db, saved["id"].as_str().unwrap().to_owned())
 }
@@ -45,6 +49,32 @@ fn mark_unmark_spans_and_set_spans_print_the_spans() {
     assert_eq!((again.json(), changes()), (expected, before), "equal spans are no change");
     assert_eq!(ok(["get", &db, "Todo", &id]).json()["body"], "the quick fox");
     assert_sound(&bed.path("app.db"));
+}
+
+/// Behind a link that ended where it ended, typed text became part of it once the record had been exported and imported.
+#[test]
+fn how_marks_expand_comes_through_an_export() {
+    let bed = Bed::new();
+    let (db, id) = page(&bed, "see here now");
+    let mark = |range: [&str; 2], more: &[&str]| {
+        let range = ["--from", range[0], "--to", range[1]];
+        ok([&["mark", db.as_str(), "Todo", id.as_str(), "body"][..], &range, more].concat())
+    };
+    mark(["4", "8"], &["link", r#""https://example.org""#, "--expand", "none"]);
+    mark(["9", "12"], &["bold"]);
+    let exported = ok(["export", &db]).out;
+    let other = init(&bed, "other.db", &rich());
+    let file = bed.path("export.ndjson");
+    std::fs::write(&file, &exported).unwrap();
+    ok(["import", &other, "Todo", file.to_str().unwrap()]);
+    assert_eq!(ok(["export", &other]).out, exported);
+    ok(["edit", &other, "Todo", &id, "body", "--at", "12", "--insert", "!"]);
+    ok(["edit", &other, "Todo", &id, "body", "--at", "8", "--insert", "s"]);
+    let spans = ok(["spans", &other, "Todo", &id, "body"]).json();
+    let names = |span: &Value| span["marks"].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(",");
+    let shown =
+        spans.as_array().unwrap().iter().map(|span| format!("{}[{}]", span["text"].as_str().unwrap(), names(span)));
+    assert_eq!(shown.collect::<String>(), "see []here[link]s []now![bold]");
 }
 
 #[test]

@@ -82,7 +82,10 @@ async fn add_spans(store: &Store, model: &Model, rich: &[&str], record: &mut Rec
         if spans.iter().any(|span| !span.marks.is_empty()) {
             let text: String = spans.iter().map(|span| span.text.as_str()).collect();
             record.insert((*field).to_owned(), text.into());
-            all.insert((*field).to_owned(), Span::list_to_json(&spans));
+            let rules = store.expand_rules_json(&model.name, &key_of(model, record), field).await?;
+            let mut spans = Span::list_to_json(&spans);
+            rules.add_to_spans(&mut spans);
+            all.insert((*field).to_owned(), spans);
         }
     }
     if !all.is_empty() {

@@ -6,6 +6,7 @@
 //! and [`Expand`] says to which side text typed at their ends belongs. Positions are code points.
 
 mod count;
+mod expansion;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -158,7 +159,8 @@ impl Span {
     }
 
     /// Reads a list of spans, `[{"text":"Hello ","marks":{"bold":true}},{"text":"you"}]`. A mark
-    /// that is null is none; `from` and `to`, which [`Span::list_to_json`] writes, are not looked at.
+    /// that is null is none; `from` and `to`, which [`Span::list_to_json`] writes, are not looked at, nor is `expand`,
+    /// which [`ExpandRules::of_spans`] reads.
     pub fn list_from_json(json: &Value) -> Result<Vec<Self>, BadSpans> {
         let Value::Array(spans) = json else {
             let message = format!(r#"spans are a list like [{{"text":"Hello","marks":{{"bold":true}}}}], not {json}"#);
@@ -186,7 +188,9 @@ impl Span {
         let Value::Object(fields) = json else {
             return Err(bad(place, format!(r#"a span is an object like {{"text":"Hello"}}, not {json}"#)));
         };
-        if let Some(name) = fields.keys().find(|name| !["text", "marks", "from", "to"].contains(&name.as_str())) {
+        if let Some(name) =
+            fields.keys().find(|name| !["text", "marks", "from", "to", "expand"].contains(&name.as_str()))
+        {
             return Err(bad(&format!("{place}.{name}"), "a span has `text` and `marks` only".to_owned()));
         }
         let text = match fields.get("text") {

@@ -13,8 +13,17 @@ use crate::local::{Saved, Source};
 use crate::storage::meta;
 use crate::tx::Tx;
 
+/// A rich text that comes with a record, whose JSON shows its characters only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RichText {
+    /// Its characters and marks.
+    pub spans: Vec<Span>,
+    /// How the marks expand.
+    pub expand: ExpandRules,
+}
+
 impl Tx<'_> {
-    /// Saves a record as [`Source::Import`], and gives its rich texts these spans, by field.
+    /// Saves a record as [`Source::Import`], and gives its rich texts what stands here, by field.
     ///
     /// What the marks of a new record cost is a change of its own with the time of the first, so that its
     /// `updatedAt` stays what it was.
@@ -22,9 +31,9 @@ impl Tx<'_> {
         &mut self,
         model: &str,
         record: &Map<String, Value>,
-        spans: &BTreeMap<String, Vec<Span>>,
+        texts: &BTreeMap<String, RichText>,
     ) -> Result<Saved> {
-        if spans.is_empty() {
+        if texts.is_empty() {
             return self.save(model, record, Source::Import);
         }
         let now_ms = self.now_ms;
@@ -32,8 +41,8 @@ impl Tx<'_> {
         let mut saved = self.save(model, record, Source::Import)?;
         let id = key_text(self.model(model)?, &saved.record);
         self.now_ms = time;
-        let marked = spans.iter().try_for_each(|(field, spans)| {
-            let after = self.set_spans(model, &id, field, spans, &ExpandRules::default())?;
+        let marked = texts.iter().try_for_each(|(field, text)| {
+            let after = self.set_spans(model, &id, field, &text.spans, &text.expand)?;
             saved = Saved { dot: after.dot.or(saved.dot), ..after };
             Ok(())
         });
@@ -48,15 +57,15 @@ impl Tx<'_> {
         &mut self,
         model: &str,
         record: &Map<String, Value>,
-        spans: &BTreeMap<String, Vec<Span>>,
+        texts: &BTreeMap<String, RichText>,
     ) -> Result<Saved> {
         let (schema, of) = (self.schema()?, self.model(model)?);
-        let Some(key) = RecordKey::in_record(schema, of, record)? else { return self.import(model, record, spans) };
-        let Some(id) = self.find(of, &key)? else { return self.import(model, record, spans) };
+        let Some(key) = RecordKey::in_record(schema, of, record)? else { return self.import(model, record, texts) };
+        let Some(id) = self.find(of, &key)? else { return self.import(model, record, texts) };
         let working = self.take(id, of.first_name(), Origin::Local)?;
         let last = working.state.times.map(|(_, last)| last);
         self.give_back(working);
-        let Some(last) = last else { return self.import(model, record, spans) };
+        let Some(last) = last else { return self.import(model, record, texts) };
         let comes = NewRecord::check(schema, of, record)?.updated_at_ms.filter(|comes| *comes > last);
         let Some(comes) = comes else {
             let id = key_text(of, &key.fields(of).into_iter().collect());
@@ -64,7 +73,7 @@ impl Tx<'_> {
         };
         // The change is as late as the record that comes, so that a later one may come after it.
         let now_ms = std::mem::replace(&mut self.now_ms, comes);
-        let saved = self.import(model, record, spans);
+        let saved = self.import(model, record, texts);
         self.now_ms = now_ms;
         saved
     }

@@ -48,6 +48,19 @@ impl Tx<'_> {
         self.look_at(model, id, |view| Ok(view.spans(field)?))
     }
 
+    /// How the marks of a rich text expand, which its spans do not say; reads all changes of the record.
+    pub fn expand_rules(&mut self, model: &str, id: &str, field: &str) -> Result<ExpandRules> {
+        let (schema, model) = (self.schema()?, self.model(model)?);
+        let working = self.existing(schema, model, id)?;
+        let key = model.field(field).map_or(field, |field| field.document_key.as_str());
+        let rules = match working.state.object(key) {
+            Some((text, _)) => self.past_of(&working).map(|past| ExpandRules::of_text(&past.changes, text)),
+            None => Ok(ExpandRules::default()),
+        };
+        self.give_back(working);
+        rules
+    }
+
     /// A cursor at a position of a text, in code points, that holds on to the character on one side.
     pub fn cursor(&mut self, model: &str, id: &str, field: &str, position: usize, side: Side) -> Result<TextCursor> {
         self.look_at(model, id, |view| Ok(view.cursor(field, position, side)?))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncline_core::rich::Span;
+use syncline_engine::RichText;
 
 use crate::error::Result;
 use crate::store::{Record, Saved, Store, with_token};
@@ -12,8 +12,8 @@ use crate::store::{Record, Saved, Store, with_token};
 pub struct ImportRecord {
     /// The record.
     pub record: Record,
-    /// The characters and marks of its rich texts, by field; the record holds the same characters.
-    pub spans: BTreeMap<String, Vec<Span>>,
+    /// Its rich texts with their marks, by field; the record holds the same characters.
+    pub texts: BTreeMap<String, RichText>,
     /// Nothing is done if the record is here and its last change (a delete is one) is not earlier than the `updatedAt`
     /// of this one, or this one has none: then [`StoreError::NotNewer`](crate::StoreError::NotNewer).
     pub newer_only: bool,
@@ -55,8 +55,8 @@ impl Store {
                         .iter()
                         .map(|one| {
                             tx.single(|tx| match one.newer_only {
-                                true => tx.import_newer(&model, &one.record, &one.spans),
-                                false => tx.import(&model, &one.record, &one.spans),
+                                true => tx.import_newer(&model, &one.record, &one.texts),
+                                false => tx.import(&model, &one.record, &one.texts),
                             })
                         })
                         .map(|outcome| Ok(with_token(&namespace, outcome?)))

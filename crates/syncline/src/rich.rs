@@ -50,6 +50,13 @@ impl Store {
         self.inner.driver.look(move |tx| tx.spans(&model, &id, &field)).await
     }
 
+    /// How the marks of a rich text expand, which its spans do not say: those of a name as the newest that was put under
+    /// it. Reads the record's past.
+    pub async fn expand_rules_json(&self, model: &str, id: &str, field: &str) -> Result<ExpandRules> {
+        let (model, id, field) = (model.to_owned(), id.to_owned(), field.to_owned());
+        self.inner.driver.look(move |tx| tx.expand_rules(&model, &id, &field)).await
+    }
+
     /// Gives a rich text these characters and marks, with few edits, so that concurrent edits elsewhere in it
     /// survive. Makes no change if it has them. A span does not say how its marks expand: the rules do, for
     /// the marks that are put or taken away.

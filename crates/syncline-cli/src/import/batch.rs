@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use syncline::schema::{Key, Model, Schema};
-use syncline::{Error, Filter, ImportRecord, Query, Record, Saved, Span, Store, StoreError};
+use syncline::{Error, ExpandRules, Filter, ImportRecord, Query, Record, RichText, Saved, Span, Store, StoreError};
 use syncline_schema::{FieldKind, Scalar};
 
 use super::cloud::Cloud;
@@ -74,7 +74,7 @@ pub(super) struct Place {
 struct Candidate {
     place: Place,
     record: Record,
-    spans: BTreeMap<String, Vec<Span>>,
+    texts: BTreeMap<String, RichText>,
 }
 
 /// What a row is, apart from a record.
@@ -199,12 +199,12 @@ impl<'a> Importer<'a> {
                 (value, kind) => convert::typed(self.schema, kind, value),
             };
         }
-        let spans = self.spans(spans, &record).map_err(at)?;
-        Ok(Candidate { place, record, spans })
+        let texts = self.texts(spans, &record).map_err(at)?;
+        Ok(Candidate { place, record, texts })
     }
 
     /// Marks that came with the row's rich texts; an error is what is wrong, and where.
-    fn spans(&self, column: Option<Value>, record: &Record) -> Result<BTreeMap<String, Vec<Span>>, (String, String)> {
+    fn texts(&self, column: Option<Value>, record: &Record) -> Result<BTreeMap<String, RichText>, (String, String)> {
         let whole = |reason: String| (SPANS_COLUMN.to_owned(), reason);
         let fields = match column {
             None | Some(Value::Null) => return Ok(BTreeMap::new()),
@@ -221,12 +221,13 @@ impl<'a> Importer<'a> {
             if !matches!(kind, Some(FieldKind::Text { rich: true })) {
                 return Err(at(format!("{} has no rich text of that name", self.model.name)));
             }
+            let expand = ExpandRules::of_spans(&spans).map_err(|bad| at(bad.to_string()))?;
             let spans = Span::list_from_json(&spans).map_err(|bad| at(bad.to_string()))?;
             let text: String = spans.iter().map(|span| span.text.as_str()).collect();
             if record.get(&name).and_then(Value::as_str) != Some(text.as_str()) {
                 return Err(at(format!("its characters are not those of `{name}`: correct one, or leave it out")));
             }
-            Ok((name, spans))
+            Ok((name, RichText { spans, expand }))
         };
         fields.into_iter().map(of_field).collect()
     }
@@ -331,7 +332,7 @@ impl<'a> Importer<'a> {
         let newer_only = self.existing == Existing::KeepLater;
         let records = candidates
             .into_iter()
-            .map(|Candidate { record, spans, .. }| ImportRecord { record, spans, newer_only })
+            .map(|Candidate { record, texts, .. }| ImportRecord { record, texts, newer_only })
             .collect();
         let (after, then) = (self.reached(), tally.clone());
         let bookmark = move |saved: &[Result<Saved<Record>, Error>]| {

@@ -60,6 +60,11 @@ fn of_spans() -> Value {
         "to": { "type": "integer" },
         "text": { "type": "string" },
         "marks": { "type": "object" },
+        "expand": {
+            "description": "On which sides of these marks typed text belongs to them, where that is not behind them.",
+            "type": "object",
+            "additionalProperties": { "enum": ["before", "after", "both", "none"] },
+        },
     });
     let span = json!({ "type": "object", "properties": properties, "required": ["text", "marks"] });
     json!({ "type": "array", "items": span })
