@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
-use syncline::{Filter, LiveQuery, Order, Query, Store};
+use serde_json::{Map, Value, json};
+use syncline::{Filter, Include, LiveQuery, Options, Order, Query, Store};
 
 use crate::report::{Goal, Row};
 use crate::samples::Samples;
@@ -17,18 +17,54 @@ const LIMIT: u64 = 50;
 /// Time in which all followers have looked at a commit.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Measures both over 100k records.
+/// Lists that are shown with their tasks, each by one query.
+const LISTS: &str = "type List @model { id: ID! name: String! tasks: [Task] @hasMany }
+    type Task @model { id: ID! title: String! list: List @belongsTo }";
+
+/// Tasks of each list.
+const TASKS: usize = 10;
+
+/// An edit whose cost is measured.
+struct Edited<'a> {
+    store: &'a Store,
+    model: &'a str,
+    id: String,
+}
+
+/// Measures both over 100k records, and the second with related records, too.
 pub(crate) async fn run(scale: Scale) -> Result<Vec<Row>> {
-    let count = scale.of(100_000);
+    let (count, queries) = (scale.of(100_000), scale.of(1_000));
     let folder = tempfile::tempdir()?;
     let store = work::open(&folder.path().join("app.db")).await?;
     work::fill(&store, 0..count).await?;
+    let lists = Store::open(folder.path().join("lists.db"), Options::new(LISTS)).await?;
+    fill_lists(&lists, queries).await?;
     let rows = vec![
         concerned(&store, scale.of(1_000)).await?,
-        unconcerned(&store, scale.of(1_000), scale.of(300), scale.rounds(3)).await?,
+        of_other_owners(&store, queries, scale).await?,
+        of_other_lists(&lists, queries, scale).await?,
     ];
     store.close().await?;
+    lists.close().await?;
     Ok(rows)
+}
+
+/// So many lists, and one that no query shows.
+async fn fill_lists(store: &Store, count: usize) -> Result<()> {
+    let object = |value: Value| value.as_object().cloned().unwrap_or_default();
+    let lists = (0..=count).map(|list| object(json!({ "id": format!("l{list}"), "name": "A list" })));
+    let tasks = (0..=count).flat_map(|list| (0..TASKS).map(move |task| (list, task)));
+    let tasks = tasks.map(|(list, task)| {
+        object(json!({ "id": format!("t{list}.{task}"), "title": "A task", "listTasksId": format!("l{list}") }))
+    });
+    for (model, records) in [("List", lists.collect::<Vec<_>>()), ("Task", tasks.collect())] {
+        for batch in records.chunks(work::BATCH) {
+            for saved in store.import_json(model, batch.to_vec()).await? {
+                saved?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Records with the greatest counts.
@@ -44,16 +80,17 @@ async fn concerned(store: &Store, edits: usize) -> Result<Row> {
     next(&mut live).await?;
     let (mut alone, mut followed) = (Vec::new(), Vec::new());
     for number in 0..edits {
-        let id = ids[number % ids.len()];
+        let edited = Edited { store, model: "Item", id: ids[number % ids.len()].to_owned() };
         let began = Instant::now();
-        retitle(store, id, number).await?;
+        edited.retitle(number).await?;
         next(&mut live).await?;
         followed.push(began.elapsed().as_secs_f64() * 1e6);
     }
     drop(live);
     for number in 0..edits {
+        let edited = Edited { store, model: "Item", id: ids[number % ids.len()].to_owned() };
         let began = Instant::now();
-        retitle(store, ids[number % ids.len()], edits + number).await?;
+        edited.retitle(edits + number).await?;
         alone.push(began.elapsed().as_secs_f64() * 1e6);
     }
     let (alone, followed): (Samples, Samples) = (alone.into_iter().collect(), followed.into_iter().collect());
@@ -63,46 +100,68 @@ async fn concerned(store: &Store, edits: usize) -> Result<Row> {
         .goal(Goal::AtMost(200.0)))
 }
 
-/// CPU time of commits that none of many queries is concerned by, beyond that of the same commits without them, for
-/// each query.
-async fn unconcerned(store: &Store, queries: usize, edits: usize, rounds: usize) -> Result<Row> {
-    // The record that is edited belongs to the first owner, the queries to others.
+/// The record that is edited belongs to the first owner, the queries to others.
+async fn of_other_owners(store: &Store, queries: usize, scale: Scale) -> Result<Row> {
     let of = |owner: usize| {
         let condition = Filter::eq("ownerId", input::owner(owner)).into();
         Query { condition, limit: Some(LIMIT), ..Query::new("Item") }
     };
     let page = store.query_json(Query { limit: Some(1), ..of(0) }).await?;
     let id = page.records.first().and_then(|record| record["id"].as_str()).ok_or("no record of the first owner")?;
+    let edited = Edited { store, model: "Item", id: id.to_owned() };
+    let asked = (0..queries).map(|number| of(1 + number % 900)).collect();
+    let costs = unconcerned(&edited, asked, scale.of(300), scale.rounds(3)).await?;
+    let what = format!("a commit that concerns none of {queries} queries, for each");
+    Ok(Row::new(JOB, what, "CPU µs", costs).goal(Goal::AtMost(2.0)))
+}
+
+/// The task that is edited belongs to a list that no query shows.
+async fn of_other_lists(store: &Store, queries: usize, scale: Scale) -> Result<Row> {
+    let with_tasks = |list: usize| {
+        let condition = Filter::eq("id", format!("l{list}")).into();
+        Query { condition, include: vec![Include::new("tasks")], ..Query::new("List") }
+    };
+    let edited = Edited { store, model: "Task", id: format!("t{queries}.0") };
+    let asked = (0..queries).map(with_tasks).collect();
+    let costs = unconcerned(&edited, asked, scale.of(300), scale.rounds(3)).await?;
+    let what = format!("a commit of a related record that none of {queries} queries shows, for each");
+    Ok(Row::new(JOB, what, "CPU µs", costs).goal(Goal::AtMost(2.0)))
+}
+
+/// CPU time of commits that none of many queries is concerned by, beyond that of the same commits without them, for
+/// each query.
+async fn unconcerned(edited: &Edited<'_>, queries: Vec<Query>, edits: usize, rounds: usize) -> Result<Samples> {
     let mut costs = Vec::new();
     for round in 0..rounds {
-        let without = cpu_of(store, id, edits, 2 * round).await?;
-        let mut tasks = Vec::with_capacity(queries);
-        for number in 0..queries {
-            let mut live = store.observe_query_json(of(1 + number % 900));
+        let without = cpu_of(edited, edits, 2 * round).await?;
+        let mut tasks = Vec::with_capacity(queries.len());
+        for query in &queries {
+            let mut live = edited.store.observe_query_json(query.clone());
             next(&mut live).await?;
             tasks.push(tokio::spawn(async move { while live.next().await.is_some() {} }));
         }
-        let with = cpu_of(store, id, edits, 2 * round + 1).await?;
+        let with = cpu_of(edited, edits, 2 * round + 1).await?;
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        costs.push((with - without) * 1e6 / (edits * queries) as f64);
+        costs.push((with - without) * 1e6 / (edits * queries.len()) as f64);
     }
-    let what = format!("a commit that concerns none of {queries} queries, for each");
-    Ok(Row::new(JOB, what, "CPU µs", costs.into_iter().collect()).goal(Goal::AtMost(2.0)))
+    Ok(costs.into_iter().collect())
 }
 
-async fn cpu_of(store: &Store, id: &str, edits: usize, round: usize) -> Result<f64> {
+async fn cpu_of(edited: &Edited<'_>, edits: usize, round: usize) -> Result<f64> {
     let began = machine::cpu_seconds()?;
     for number in 0..edits {
-        retitle(store, id, round * edits + number).await?;
+        edited.retitle(round * edits + number).await?;
         tokio::time::sleep(PAUSE).await;
     }
     Ok(machine::cpu_seconds()? - began)
 }
 
-async fn retitle(store: &Store, id: &str, number: usize) -> Result<()> {
-    let patch = Map::from_iter([("title".to_owned(), Value::from(format!("title {number}")))]);
-    store.update_json("Item", id, patch).await?;
-    Ok(())
+impl Edited<'_> {
+    async fn retitle(&self, number: usize) -> Result<()> {
+        let patch = Map::from_iter([("title".to_owned(), Value::from(format!("title {number}")))]);
+        self.store.update_json(self.model, &self.id, patch).await?;
+        Ok(())
+    }
 }
 
 async fn next(live: &mut LiveQuery) -> Result<()> {

@@ -8,22 +8,26 @@
 //! far behind an offset. So are queries that hold more than [`LiveResult::ROWS_MAX`] records, deny related ones, or reach
 //! them over a `hasOne`, when a record changes that they filter by.
 //!
+//! What a change does not concern costs no read of the file, as far as the changed record tells (see `concern`).
+//!
 //! Each step shows one state of the file. It begins with the state that a reader sees and then asks what has changed up
 //! to there, so a transaction is shown whole or not at all.
 
 mod asking;
+mod concern;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use syncline_core::filter::{Filter, Order, compare_records, complete_order};
+use syncline_core::filter::{Order, compare_records, complete_order};
 use syncline_schema::Schema;
 
 use crate::error::{Result, StoreError};
-use crate::query::{Condition, Dependency, Numbered, Query, QueryError, Use, no_model};
+use crate::query::{Condition, Dependency, Numbered, Query, QueryError, no_model};
 use crate::reader::Reader;
 use crate::storage::log;
+use concern::Concern;
 
 /// Most records that an offset passes over which are held all the same.
 const OFFSET_MAX: u64 = 1_000;
@@ -36,8 +40,7 @@ const SPARE: std::ops::RangeInclusive<u64> = 16..=1_024;
 pub struct LiveResult {
     query: Query,
     order: Vec<Order>,
-    /// The condition as far as a record by itself decides it; `None` if it does not.
-    own: Option<Filter>,
+    concern: Concern,
     /// What else decides, or is shown.
     dependencies: Vec<Dependency>,
     /// See [`asking::is_monotone`].
@@ -97,12 +100,11 @@ impl LiveResult {
             Condition::Filter(filter) => Some(filter.resolve(schema, model)?),
             Condition::Where(_) => None,
         };
-        let by_others = dependencies.iter().any(|dependency| dependency.used == Use::Found);
         let is_monotone = filter.as_ref().is_some_and(asking::is_monotone);
         let runs_again = query.search.is_some() || query.offset > OFFSET_MAX;
         Ok(Self {
             order: complete_order(model, &query.order),
-            own: filter.filter(|_| !by_others),
+            concern: Concern::new(schema, model, filter.as_ref(), &dependencies),
             dependencies: dependencies.into_iter().collect(),
             is_monotone,
             runs_again,
@@ -129,17 +131,6 @@ impl LiveResult {
         let first = place(self.query.offset);
         let end = self.query.limit.map_or(self.items.len(), |limit| place(self.query.offset.saturating_add(limit)));
         &self.items[first..end.max(first)]
-    }
-
-    /// Whether a row of this model concerns the result whatever is in it.
-    pub fn is_concerned_by(&self, model: &str, row: i64) -> bool {
-        let is_related = || self.dependencies.iter().any(|dependency| dependency.model == model);
-        self.runs_again || self.own.is_none() || is_related() || self.held.contains_key(&row)
-    }
-
-    /// Whether a record concerns the result that does not hold it: it matches, and would stand before the last item.
-    pub fn is_concerned_with(&self, record: &Map<String, Value>) -> bool {
-        self.own.as_ref().is_none_or(|filter| filter.matches(record)) && self.place(record).is_some()
     }
 
     /// Takes up what was found out.

@@ -196,8 +196,7 @@ impl LiveQuery {
             None => self.look(letter, row).await,
         };
         match record {
-            Ok(Some(record)) => result.is_concerned_with(&record),
-            Ok(None) => false,
+            Ok(record) => result.is_concerned_with(&letter.model, row, record.as_deref()),
             Err(_) => true,
         }
     }
