@@ -303,11 +303,11 @@ async fn clearing_deletes_the_store_and_nothing_of_a_store_that_another_process_
     let (here, elsewhere) = (open(&bed, "app.db").await, open(&bed, "app.db").await);
     let before = here.save(&Post::new("Hello")).await.unwrap().token.unwrap();
     elsewhere.listen(crate::support::loopback()).await.unwrap();
-    assert!(matches!(here.clear().await, Err(Error::InUse(path)) if path == bed.path("app.db")));
+    assert!(matches!(here.clear_with_unsent().await, Err(Error::InUse(path)) if path == bed.path("app.db")));
     assert!(matches!(here.query::<Post>().count().await, Err(Error::Closed)));
     assert_eq!(elsewhere.query::<Post>().count().await.unwrap(), 1);
 
-    elsewhere.clear().await.unwrap();
+    elsewhere.clear_with_unsent().await.unwrap();
     let left: Vec<_> = std::fs::read_dir(bed.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.is_empty(), "{left:?}");
     let anew = open(&bed, "app.db").await;

@@ -15,6 +15,7 @@ mod hostile;
 mod identity;
 mod kill;
 mod large;
+mod lifecycle;
 mod live;
 mod live_related;
 mod parity;

@@ -5,7 +5,7 @@
 //! hand frames over in both directions.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
@@ -15,7 +15,9 @@ use syncline_core::ids::{Chain, Dot};
 use syncline_core::record::TextEdit;
 use syncline_core::session::Session;
 use syncline_core::vector::Token;
+use syncline_engine::query::QueryError;
 use syncline_engine::{ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
+use syncline_schema::Schema;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::error::{Error, Result};
@@ -69,6 +71,8 @@ pub(crate) enum Message {
     Attach(ConnectionId, tokio::sync::mpsc::UnboundedSender<Output>),
     /// A connection is over.
     Detach(ConnectionId),
+    /// Take no calls any more, unless own changes are on no relay.
+    Seal(oneshot::Sender<Result<()>>),
     /// Close the store and end.
     Close(oneshot::Sender<std::result::Result<(), StoreError>>),
 }
@@ -135,6 +139,10 @@ pub(crate) struct Shared {
     /// What sessions have carried that are over.
     past: Mutex<Carried>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether the store is to be cleared: nothing unsent was in it, and nothing comes to it any more.
+    sealed: AtomicBool,
+    /// Whether another process has changed the schema since the store was opened.
+    schema_changed: AtomicBool,
     /// Writes whose callers wait.
     writing: AtomicUsize,
 }
@@ -171,6 +179,18 @@ fn look_for<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
 }
 
 impl Shared {
+    /// What a failed read says once the file is not as this process knows it.
+    pub(crate) fn explained(&self, error: StoreError) -> Error {
+        match error {
+            StoreError::Sqlite { source, .. } | StoreError::Query(QueryError::Sqlite(source))
+                if self.schema_changed.load(Ordering::Relaxed) =>
+            {
+                Error::SchemaChanged { reason: source.to_string() }
+            }
+            other => other.into(),
+        }
+    }
+
     /// What is known of a connection.
     #[cfg(feature = "net")]
     pub(crate) fn link(&self, connection: ConnectionId) -> LinkState {
@@ -211,10 +231,13 @@ impl Driver {
             links: Mutex::default(),
             past: Mutex::default(),
             threads: Mutex::default(),
+            sealed: AtomicBool::new(false),
+            schema_changed: AtomicBool::new(false),
             writing: AtomicUsize::new(0),
         });
         let syncer = Syncer::start(store.syncer(), messages.clone());
         let thread = EngineThread {
+            schema: store.schema().cloned(),
             engine: Engine::new(store, syncline_core::wire::Role::Peer),
             inbox,
             syncer,
@@ -308,6 +331,16 @@ impl Driver {
         self.exclusive(move |engine, _| Status::of(engine, &links, shared.past())).await
     }
 
+    /// Takes no calls any more, unless own changes are on no relay. Closing is left to be done.
+    pub(crate) async fn seal(&self) -> Result<()> {
+        if self.shared.sealed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (answer, outcome) = oneshot::channel();
+        self.send(Message::Seal(answer));
+        outcome.await.map_err(|_| Error::Closed)?
+    }
+
     /// Closes the store: everything is durable and the files are free when this returns.
     pub(crate) async fn close(&self) -> Result<()> {
         let (answer, outcome) = oneshot::channel();
@@ -327,6 +360,8 @@ impl Driver {
 /// The thread that owns the engine.
 struct EngineThread {
     engine: Engine,
+    /// The one that was told last.
+    schema: Option<Arc<Schema>>,
     inbox: Receiver<Message>,
     syncer: Syncer,
     shared: Arc<Shared>,
@@ -402,7 +437,10 @@ impl EngineThread {
     }
 
     fn take(&mut self, message: Message, now: Now) {
+        let is_sealed = self.shared.sealed.load(Ordering::Relaxed);
         match message {
+            // Whoever asked sees its channel closed.
+            Message::Write(_) | Message::Text(_) | Message::Exclusive(_) if is_sealed => {}
             Message::Write(first) => self.write_group(Grouped::Write(first), now),
             Message::Text(edit) => self.write_group(Grouped::Texts(Arc::clone(&edit.text), vec![edit]), now),
             Message::Exclusive(act) => {
@@ -435,8 +473,21 @@ impl EngineThread {
                 self.deliver();
                 self.shared.forget(connection);
             }
+            Message::Seal(answer) => {
+                let _ = answer.send(self.seal(now));
+            }
             Message::Close(answer) => self.closing = Some(answer),
         }
+    }
+
+    fn seal(&mut self, now: Now) -> Result<()> {
+        // What other processes have committed counts, too.
+        self.engine.handle(now, Input::Tick);
+        if self.engine.store().has_pending()? {
+            return Err(Error::Unsent { changes: self.engine.store().outbox()?.pending });
+        }
+        self.shared.sealed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Runs the write and all that wait behind it in one transaction.
@@ -499,8 +550,23 @@ impl EngineThread {
                 }
             }
         }
+        self.notice_schema();
         self.shared.followers.have_been_told(self.engine.store().followed());
         self.wake_waiting();
+    }
+
+    /// Tells if another process has opened the store with another schema.
+    fn notice_schema(&mut self) {
+        let (Some(before), Some(now)) = (&self.schema, self.engine.store().schema()) else { return };
+        if Arc::ptr_eq(before, now) {
+            return;
+        }
+        let gone =
+            before.models.iter().map(|model| model.name.clone()).filter(|name| now.model(name).is_none()).collect();
+        self.schema = Some(Arc::clone(now));
+        self.shared.schema_changed.store(true, Ordering::Relaxed);
+        let _ = self.shared.events.send(Event::SchemaChanged { gone });
+        self.shared.followers.shake();
     }
 
     fn tell(&self, event: Option<Event>) {

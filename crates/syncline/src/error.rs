@@ -21,12 +21,29 @@ pub enum Error {
     /// The schema is wrong; the text points at the place.
     #[error("{0}")]
     Schema(String),
+    /// Another process has opened the store with another schema, and what was asked is not there any more.
+    #[error(
+        "another process has opened the store with another schema, which this call does not fit ({reason}): \
+             open the store again with that schema"
+    )]
+    SchemaChanged {
+        /// What is not there.
+        reason: String,
+    },
     /// The store was closed.
     #[error("the store is closed: open it again")]
     Closed,
     /// The store cannot be deleted.
     #[error("{} is open in another process, so it is not deleted: end that, then delete it again", .0.display())]
     InUse(PathBuf),
+    /// The store cannot be cleared: no relay has these changes.
+    #[error(
+        "{changes} own changes are on no relay, and clearing would lose them: sync first, or call `clear_with_unsent`"
+    )]
+    Unsent {
+        /// How many.
+        changes: u64,
+    },
     /// A record does not fit the type it is read into.
     #[error("a {model} does not fit its Rust type: {reason}; generate the type from the schema that the store has")]
     Type {

@@ -34,7 +34,9 @@ pub enum Event {
     Ready,
     /// A relay acknowledged own changes (Hub: `outboxMutationProcessed`).
     OutboxMutationProcessed {
-        /// The highest own counter that it holds durably.
+        /// Under which replica id they were made.
+        replica: String,
+        /// The highest counter of that id that it holds durably.
         counter: u64,
     },
     /// The outbox became empty, or is no longer (Hub: `outboxStatus`). What it is at first, [`Status`] says. Of several
@@ -45,6 +47,12 @@ pub enum Event {
     OutboxStatus {
         /// Whether a relay holds every own change durably.
         is_empty: bool,
+    },
+    /// Another process opened the store with another schema. Calls that do not fit it fail with
+    /// [`Error::SchemaChanged`](crate::Error::SchemaChanged) or as calls of an unknown name do; all others go on.
+    SchemaChanged {
+        /// Models that it lacks, by the names that this process knows them by.
+        gone: Vec<String>,
     },
     /// The store took a new replica id.
     IdentityRenewed {

@@ -122,6 +122,13 @@ impl Followers {
         }
     }
 
+    /// Lets all look again, whatever they were told of.
+    pub(crate) fn shake(&self) {
+        for mailbox in self.by_model().values().flatten().filter_map(Weak::upgrade) {
+            mailbox.lose();
+        }
+    }
+
     /// The store is closed: nothing comes any more.
     pub(crate) fn close(&self) {
         for mailbox in self.by_model().values().flatten().filter_map(Weak::upgrade) {
@@ -158,11 +165,17 @@ impl Mailbox {
         let mut waiting = self.waiting();
         waiting.rows += letter.rows.len();
         if waiting.rows > WAITING_MAX {
-            *waiting = Waiting { lost: true, ..Waiting::default() };
-        } else {
-            waiting.letters.push(Arc::clone(letter));
+            drop(waiting);
+            return self.lose();
         }
+        waiting.letters.push(Arc::clone(letter));
         drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Forgets what waits: there was more.
+    fn lose(&self) {
+        *self.waiting() = Waiting { lost: true, ..Waiting::default() };
         self.wake.notify_one();
     }
 

@@ -6,7 +6,7 @@ use syncline_engine::HistoryEntry;
 use crate::error::Result;
 use crate::store::{Record, Saved, Store, with_token};
 use crate::transaction::Transaction;
-use crate::typed::{Model, from_json};
+use crate::typed::{Model, RecordKey, from_json};
 use crate::typed_store::typed;
 
 impl Store {
@@ -48,8 +48,8 @@ impl Store {
     /// assert_eq!(then.unwrap().title, "Buy milk");
     /// # store.close().await }
     /// ```
-    pub async fn get_at<M: Model>(&self, id: &str, at: impl Into<At>) -> Result<Option<M>> {
-        Ok(self.get_at_json(M::NAME, id, at).await?.map(from_json).transpose()?)
+    pub async fn get_at<M: Model>(&self, id: impl RecordKey<M>, at: impl Into<At>) -> Result<Option<M>> {
+        Ok(self.get_at_json(M::NAME, id.as_key(), at).await?.map(from_json).transpose()?)
     }
 
     /// As [`Store::get_at`].
@@ -79,13 +79,13 @@ impl Store {
     /// assert_eq!(store.redo::<Todo>(&id).await?.record.title, "Buy oat milk");
     /// # store.close().await }
     /// ```
-    pub async fn undo<M: Model>(&self, id: &str) -> Result<Saved<M>> {
-        typed(self.undo_json(M::NAME, id).await?)
+    pub async fn undo<M: Model>(&self, id: impl RecordKey<M>) -> Result<Saved<M>> {
+        typed(self.undo_json(M::NAME, id.as_key()).await?)
     }
 
     /// Redoes what was undone last, as long as this store has not edited the record since.
-    pub async fn redo<M: Model>(&self, id: &str) -> Result<Saved<M>> {
-        typed(self.redo_json(M::NAME, id).await?)
+    pub async fn redo<M: Model>(&self, id: impl RecordKey<M>) -> Result<Saved<M>> {
+        typed(self.redo_json(M::NAME, id.as_key()).await?)
     }
 
     /// As [`Store::undo`].

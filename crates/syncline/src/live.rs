@@ -93,7 +93,10 @@ impl LiveQuery {
             Ok(snapshot) => Some(Ok(snapshot)),
             Err(Error::Closed) => None,
             Err(error) => {
-                self.is_over = matches!(error, Error::Store(StoreError::Query(_) | StoreError::NoSchema));
+                self.is_over = matches!(
+                    error,
+                    Error::Store(StoreError::Query(_) | StoreError::NoSchema) | Error::SchemaChanged { .. }
+                );
                 Some(Err(error))
             }
         }

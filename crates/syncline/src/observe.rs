@@ -68,6 +68,11 @@ impl<R> Observer<R> {
                         |change: &&RecordChange| self.model.as_ref().is_none_or(|model| *model == change.model);
                     self.waiting.extend(commit.changes.iter().filter(wanted).cloned());
                 }
+                Ok(Event::SchemaChanged { gone }) => {
+                    if let Some(model) = self.model.as_ref().filter(|model| gone.contains(model)) {
+                        return Some(Err(Error::SchemaChanged { reason: format!("no model {model}") }));
+                    }
+                }
                 Ok(Event::Closed) => return None,
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(missed)) => {

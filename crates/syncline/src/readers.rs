@@ -44,13 +44,13 @@ impl Readers {
         let began = Instant::now();
         if let Some(outcome) = reader.briefly(move || began.elapsed() < BRIEF, &act) {
             self.idle().push(reader);
-            return Ok(outcome?);
+            return outcome.map_err(|error| driver.shared().explained(error));
         }
         // The permit goes with the reader, for its work goes on where nobody waits for it any more.
         let (outcome, reader, _permit) =
             tokio::task::spawn_blocking(move || (act(&reader), reader, permit)).await.map_err(|_| Error::Closed)?;
         self.idle().push(reader);
-        Ok(outcome?)
+        outcome.map_err(|error| driver.shared().explained(error))
     }
 
     /// Waits for reads that are under way and closes all connections; later reads fail.

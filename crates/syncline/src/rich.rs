@@ -8,7 +8,7 @@ use syncline_core::text_cursor::Side;
 use crate::error::Result;
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
-use crate::typed::{Model, TextField};
+use crate::typed::{Model, RecordKey, TextField};
 use crate::typed_store::typed;
 
 impl Store {
@@ -94,61 +94,78 @@ impl Store {
     /// As [`Store::mark_json`].
     pub async fn mark<M: Model>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: TextField<M>,
         range: Range<usize>,
         mark: Mark,
     ) -> Result<Saved<M>> {
-        typed(self.mark_json(M::NAME, id, field.name(), range, mark).await?)
+        typed(self.mark_json(M::NAME, id.as_key(), field.name(), range, mark).await?)
     }
 
     /// As [`Store::unmark_json`].
     pub async fn unmark<M: Model>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: TextField<M>,
         range: Range<usize>,
         name: &str,
         expand: Expand,
     ) -> Result<Saved<M>> {
-        typed(self.unmark_json(M::NAME, id, field.name(), range, name, expand).await?)
+        typed(self.unmark_json(M::NAME, id.as_key(), field.name(), range, name, expand).await?)
     }
 
     /// As [`Store::spans_json`].
-    pub async fn spans<M: Model>(&self, id: &str, field: TextField<M>) -> Result<Option<Vec<Span>>> {
-        self.spans_json(M::NAME, id, field.name()).await
+    pub async fn spans<M: Model>(&self, id: impl RecordKey<M>, field: TextField<M>) -> Result<Option<Vec<Span>>> {
+        self.spans_json(M::NAME, id.as_key(), field.name()).await
     }
 
     /// As [`Store::set_spans_json`].
     pub async fn set_spans<M: Model>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: TextField<M>,
         spans: Vec<Span>,
         rules: ExpandRules,
     ) -> Result<Saved<M>> {
-        typed(self.set_spans_json(M::NAME, id, field.name(), spans, rules).await?)
+        typed(self.set_spans_json(M::NAME, id.as_key(), field.name(), spans, rules).await?)
     }
 
     /// As [`Store::cursor_json`].
-    pub async fn cursor<M: Model>(&self, id: &str, field: TextField<M>, position: usize, side: Side) -> Result<String> {
-        self.cursor_json(M::NAME, id, field.name(), position, side).await
+    pub async fn cursor<M: Model>(
+        &self,
+        id: impl RecordKey<M>,
+        field: TextField<M>,
+        position: usize,
+        side: Side,
+    ) -> Result<String> {
+        self.cursor_json(M::NAME, id.as_key(), field.name(), position, side).await
     }
 
     /// As [`Store::position_of_json`].
-    pub async fn position_of<M: Model>(&self, id: &str, field: TextField<M>, cursor: &str) -> Result<usize> {
-        self.position_of_json(M::NAME, id, field.name(), cursor).await
+    pub async fn position_of<M: Model>(
+        &self,
+        id: impl RecordKey<M>,
+        field: TextField<M>,
+        cursor: &str,
+    ) -> Result<usize> {
+        self.position_of_json(M::NAME, id.as_key(), field.name(), cursor).await
     }
 }
 
 impl Transaction<'_, '_> {
     /// As [`Store::cursor_json`].
-    pub fn cursor<M: Model>(&mut self, id: &str, field: TextField<M>, position: usize, side: Side) -> Result<String> {
-        self.cursor_json(M::NAME, id, field.name(), position, side)
+    pub fn cursor<M: Model>(
+        &mut self,
+        id: impl RecordKey<M>,
+        field: TextField<M>,
+        position: usize,
+        side: Side,
+    ) -> Result<String> {
+        self.cursor_json(M::NAME, id.as_key(), field.name(), position, side)
     }
 
     /// As [`Store::position_of_json`].
-    pub fn position_of<M: Model>(&mut self, id: &str, field: TextField<M>, cursor: &str) -> Result<usize> {
-        self.position_of_json(M::NAME, id, field.name(), cursor)
+    pub fn position_of<M: Model>(&mut self, id: impl RecordKey<M>, field: TextField<M>, cursor: &str) -> Result<usize> {
+        self.position_of_json(M::NAME, id.as_key(), field.name(), cursor)
     }
 }

@@ -122,7 +122,10 @@ impl LinkState {
                 vec![Event::Ready]
             }
             session::Event::Acknowledged { frontier, .. } => {
-                vec![Event::OutboxMutationProcessed { counter: frontier.counter }]
+                vec![Event::OutboxMutationProcessed {
+                    replica: frontier.replica.to_string(),
+                    counter: frontier.counter,
+                }]
             }
             session::Event::ForkFound(replicas) => {
                 vec![Event::Forked { replicas: replicas.iter().map(ToString::to_string).collect() }]

@@ -14,11 +14,14 @@ use tokio::sync::oneshot;
 
 use crate::driver::{Driver, Message, Wait};
 use crate::error::{Error, Result};
-use crate::event::Events;
+use crate::event::{Event, Events};
 use crate::options::Options;
 use crate::readers::Readers;
 use crate::status::Status;
 use crate::transaction::Transaction;
+
+/// How often is looked for what no event tells.
+const UNTOLD: Duration = Duration::from_millis(500);
 
 /// A record in JSON.
 pub type Record = Map<String, Value>;
@@ -284,6 +287,30 @@ impl Store {
             .await
     }
 
+    /// Waits until a relay holds every own change durably; for an app that is about to end, or to sign out. At once if
+    /// that is so, in vain without a [`Store::connect`] in this process or another.
+    pub async fn wait_until_sent(&self, within: Duration) -> Result<()> {
+        tokio::time::timeout(within, self.sent())
+            .await
+            .map_err(|_| Error::Timeout { what: "the acknowledgement of all own changes".to_owned(), within })?
+    }
+
+    async fn sent(&self) -> Result<()> {
+        let mut events = self.events();
+        while self.inner.driver.exclusive(|engine, _| Ok(engine.store().has_pending()?)).await? {
+            // Acknowledgements to another process come without an event.
+            let _ = tokio::time::timeout(UNTOLD, async {
+                while let Some(event) = events.next().await {
+                    if matches!(event, Ok(Event::OutboxStatus { is_empty: true }) | Err(_)) {
+                        break;
+                    }
+                }
+            })
+            .await;
+        }
+        Ok(())
+    }
+
     /// What the store holds, and what its peers do.
     pub async fn status(&self) -> Result<Status> {
         self.inner.driver.status().await
@@ -310,10 +337,18 @@ impl Store {
 
     /// Closes the store as [`Store::close`] does, and deletes it: the file, and what stands beside it. For a sign-out.
     ///
-    /// What no relay has acknowledged is lost with it; [`Store::status`] tells whether the outbox is empty. The next
-    /// open of the path makes a new store with a new replica id. While another process has the store open nothing is
-    /// deleted, and the error is [`Error::InUse`]; this handle is closed in any case.
+    /// While own changes are on no relay nothing happens, and the error is [`Error::Unsent`]: [`Store::wait_until_sent`]
+    /// waits for them, [`Store::clear_with_unsent`] loses them. Else no write is taken from here on.
+    ///
+    /// The next open of the path makes a new store with a new replica id. While another process has the store open nothing
+    /// is deleted, and the error is [`Error::InUse`]; this handle is closed then, and may clear again.
     pub async fn clear(&self) -> Result<()> {
+        self.inner.driver.seal().await?;
+        self.clear_with_unsent().await
+    }
+
+    /// As [`Store::clear`], also while own changes are on no relay: they are lost.
+    pub async fn clear_with_unsent(&self) -> Result<()> {
         // What closing could not write is deleted anyway.
         let _ = self.close().await;
         let path = self.inner.path.clone();

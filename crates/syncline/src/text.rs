@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::driver::{Message, Position, QueuedEdit, TextName};
 use crate::error::{Error, Result};
 use crate::store::{Store, token_of};
-use crate::typed::{Model, TextField};
+use crate::typed::{Model, RecordKey, TextField};
 
 /// A collaborative text of one record, open for editing.
 ///
@@ -37,8 +37,8 @@ impl Store {
     }
 
     /// Opens a text for editing.
-    pub fn text<M: Model>(&self, id: &str, field: TextField<M>) -> Text {
-        self.text_json(M::NAME, id, field.name())
+    pub fn text<M: Model>(&self, id: impl RecordKey<M>, field: TextField<M>) -> Text {
+        self.text_json(M::NAME, id.as_key(), field.name())
     }
 }
 

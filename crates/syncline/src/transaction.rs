@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use serde_json::Value;
 use syncline_core::rich::{Expand, ExpandRules, Mark, Span};
 use syncline_core::text_cursor::Side;
 use syncline_engine::query::{Aggregation, Page, Query};
@@ -109,6 +110,16 @@ impl<'t, 's> Transaction<'t, 's> {
     /// As [`Store::increment_json`](crate::Store::increment_json).
     pub fn increment_json(&mut self, model: &str, id: &str, field: &str, by: i64) -> Result<Saved<Record>> {
         Ok(with_token(self.namespace, self.tx.increment(model, id, field, by)?))
+    }
+
+    /// As [`Store::add_json`](crate::Store::add_json).
+    pub fn add_json(&mut self, model: &str, id: &str, field: &str, element: &Value) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.add(model, id, field, element)?))
+    }
+
+    /// As [`Store::remove_json`](crate::Store::remove_json).
+    pub fn remove_json(&mut self, model: &str, id: &str, field: &str, element: &Value) -> Result<Saved<Record>> {
+        Ok(with_token(self.namespace, self.tx.remove(model, id, field, element)?))
     }
 
     /// The record of that id; `None` if there is none or it is deleted.

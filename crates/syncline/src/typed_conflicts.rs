@@ -9,13 +9,13 @@ use crate::conflicts::ConflictObserver;
 use crate::error::{Error, Result};
 use crate::store::{Saved, Store};
 use crate::transaction::Transaction;
-use crate::typed::{Field, Model};
+use crate::typed::{Field, Model, RecordKey};
 use crate::typed_store::typed;
 
 impl Store {
     /// The fields of a record that hold concurrent values; see [`Store::conflicts_json`].
-    pub async fn conflicts<M: Model>(&self, id: &str) -> Result<Vec<Conflict>> {
-        self.conflicts_json(M::NAME, id).await
+    pub async fn conflicts<M: Model>(&self, id: impl RecordKey<M>) -> Result<Vec<Conflict>> {
+        self.conflicts_json(M::NAME, id.as_key()).await
     }
 
     /// The concurrent values of one field, `None` where there is no conflict.
@@ -37,7 +37,7 @@ impl Store {
     /// ```
     pub async fn conflict<M: Model, T: DeserializeOwned>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: Field<M, T>,
     ) -> Result<Option<Conflict<Option<T>>>> {
         let found = self.conflicts::<M>(id).await?.into_iter().find(|one| one.field == field.name());
@@ -52,12 +52,12 @@ impl Store {
     /// Leaves this value alone in a field that holds several; see [`Store::resolve_json`], which takes null, too.
     pub async fn resolve<M: Model, T: Serialize>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: Field<M, T>,
         value: impl Into<T>,
     ) -> Result<Saved<M>> {
         let value = written::<M, T>(field.name(), &value.into())?;
-        typed(self.resolve_json(M::NAME, id, field.name(), &value).await?)
+        typed(self.resolve_json(M::NAME, id.as_key(), field.name(), &value).await?)
     }
 }
 
@@ -65,12 +65,12 @@ impl Transaction<'_, '_> {
     /// As [`Store::resolve`].
     pub fn resolve<M: Model, T: Serialize>(
         &mut self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: Field<M, T>,
         value: impl Into<T>,
     ) -> Result<Saved<M>> {
         let value = written::<M, T>(field.name(), &value.into())?;
-        typed(self.resolve_json(M::NAME, id, field.name(), &value)?)
+        typed(self.resolve_json(M::NAME, id.as_key(), field.name(), &value)?)
     }
 }
 

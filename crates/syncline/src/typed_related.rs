@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::related::Deleted;
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
-use crate::typed::{Includes, ManyToMany, Model, ReadAs, from_json, read_with};
+use crate::typed::{Includes, ManyToMany, Model, ReadAs, RecordKey, from_json, read_with};
 use crate::typed_store::{Live, TypedQuery, typed};
 
 impl Store {
@@ -30,79 +30,79 @@ impl Store {
     /// let early = store.save(&early).await?.record;
     /// assert_eq!(store.related(&early.id, comment::post).await?, None);
     ///
-    /// store.save(&Post { id: "hello".into(), ..Post::new("Hello") }).await?;
+    /// store.save(&Post::new("Hello").with_id("hello")).await?;
     /// assert_eq!(store.related(&early.id, comment::post).await?.unwrap().title, "Hello");
     /// let newest = post::comments.order(comment::created_at.desc()).limit(10);
     /// assert_eq!(store.related("hello", newest).await?, [early]);
     /// # store.close().await }
     /// ```
-    pub async fn related<M: Model, I: Includes<M>>(&self, id: &str, relation: I) -> Result<I::Shown> {
-        let related = self.related_json(M::NAME, id, relation.include()).await?;
+    pub async fn related<M: Model, I: Includes<M>>(&self, id: impl RecordKey<M>, relation: I) -> Result<I::Shown> {
+        let related = self.related_json(M::NAME, id.as_key(), relation.include()).await?;
         Ok(relation.read(related)?)
     }
 
     /// Links two records; see [`Store::link_json`].
     pub async fn link<M: Model, T: Model>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         relation: ManyToMany<M, T>,
-        other: &str,
+        other: impl RecordKey<T>,
     ) -> Result<Saved<Record>> {
-        self.link_json(M::NAME, id, relation.name(), other).await
+        self.link_json(M::NAME, id.as_key(), relation.name(), other.as_key()).await
     }
 
     /// Removes the link between two records; see [`Store::unlink_json`].
     pub async fn unlink<M: Model, T: Model>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         relation: ManyToMany<M, T>,
-        other: &str,
+        other: impl RecordKey<T>,
     ) -> Result<Saved<Record>> {
-        self.unlink_json(M::NAME, id, relation.name(), other).await
+        self.unlink_json(M::NAME, id.as_key(), relation.name(), other.as_key()).await
     }
 
     /// As [`Store::delete`]; tells what the delete took along.
-    pub async fn delete_along<M: Model>(&self, id: &str) -> Result<Deleted<M>> {
-        let Deleted { saved, along } = self.delete_along_json(M::NAME, id).await?;
+    pub async fn delete_along<M: Model>(&self, id: impl RecordKey<M>) -> Result<Deleted<M>> {
+        let Deleted { saved, along } = self.delete_along_json(M::NAME, id.as_key()).await?;
         Ok(Deleted { saved: typed(saved)?, along })
     }
 
     /// Deletes a record that may take more along than one transaction holds; see [`Store::delete_in_parts_json`].
-    pub async fn delete_in_parts<M: Model>(&self, id: &str) -> Result<Saved<M>> {
-        typed(self.delete_in_parts_json(M::NAME, id).await?)
+    pub async fn delete_in_parts<M: Model>(&self, id: impl RecordKey<M>) -> Result<Saved<M>> {
+        typed(self.delete_in_parts_json(M::NAME, id.as_key()).await?)
     }
 }
 
 impl Transaction<'_, '_> {
     /// As [`Store::related`].
-    pub fn related<M: Model, I: Includes<M>>(&mut self, id: &str, relation: I) -> Result<I::Shown> {
-        let related = self.related_json(M::NAME, id, relation.include())?;
+    pub fn related<M: Model, I: Includes<M>>(&mut self, id: impl RecordKey<M>, relation: I) -> Result<I::Shown> {
+        let related = self.related_json(M::NAME, id.as_key(), relation.include())?;
         Ok(relation.read(related)?)
     }
 
     /// As [`Store::link`].
     pub fn link<M: Model, T: Model>(
         &mut self,
-        id: &str,
+        id: impl RecordKey<M>,
         relation: ManyToMany<M, T>,
-        other: &str,
+        other: impl RecordKey<T>,
     ) -> Result<Saved<Record>> {
-        self.link_json(M::NAME, id, relation.name(), other)
+        self.link_json(M::NAME, id.as_key(), relation.name(), other.as_key())
     }
 
     /// As [`Store::unlink`].
     pub fn unlink<M: Model, T: Model>(
         &mut self,
-        id: &str,
+        id: impl RecordKey<M>,
         relation: ManyToMany<M, T>,
-        other: &str,
+        other: impl RecordKey<T>,
     ) -> Result<Saved<Record>> {
-        self.unlink_json(M::NAME, id, relation.name(), other)
+        self.unlink_json(M::NAME, id.as_key(), relation.name(), other.as_key())
     }
 
     /// As [`Store::delete_along`].
-    pub fn delete_along<M: Model>(&mut self, id: &str) -> Result<Deleted<M>> {
-        let Deleted { saved, along } = self.delete_along_json(M::NAME, id)?;
+    pub fn delete_along<M: Model>(&mut self, id: impl RecordKey<M>) -> Result<Deleted<M>> {
+        let Deleted { saved, along } = self.delete_along_json(M::NAME, id.as_key())?;
         Ok(Deleted { saved: typed(saved)?, along })
     }
 }

@@ -14,8 +14,8 @@ use crate::steps::Diff;
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
 use crate::typed::{
-    Comparable, Condition, CounterField, Mismatch, Model, OrderBy, ReadAs, SetField, TextField, changed, from_json,
-    to_json,
+    Comparable, Condition, CounterField, Mismatch, Model, OrderBy, ReadAs, RecordKey, SetField, TextField, changed,
+    from_json, to_json,
 };
 
 impl From<Mismatch> for Error {
@@ -37,24 +37,28 @@ impl Store {
     }
 
     /// Changes a record: `act` gets it as it stands, and only what it changed is written.
-    pub async fn update<M: Model>(&self, id: &str, act: impl Fn(&mut M) + Send + 'static) -> Result<Saved<M>> {
-        let id = id.to_owned();
-        self.transaction(move |tx| tx.update(&id, act)).await
+    pub async fn update<M: Model>(
+        &self,
+        id: impl RecordKey<M>,
+        act: impl Fn(&mut M) + Send + 'static,
+    ) -> Result<Saved<M>> {
+        let id = id.as_key().to_owned();
+        self.transaction(move |tx| tx.update(id, act)).await
     }
 
     /// The record of that id; `None` if there is none or it is deleted.
-    pub async fn get<M: Model>(&self, id: &str) -> Result<Option<M>> {
-        self.get_json(M::NAME, id).await?.map(from_json).transpose().map_err(Error::from)
+    pub async fn get<M: Model>(&self, id: impl RecordKey<M>) -> Result<Option<M>> {
+        self.get_json(M::NAME, id.as_key()).await?.map(from_json).transpose().map_err(Error::from)
     }
 
     /// Deletes a record, with what the schema's `onDelete` takes along and with its links.
-    pub async fn delete<M: Model>(&self, id: &str) -> Result<Saved<M>> {
-        typed(self.delete_json(M::NAME, id).await?)
+    pub async fn delete<M: Model>(&self, id: impl RecordKey<M>) -> Result<Saved<M>> {
+        typed(self.delete_json(M::NAME, id.as_key()).await?)
     }
 
     /// Brings a deleted record back as it was. What a delete took along stays deleted.
-    pub async fn undelete<M: Model>(&self, id: &str) -> Result<Saved<M>> {
-        typed(self.undelete_json(M::NAME, id).await?)
+    pub async fn undelete<M: Model>(&self, id: impl RecordKey<M>) -> Result<Saved<M>> {
+        typed(self.undelete_json(M::NAME, id.as_key()).await?)
     }
 
     /// Asks for records: narrow it down, then [`TypedQuery::all`], [`TypedQuery::count`] or [`TypedQuery::observe`].
@@ -66,46 +70,51 @@ impl Store {
     /// the same text merge character by character.
     pub async fn edit_text<M: Model>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: TextField<M>,
         at: usize,
         delete: usize,
         insert: &str,
     ) -> Result<Saved<M>> {
-        typed(self.splice(M::NAME, id, field.name(), at, delete, insert).await?)
+        typed(self.splice(M::NAME, id.as_key(), field.name(), at, delete, insert).await?)
     }
 
     /// Turns a text into this one with few edits, so that concurrent edits elsewhere in it survive.
-    pub async fn set_text<M: Model>(&self, id: &str, field: TextField<M>, text: &str) -> Result<Saved<M>> {
+    pub async fn set_text<M: Model>(&self, id: impl RecordKey<M>, field: TextField<M>, text: &str) -> Result<Saved<M>> {
         let patch = Record::from_iter([(field.name().to_owned(), Value::from(text))]);
-        typed(self.update_json(M::NAME, id, patch).await?)
+        typed(self.update_json(M::NAME, id.as_key(), patch).await?)
     }
 
     /// Adds to a counter; concurrent additions add up.
-    pub async fn increment<M: Model>(&self, id: &str, field: CounterField<M>, by: i64) -> Result<Saved<M>> {
-        typed(self.increment_json(M::NAME, id, field.name(), by).await?)
+    pub async fn increment<M: Model>(
+        &self,
+        id: impl RecordKey<M>,
+        field: CounterField<M>,
+        by: i64,
+    ) -> Result<Saved<M>> {
+        typed(self.increment_json(M::NAME, id.as_key(), field.name(), by).await?)
     }
 
     /// Adds an element to a set; it stays against a concurrent removal.
     pub async fn add<M: Model, E: Comparable>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: SetField<M, E>,
         element: impl Into<E> + Send,
     ) -> Result<Saved<M>> {
         let element = element.into().into_value();
-        typed(self.add_json(M::NAME, id, field.name(), &element).await?)
+        typed(self.add_json(M::NAME, id.as_key(), field.name(), &element).await?)
     }
 
     /// Removes an element from a set.
     pub async fn remove<M: Model, E: Comparable>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: SetField<M, E>,
         element: impl Into<E> + Send,
     ) -> Result<Saved<M>> {
         let element = element.into().into_value();
-        typed(self.remove_json(M::NAME, id, field.name(), &element).await?)
+        typed(self.remove_json(M::NAME, id.as_key(), field.name(), &element).await?)
     }
 
     /// Follows every change of a model from now on: one event per change, with the record as it stands then.
@@ -121,36 +130,80 @@ impl Transaction<'_, '_> {
     }
 
     /// As [`Store::update`].
-    pub fn update<M: Model>(&mut self, id: &str, act: impl FnOnce(&mut M)) -> Result<Saved<M>> {
-        let Some(before) = self.get::<M>(id)? else {
+    pub fn update<M: Model>(&mut self, id: impl RecordKey<M>, act: impl FnOnce(&mut M)) -> Result<Saved<M>> {
+        let Some(before) = self.get::<M>(&id)? else {
             // The engine knows whether it is deleted or never was.
-            return typed(self.update_json(M::NAME, id, &Record::new())?);
+            return typed(self.update_json(M::NAME, id.as_key(), &Record::new())?);
         };
         let mut after = before.clone();
         act(&mut after);
-        typed(self.update_json(M::NAME, id, &changed(&before, &after)?)?)
+        typed(self.update_json(M::NAME, id.as_key(), &changed(&before, &after)?)?)
     }
 
     /// As [`Store::get`].
-    pub fn get<M: Model>(&mut self, id: &str) -> Result<Option<M>> {
-        self.get_json(M::NAME, id)?.map(from_json).transpose().map_err(Error::from)
+    pub fn get<M: Model>(&mut self, id: impl RecordKey<M>) -> Result<Option<M>> {
+        self.get_json(M::NAME, id.as_key())?.map(from_json).transpose().map_err(Error::from)
     }
 
     /// As [`Store::edit_text`].
     pub fn edit_text<M: Model>(
         &mut self,
-        id: &str,
+        id: impl RecordKey<M>,
         field: TextField<M>,
         at: usize,
         delete: usize,
         insert: &str,
     ) -> Result<Saved<M>> {
-        typed(self.splice(M::NAME, id, field.name(), at, delete, insert)?)
+        typed(self.splice(M::NAME, id.as_key(), field.name(), at, delete, insert)?)
+    }
+
+    /// As [`Store::set_text`].
+    pub fn set_text<M: Model>(&mut self, id: impl RecordKey<M>, field: TextField<M>, text: &str) -> Result<Saved<M>> {
+        let patch = Record::from_iter([(field.name().to_owned(), Value::from(text))]);
+        typed(self.update_json(M::NAME, id.as_key(), &patch)?)
+    }
+
+    /// As [`Store::increment`].
+    pub fn increment<M: Model>(&mut self, id: impl RecordKey<M>, field: CounterField<M>, by: i64) -> Result<Saved<M>> {
+        typed(self.increment_json(M::NAME, id.as_key(), field.name(), by)?)
+    }
+
+    /// As [`Store::add`].
+    pub fn add<M: Model, E: Comparable>(
+        &mut self,
+        id: impl RecordKey<M>,
+        field: SetField<M, E>,
+        element: impl Into<E>,
+    ) -> Result<Saved<M>> {
+        typed(self.add_json(M::NAME, id.as_key(), field.name(), &element.into().into_value())?)
+    }
+
+    /// As [`Store::remove`].
+    pub fn remove<M: Model, E: Comparable>(
+        &mut self,
+        id: impl RecordKey<M>,
+        field: SetField<M, E>,
+        element: impl Into<E>,
+    ) -> Result<Saved<M>> {
+        typed(self.remove_json(M::NAME, id.as_key(), field.name(), &element.into().into_value())?)
+    }
+
+    /// As [`Store::undelete`].
+    pub fn undelete<M: Model>(&mut self, id: impl RecordKey<M>) -> Result<Saved<M>> {
+        typed(self.undelete_json(M::NAME, id.as_key())?)
+    }
+
+    /// The records of a model that match, in the order of their keys, with what the transaction wrote so far. For orders
+    /// and pages take [`Transaction::query_json`].
+    pub fn matching<M: Model>(&mut self, condition: Condition<M>) -> Result<Vec<M>> {
+        let condition = syncline_core::filter::Filter::from(condition).into();
+        let page = self.query_json(&Query { condition, ..Query::new(M::NAME) })?;
+        page.records.into_iter().map(|record| Ok(from_json(record)?)).collect()
     }
 
     /// As [`Store::delete`].
-    pub fn delete<M: Model>(&mut self, id: &str) -> Result<Saved<M>> {
-        typed(self.delete_json(M::NAME, id)?)
+    pub fn delete<M: Model>(&mut self, id: impl RecordKey<M>) -> Result<Saved<M>> {
+        typed(self.delete_json(M::NAME, id.as_key())?)
     }
 }
 

@@ -5,7 +5,7 @@ use syncline_core::filter::Filter;
 use crate::error::Result;
 use crate::store::{Record, Saved, Store};
 use crate::transaction::Transaction;
-use crate::typed::{Condition, GroupBy, Model, from_json};
+use crate::typed::{Condition, GroupBy, Model, RecordKey, from_json};
 use crate::typed_store::{to_save, typed};
 use crate::writes::{DeletedCount, DeletedWhere};
 
@@ -42,17 +42,17 @@ impl Store {
     /// ```
     pub async fn update_if<M: Model>(
         &self,
-        id: &str,
+        id: impl RecordKey<M>,
         condition: Condition<M>,
         act: impl FnOnce(&mut M) + Send + 'static,
     ) -> Result<Saved<M>> {
-        let id = id.to_owned();
+        let id = id.as_key().to_owned();
         self.transaction(move |tx| tx.update_if(&id, condition, act)).await
     }
 
     /// As [`Store::delete`], if the record matches; else as [`Store::update_if`].
-    pub async fn delete_if<M: Model>(&self, id: &str, condition: Condition<M>) -> Result<Saved<M>> {
-        typed(self.delete_if_json(M::NAME, id, Filter::from(condition)).await?)
+    pub async fn delete_if<M: Model>(&self, id: impl RecordKey<M>, condition: Condition<M>) -> Result<Saved<M>> {
+        typed(self.delete_if_json(M::NAME, id.as_key(), Filter::from(condition)).await?)
     }
 
     /// Saves all records, each as [`Store::save`] does, as one transaction: all or none, and visible at once on every
@@ -107,7 +107,7 @@ impl Store {
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("app.db");
     /// let store = Store::open(path, SDL).await?;
-    /// store.save_all(&[Task { done: Some(true), ..Task::new("Buy milk") }, Task::new("Buy bread")]).await?;
+    /// store.save_all(&[Task::new("Buy milk").with_done(true), Task::new("Buy bread")]).await?;
     /// let deleted = store.delete_where(task::done.eq(true)).await?;
     /// assert_eq!(deleted.records[0].title, "Buy milk");
     /// assert_eq!(store.query::<Task>().count().await?, 1);
@@ -131,8 +131,8 @@ impl Transaction<'_, '_> {
     /// Goes on only if the record matches, with what the transaction wrote so far; else the error is
     /// [`StoreError::ConditionNotMet`](crate::StoreError::ConditionNotMet). No condition holds of a record that is not
     /// here or deleted. What follows may concern any record.
-    pub fn require<M: Model>(&mut self, id: &str, condition: Condition<M>) -> Result<()> {
-        self.require_json(M::NAME, id, Filter::from(condition))
+    pub fn require<M: Model>(&mut self, id: impl RecordKey<M>, condition: Condition<M>) -> Result<()> {
+        self.require_json(M::NAME, id.as_key(), Filter::from(condition))
     }
 
     /// As [`Store::save_if`].
@@ -143,17 +143,17 @@ impl Transaction<'_, '_> {
     /// As [`Store::update_if`].
     pub fn update_if<M: Model>(
         &mut self,
-        id: &str,
+        id: impl RecordKey<M>,
         condition: Condition<M>,
         act: impl FnOnce(&mut M),
     ) -> Result<Saved<M>> {
-        self.require(id, condition)?;
+        self.require(&id, condition)?;
         self.update(id, act)
     }
 
     /// As [`Store::delete_if`].
-    pub fn delete_if<M: Model>(&mut self, id: &str, condition: Condition<M>) -> Result<Saved<M>> {
-        typed(self.delete_if_json(M::NAME, id, Filter::from(condition))?)
+    pub fn delete_if<M: Model>(&mut self, id: impl RecordKey<M>, condition: Condition<M>) -> Result<Saved<M>> {
+        typed(self.delete_if_json(M::NAME, id.as_key(), Filter::from(condition))?)
     }
 
     /// As [`Store::save_all`]. If it fails, none of these records is saved, and the transaction can go on.

@@ -10,6 +10,7 @@ mod condition;
 mod field;
 mod id;
 mod include;
+mod key;
 mod relation;
 
 use serde::de::DeserializeOwned;
@@ -22,6 +23,7 @@ pub use condition::{Condition, OrderBy};
 pub use field::{Comparable, CounterField, Field, Numeric, Ordered, SetField, TextField, Textual};
 pub use id::Id;
 pub use include::{IncludeMany, IncludeOne, Includes};
+pub use key::RecordKey;
 pub use relation::{ManyToMany, ToMany, ToOne};
 
 #[allow(unused_imports, reason = "the tests of `models!` take this module without the store")]

@@ -35,6 +35,9 @@ struct Member<'a> {
     said: Option<&'a str>,
     ident: Ident,
     presence: Presence,
+    /// Type of its values.
+    value: TokenStream,
+    /// Its own type: that, or an `Option` of it.
     ty: TokenStream,
     /// Value of the schema's `@default`, of the member's type but for the `Option`.
     default: Option<TokenStream>,
@@ -51,13 +54,16 @@ fn members<'a>(
     let member = |(field, ident): (&'a Field, Ident)| {
         let presence = Presence::of(field, model);
         let default = field.default.as_ref().map(|value| literal(names, schema, &field.kind, value));
+        let value = types::member(names, field, model);
+        let ty = if presence.is_option() { quote!(::std::option::Option<#value>) } else { value.clone() };
         let is_id = model.is_some_and(|model| names.ids.of(&model.name, &field.name).is_some());
         Member {
             field,
             said: schema.member_description(owner, &field.name),
             ident,
             presence,
-            ty: types::member(names, field, model, presence),
+            value,
+            ty,
             default: default.map(|text| if is_id { quote!(::std::convert::Into::into(#text)) } else { text }),
         }
     };
@@ -72,6 +78,7 @@ fn expand(ident: &Ident, doc: &TokenStream, members: &[Member<'_>], key_of: &Tok
     });
     let readers = members.iter().filter_map(Member::reader);
     let new = new(members);
+    let setters = members.iter().filter(|member| !member.is_demanded()).map(Member::setter);
     quote! {
         #doc
         #[derive(
@@ -90,6 +97,7 @@ fn expand(ident: &Ident, doc: &TokenStream, members: &[Member<'_>], key_of: &Tok
         #[allow(dead_code, unreachable_pub, clippy::too_many_arguments)]
         impl #ident {
             #new
+            #(#setters)*
             #key_of
             #(#readers)*
         }
@@ -183,11 +191,27 @@ impl Member<'_> {
         self.presence == Presence::Always && self.default.is_none() && !starts_empty
     }
 
-    /// As a parameter, and its conversion to the member's type.
+    /// Builds on what `new` gives: the struct with this member, too.
+    fn setter(&self) -> TokenStream {
+        let (ident, name) = (&self.ident, format_ident!("with_{}", self.ident));
+        let doc = format!(" With this `{}`.", self.field.name);
+        let (parameter, value) = self.parameter();
+        let value = if self.presence.is_option() { quote!(::std::option::Option::Some(#value)) } else { value };
+        quote! {
+            #[doc = #doc]
+            #[must_use]
+            pub fn #name(mut self, #parameter) -> Self {
+                self.#ident = #value;
+                self
+            }
+        }
+    }
+
+    /// As a parameter, and its conversion to the type of the member's values.
     fn parameter(&self) -> (TokenStream, TokenStream) {
-        let (ident, ty) = (&self.ident, &self.ty);
+        let (ident, ty) = (&self.ident, &self.value);
         if types::is_string(&self.field.kind) {
-            (quote!(#ident: impl ::std::convert::Into<#ty>), quote!(#ident: ::std::convert::Into::into(#ident)))
+            (quote!(#ident: impl ::std::convert::Into<#ty>), quote!(::std::convert::Into::into(#ident)))
         } else {
             (quote!(#ident: #ty), quote!(#ident))
         }
@@ -195,11 +219,15 @@ impl Member<'_> {
 }
 
 fn new(members: &[Member<'_>]) -> TokenStream {
-    let demanded = members.iter().filter(|member| member.is_demanded());
-    let (parameters, values): (Vec<_>, Vec<_>) = demanded.map(Member::parameter).unzip();
-    let rest = (values.len() < members.len()).then(|| quote!(..<Self as ::std::default::Default>::default()));
+    let demanded: Vec<_> = members.iter().filter(|member| member.is_demanded()).collect();
+    let parameters = demanded.iter().map(|member| member.parameter().0);
+    let values = demanded.iter().map(|member| {
+        let (ident, (_, value)) = (&member.ident, member.parameter());
+        if types::is_string(&member.field.kind) { quote!(#ident: #value) } else { value }
+    });
+    let rest = (demanded.len() < members.len()).then(|| quote!(..<Self as ::std::default::Default>::default()));
     quote! {
-        /// One with what a save demands; the rest is at its default, or empty.
+        /// One with what a save demands; the rest is at its default, or empty, until a `with_…` gives it.
         pub fn new(#(#parameters),*) -> Self {
             Self { #(#values,)* #rest }
         }

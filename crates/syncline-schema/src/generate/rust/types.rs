@@ -42,8 +42,9 @@ impl Presence {
     }
 }
 
-/// Type of a struct's member; `model` is that of the struct, if it is one's.
-pub(crate) fn member(names: &TypeNames<'_>, field: &Field, model: Option<&Model>, presence: Presence) -> TokenStream {
+/// Type of the values of a struct's member, which is an `Option` of it where [`Presence`] says so; `model` is that of the
+/// struct, if it is one's.
+pub(crate) fn member(names: &TypeNames<'_>, field: &Field, model: Option<&Model>) -> TokenStream {
     let at = TokenStream::new();
     let is_own = |model: &Model| names.ids.of(&model.name, &field.name) == Some(model.name.as_str());
     let id = match model {
@@ -58,7 +59,7 @@ pub(crate) fn member(names: &TypeNames<'_>, field: &Field, model: Option<&Model>
         let element = element_type(names, element, &at);
         value = quote!(::std::vec::Vec<::std::option::Option<#element>>);
     }
-    if presence.is_option() { quote!(::std::option::Option<#value>) } else { value }
+    value
 }
 
 /// Type of a model's field that holds the ids of records, generated ones.

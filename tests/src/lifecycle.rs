@@ -1,0 +1,75 @@
+//! How an app's use of a store begins, ends, and goes on beside other processes.
+
+use std::time::Duration;
+
+use serde_json::json;
+use syncline::{Error, Event, Query, Store};
+
+use crate::support::{Bed, PATIENCE, in_time, record};
+
+syncline::models!(sdl = "type Task @model { title: String! } type Note @model { text: String! }");
+
+const RENAMED: &str = r#"type Job @model @renamed(from: "Task") { title: String! } type Note @model { text: String! }"#;
+
+async fn open(bed: &Bed, name: &str) -> Store {
+    Store::open(bed.path(name), SDL).await.unwrap()
+}
+
+/// What no relay had was deleted without a word: a sign-out lost the work of the last days.
+#[tokio::test(flavor = "multi_thread")]
+async fn clearing_refuses_to_lose_what_no_relay_has() {
+    let bed = Bed::new();
+    let relay = bed.relay("relay").await;
+    let store = open(&bed, "app.db").await;
+    store.save(&Task::new("Unsent")).await.unwrap();
+    let refused = store.clear().await.unwrap_err();
+    assert!(matches!(refused, Error::Unsent { changes: 1 }), "{refused}");
+    assert!(store.wait_until_sent(Duration::from_millis(20)).await.is_err());
+    store.save(&Task::new("It goes on")).await.unwrap();
+
+    let link = store.connect(relay.url()).unwrap();
+    store.wait_until_sent(PATIENCE).await.unwrap();
+    link.close().await;
+    store.clear().await.unwrap();
+    assert!(!bed.path("app.db").exists());
+    assert!(matches!(store.save(&Task::new("Too late")).await, Err(Error::Closed)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clearing_counts_what_another_process_saved() {
+    let bed = Bed::new();
+    let (here, elsewhere) = (open(&bed, "app.db").await, open(&bed, "app.db").await);
+    elsewhere.save(&Task::new("Unsent")).await.unwrap();
+    elsewhere.close().await.unwrap();
+    assert!(matches!(here.clear().await, Err(Error::Unsent { changes: 1 })));
+    here.clear_with_unsent().await.unwrap();
+    assert!(!bed.path("app.db").exists());
+}
+
+/// Whoever followed a model that another process renamed heard nothing any more, not even an error.
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_of_a_model_that_another_process_renamed_are_told() {
+    let bed = Bed::new();
+    let store = open(&bed, "app.db").await;
+    store.save(&Task::new("Buy milk")).await.unwrap();
+    let (mut live, mut observer) = (store.observe_query_json(Query::new("Task")), store.observe::<Task>());
+    let (mut notes, mut events) = (store.query::<Note>().observe(), store.events());
+    assert_eq!(in_time(live.next()).await.unwrap().unwrap().items.len(), 1);
+    assert!(in_time(notes.next()).await.unwrap().unwrap().items.is_empty());
+
+    let renewed = Store::open(bed.path("app.db"), RENAMED).await.unwrap();
+    renewed.save_json("Job", record(json!({"title": "Buy bread"}))).await.unwrap();
+    renewed.save_json("Note", record(json!({"text": "Still here"}))).await.unwrap();
+    let refused = in_time(live.next()).await.unwrap().unwrap_err();
+    assert!(matches!(&refused, Error::SchemaChanged { reason } if reason.contains("Task")), "{refused}");
+    assert!(in_time(live.next()).await.is_none());
+    assert!(matches!(in_time(observer.next()).await, Some(Err(Error::SchemaChanged { .. }))));
+    assert!(matches!(store.query::<Task>().all().await, Err(Error::SchemaChanged { .. })));
+    assert_eq!(in_time(notes.next()).await.unwrap().unwrap().items[0].text, "Still here");
+    loop {
+        if let Event::SchemaChanged { gone } = in_time(events.next()).await.unwrap().unwrap() {
+            assert_eq!(gone, ["Task"]);
+            break;
+        }
+    }
+}
