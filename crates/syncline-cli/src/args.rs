@@ -215,7 +215,7 @@ pub(crate) struct InitArgs {
     /// The namespace that replicas share; `default` unless named
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
-    /// Let an existing store go without models and fields that the schema lacks; their values are kept
+    /// Let an existing store go without models, fields and enum values that the schema lacks; their values are kept
     #[arg(long)]
     pub(crate) accept_removals: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use syncline::schema::{self, ChangeKind, Schema};
+use syncline::schema::{self, ChangeKind, Schema, SchemaChange};
 use syncline::{Create, Error, Options, Store, StoreError};
 
 use crate::args::InitArgs;
@@ -43,23 +43,12 @@ async fn is_store(db: &Path) -> Outcome<bool> {
     }
 }
 
-/// Gives an existing store the schema, unless its records cannot follow.
+/// Gives an existing store the schema, unless its records cannot follow or it lacks what they have.
 async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
     let db = args.db.display();
     let old = store::with(&args.db, async |store| Ok(store.schema().cloned())).await?;
     let changes = old.map(|old| schema::changes(&old, new)).unwrap_or_default();
-    let removed: Vec<String> = changes
-        .iter()
-        .filter(|change| change.kind == ChangeKind::Removed)
-        .map(|change| format!("\n  {change}"))
-        .collect();
-    if !removed.is_empty() && !args.accept_removals {
-        return Err(Failure::failed(format!(
-            "{db} is a store already, and this schema lacks what it has; it was left as it was:{}\n\
-             if that is meant, add --accept-removals: nothing is lost, and it comes back with its schema",
-            removed.concat()
-        )));
-    }
+    refuse_removals(args, &changes)?;
     let bar = bar("", 0, "filling {msg} {bar:30} {human_pos} of {human_len} records");
     let shown = bar.clone();
     let options = options.on_migration(move |migration| {
@@ -81,8 +70,57 @@ async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
     Ok(())
 }
 
+/// Refuses a schema without models, fields or enum values that the store has, unless that is meant.
+fn refuse_removals(args: &InitArgs, changes: &[SchemaChange]) -> Outcome {
+    let removed = changes.iter().filter(|change| change.kind == ChangeKind::Removed);
+    let removed: String = removed.map(|change| format!("\n  {change}")).collect();
+    if removed.is_empty() || args.accept_removals {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "{} is a store already, and this schema lacks what it has; it was left as it was:{removed}\n\
+         if that is meant, add --accept-removals: nothing is lost, and it comes back with its schema",
+        args.db.display()
+    )))
+}
+
 fn models(schema: &Schema) -> String {
     let names: Vec<&str> = schema.models.iter().map(|model| model.name.as_str()).collect();
     let count = counted(names.len() as u64, "model");
     if names.len() > 8 { count } else { format!("{count} ({})", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `init` of one store with one schema after the other: what the last one came to.
+    async fn last_of(schemas: &[&str]) -> Outcome {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, schema) = (folder.path().join("app.db"), folder.path().join("schema.graphql"));
+        let mut outcome = Ok(());
+        for sdl in schemas {
+            std::fs::write(&schema, sdl).unwrap();
+            let args = InitArgs { db: db.clone(), schema: schema.clone(), namespace: None, accept_removals: false };
+            outcome = run(args).await;
+        }
+        outcome
+    }
+
+    /// The indexes that the schema has by itself for relations are named after models.
+    #[tokio::test]
+    async fn a_renamed_model_and_an_index_that_is_gone_need_no_leave() {
+        let old = "type Post @model { title: String @index(name: \"byTitle\") comments: [Comment] @hasMany }
+                   type Comment @model { text: String post: Post @belongsTo }";
+        let new = "type Article @model @renamed(from: \"Post\") { title: String comments: [Comment] @hasMany }
+                   type Comment @model { text: String post: Article @belongsTo }";
+        last_of(&[old, new]).await.unwrap();
+        for lacking in [
+            "type Comment @model { text: String }",
+            "type Post @model { id: ID! } type Comment @model { text: String }",
+        ] {
+            let refused = last_of(&[old, lacking]).await.unwrap_err();
+            assert!(refused.message().unwrap().contains("--accept-removals"), "{refused:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{EnumType, Field, FieldKind, Key, Model, Schema};
+use crate::{EnumType, Field, FieldKind, Index, Key, Model, Schema};
 
 /// One difference between two schemas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub enum ChangeKind {
     Additive,
     /// A model or field with another name. Nothing is lost.
     Rename,
-    /// Something is gone from the schema. Its values stay in the documents and come back with it.
+    /// A model, field or enum value is gone from the schema. Its values stay in the documents and come back with it.
     Removed,
-    /// A rule of use: required, default, merge, access. Records stay as they are.
+    /// A rule of use: required, default, merge, access; an index that is gone. Records stay as they are.
     Adjusted,
     /// The records do not fit; the store must not be opened with this schema.
     Incompatible,
@@ -147,14 +147,7 @@ impl Compare<'_> {
             self.note(ChangeKind::Incompatible, &new.name, sentence);
         }
         self.fields(&new.name, &old.fields, &new.fields);
-        for index in new.indexes.iter().filter(|index| !old.indexes.contains(index)) {
-            let sentence = format!("index {} over {} is new", index.name, index.fields.join(", "));
-            self.note(ChangeKind::Additive, &new.name, sentence);
-        }
-        for index in old.indexes.iter().filter(|index| !new.indexes.contains(index)) {
-            let sentence = format!("index {} over {} is gone", index.name, index.fields.join(", "));
-            self.note(ChangeKind::Removed, &new.name, sentence);
-        }
+        self.indexes(old, new);
         if old.auth != new.auth {
             self.note(ChangeKind::Adjusted, &new.name, "the access rules changed");
         }
@@ -166,6 +159,19 @@ impl Compare<'_> {
             self.note(ChangeKind::Adjusted, &new.name, sentence);
         }
         self.relations(old, new);
+    }
+
+    /// An index is what it finds records by, whatever it and its fields are called.
+    fn indexes(&mut self, old: &Model, new: &Model) {
+        let has = |model: &Model, keys: &[&str]| model.indexes.iter().any(|index| indexed(model, index) == keys);
+        for index in new.indexes.iter().filter(|index| !has(old, &indexed(new, index))) {
+            let sentence = format!("index {} over {} is new", index.name, index.fields.join(", "));
+            self.note(ChangeKind::Additive, &new.name, sentence);
+        }
+        for index in old.indexes.iter().filter(|index| !has(new, &indexed(old, index))) {
+            let sentence = format!("index {} over {} is gone", index.name, index.fields.join(", "));
+            self.note(ChangeKind::Adjusted, &new.name, sentence);
+        }
     }
 
     fn relations(&mut self, old: &Model, new: &Model) {
@@ -349,6 +355,12 @@ impl Compare<'_> {
             }
         }
     }
+}
+
+/// Document keys of an index's fields, which stay through renames.
+fn indexed<'a>(model: &'a Model, index: &Index) -> Vec<&'a str> {
+    let fields = index.fields.iter().filter_map(|name| model.field(name));
+    fields.map(|field| field.document_key.as_str()).collect()
 }
 
 /// The kind, as a file would write it.

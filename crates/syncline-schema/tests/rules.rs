@@ -339,6 +339,33 @@ fn a_new_schema_is_accepted_unless_values_or_keys_change_their_nature() {
     }
 }
 
+/// A store was asked to accept the removal of the indexes that the schema has by itself for relations: they were compared
+/// by names that are made of the model's.
+#[test]
+fn a_renamed_model_leaves_the_indexes_of_its_relations_as_they_are() {
+    let models = |post: &str, mark: &str| {
+        accepted(&format!(
+            "type {post} @model {mark} {{
+               title: String @index(name: \"byTitle\")
+               comments: [Comment] @hasMany
+               topics: [Topic] @manyToMany(relationName: \"PostTopics\")
+             }}
+             type Comment @model {{ text: String post: {post} @belongsTo }}
+             type Topic @model {{ name: String posts: [{post}] @manyToMany(relationName: \"PostTopics\") }}"
+        ))
+    };
+    let found = changes(&models("Post", ""), &models("Article", "@renamed(from: \"Post\")"));
+    let others: Vec<String> = found.iter().map(ToString::to_string).filter(|text| text.contains("index")).collect();
+    assert_eq!(others, [""; 0]);
+    // By its name alone an index finds nothing; what it is over is the index.
+    let of = |fields: &str| accepted(&format!("type T @model {{ {fields} }}"));
+    let found = changes(&of("a: Int @index(name: \"x\") b: Int"), &of("a: Int b: Int @index(name: \"x\")"));
+    let kinds: Vec<_> = found.iter().map(|change| (change.kind, change.sentence.as_str())).collect();
+    let (new, gone) =
+        ((ChangeKind::Additive, "index x over b is new"), (ChangeKind::Adjusted, "index x over a is gone"));
+    assert_eq!(kinds, [new, gone]);
+}
+
 #[test]
 fn a_chain_of_renames_leads_to_the_first_name_even_if_each_file_tells_one_step() {
     let first = accepted("type T @model { a: Int }");
