@@ -48,6 +48,7 @@ async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
     let db = args.db.display();
     let old = store::with(&args.db, async |store| Ok(store.schema().cloned())).await?;
     let changes = old.map(|old| schema::changes(&old, new)).unwrap_or_default();
+    refuse_incompatible(&changes)?;
     refuse_removals(args, &changes)?;
     let bar = bar("", 0, "filling {msg} {bar:30} {human_pos} of {human_len} records");
     let shown = bar.clone();
@@ -68,6 +69,16 @@ async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
         say(format_args!("  {change}"));
     }
     Ok(())
+}
+
+/// Refuses a schema that the records cannot follow, whatever is accepted, in the words of opening.
+fn refuse_incompatible(changes: &[SchemaChange]) -> Outcome {
+    let incompatible = changes.iter().filter(|change| change.kind == ChangeKind::Incompatible);
+    let incompatible: Vec<String> = incompatible.map(|change| format!("- {change}")).collect();
+    if incompatible.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Store(StoreError::IncompatibleSchema(incompatible.join("\n"))).into())
 }
 
 /// Refuses a schema without models, fields or enum values that the store has, unless that is meant.
@@ -122,5 +133,15 @@ mod tests {
             let refused = last_of(&[old, lacking]).await.unwrap_err();
             assert!(refused.message().unwrap().contains("--accept-removals"), "{refused:?}");
         }
+    }
+
+    /// The first run said that nothing is lost with --accept-removals, and only the second one refused.
+    #[tokio::test]
+    async fn what_records_cannot_follow_is_said_before_any_removal_is_asked_about() {
+        let old = "type Todo @model { size: Int note: String }";
+        let refused = last_of(&[old, "type Todo @model { size: Float }"]).await.unwrap_err();
+        let message = refused.message().unwrap();
+        assert!(message.contains("Todo.size: the field held Int and would hold Float"), "{message}");
+        assert!(!message.contains("--accept-removals"), "{message}");
     }
 }
