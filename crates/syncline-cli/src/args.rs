@@ -94,11 +94,13 @@ pub(crate) enum Command {
     /// Print the records that match, then every difference as it happens, until interrupted
     ///
     /// NDJSON. First the result, a line `{"change":"result","index":N,"record":{…}}` for each record in
-    /// order, closed by `{"change":"ready","records":N,"is_synced":BOOL}`. Then the differences, to be applied
+    /// order, closed by `{"change":"ready","records":N,"is_synced":false}`. Then the differences, to be applied
     /// in order: `{"change":"inserted"|"updated","index":N,"record":{…}}`,
-    /// `{"change":"moved","from":N,"to":N,"record":{…}}`, `{"change":"removed","index":N,"record":{…}}`, and
-    /// `{"change":"synced"}` once a peer's changes have all arrived. Writes of other processes on the
-    /// same file show as well. With --include, a change of a related record updates those that show it.
+    /// `{"change":"moved","from":N,"to":N,"record":{…}}`, and `{"change":"removed","index":N,"record":{…}}`.
+    /// With --include, a change of a related record updates those that show it.
+    ///
+    /// It has no link to peers, so it never says that the store is synced. What other processes write to the same file
+    /// shows, and so does what `serve` and `sync --follow` receive.
     Watch(WatchArgs),
     /// Import records from NDJSON, JSON or CSV, or from what DataStore's cloud gives
     ///

@@ -22,30 +22,40 @@ async fn follow(store: &Store, args: &WatchArgs, out: &mut Out) -> Outcome {
     let mut query = query::build(store::schema(store)?, &args.selection)?;
     query.offset = args.offset.unwrap_or(0);
     let mut live = store.observe_query_json(query);
-    let mut was_synced = first(&mut live, out).await?;
+    first(&mut live, out).await?;
     while let Some(snapshot) = live.next().await {
         let snapshot = snapshot?;
         for change in &snapshot.changes {
             out.json(change)?;
-        }
-        if snapshot.is_synced && !was_synced {
-            was_synced = true;
-            out.json(&json!({"change": "synced"}))?;
         }
         out.flush()?;
     }
     Ok(())
 }
 
-/// Prints the result as it stands. Whether peers have said that it is complete.
-async fn first(live: &mut LiveQuery, out: &mut Out) -> Outcome<bool> {
-    let Some(snapshot) = live.next().await else { return Ok(false) };
+/// Prints the result as it stands.
+async fn first(live: &mut LiveQuery, out: &mut Out) -> Outcome {
+    let Some(snapshot) = live.next().await else { return Ok(()) };
     let snapshot = snapshot?;
     for (index, record) in snapshot.items.iter().enumerate() {
         out.json(&json!({"change": "result", "index": index, "record": **record}))?;
     }
-    let records = snapshot.items.len();
-    out.json(&json!({"change": "ready", "records": records, "is_synced": snapshot.is_synced}))?;
-    out.flush()?;
-    Ok(snapshot.is_synced)
+    // Without a link this is never true.
+    out.json(&json!({"change": "ready", "records": snapshot.items.len(), "is_synced": snapshot.is_synced}))?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use crate::args::Cli;
+
+    /// The help promised a line that only a program with a link of its own could print.
+    #[test]
+    fn the_help_promises_no_line_that_needs_a_link() {
+        let mut program = Cli::command();
+        let help = program.find_subcommand_mut("watch").unwrap().render_long_help().to_string();
+        assert!(help.contains("\"ready\"") && !help.contains("\"synced\""), "{help}");
+    }
 }
