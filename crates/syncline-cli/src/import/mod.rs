@@ -44,7 +44,8 @@ use cloud::Cloud;
 use names::Columns;
 use progress::{Begin, Taken};
 use rejects::{Earlier, Rejects};
-use shapes::{Shapes, Whole};
+use shapes::Shapes;
+pub(crate) use shapes::Whole;
 use source::{Row, Source};
 
 /// Rows that are saved in one commit.
@@ -81,6 +82,13 @@ pub(crate) struct Counts {
     left_out: BTreeMap<String, u64>,
 }
 
+/// What came of an import.
+#[derive(Clone, Debug)]
+pub(crate) struct Imported {
+    pub(crate) counts: Counts,
+    pub(crate) whole: Whole,
+}
+
 /// What becomes of records that are here already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Existing {
@@ -93,7 +101,7 @@ enum Existing {
 pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
     let began = Instant::now();
     let source = Arc::new(Source::open(&args.file, args.format)?);
-    let counts =
+    let Imported { counts, .. } =
         store::with(&args.db, async |store| import(store, &args, &source, (Earlier::Refuse, Existing::Replace)).await)
             .await?;
     if args.json {
@@ -105,7 +113,7 @@ pub(crate) async fn run(args: ImportArgs, out: &mut Out) -> Outcome {
 
 /// Imports into a store that is open already. Rejected rows of earlier imports are set aside, and no row changes a record
 /// that was changed or deleted later than the row says of itself.
-pub(crate) async fn take(store: &Store, args: &ImportArgs) -> Outcome<Counts> {
+pub(crate) async fn take(store: &Store, args: &ImportArgs) -> Outcome<Imported> {
     let source = Arc::new(Source::open(&args.file, args.format)?);
     import(store, args, &source, (Earlier::SetAside, Existing::KeepLater)).await
 }
@@ -115,7 +123,7 @@ async fn import(
     args: &ImportArgs,
     source: &Arc<Source>,
     (earlier, existing): (Earlier, Existing),
-) -> Outcome<Counts> {
+) -> Outcome<Imported> {
     let schema = store::schema(store)?;
     let model = store::model(schema, &args.model)?;
     let columns = Columns::of(model);
@@ -159,7 +167,7 @@ async fn import(
         // A row can turn out not to fit when it is saved: its record was changed elsewhere meanwhile.
         refuse_rest(&importer.counts)?;
     }
-    Ok(importer.counts)
+    Ok(Imported { counts: importer.counts, whole })
 }
 
 /// Where the import begins: at the first row, or behind those that an earlier run took.
@@ -253,15 +261,8 @@ fn read(source: &Source, shapes: &Shapes, done: u64, batches: &mpsc::Sender<Vec<
 
 /// Says what the file lacks by its own account.
 fn warn(source: &Source, whole: &Whole) {
-    let name = source.name();
-    if whole.goes_on {
-        say(format_args!(
-            "warning: {name} is not the whole table: its last page names another one (nextToken); fetch the pages \
-             behind it and import them, too"
-        ));
-    }
-    if let Some(error) = &whole.error {
-        say(format_args!("warning: {name} holds the error of a query, so rows may be missing: {error}"));
+    for lack in whole.lacks() {
+        say(format_args!("warning: {} {lack}", source.name()));
     }
 }
 
@@ -402,7 +403,7 @@ mod tests {
 
         async fn import(&self, args: &ImportArgs) -> Outcome<Counts> {
             let source = Arc::new(Source::open(&args.file, None)?);
-            import(&self.store, args, &source, (Earlier::Refuse, Existing::Replace)).await
+            Ok(import(&self.store, args, &source, (Earlier::Refuse, Existing::Replace)).await?.counts)
         }
 
         async fn records(&self) -> Vec<syncline::Record> {

@@ -28,11 +28,25 @@ pub(super) enum Origin {
 
 /// What a file lacks, by its own account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     /// The last page names another one.
-    pub(super) goes_on: bool,
+    pub(crate) goes_on: bool,
     /// The first error that a query answered with.
-    pub(super) error: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+impl Whole {
+    /// That in words, to be put behind the file's name.
+    pub(crate) fn lacks(&self) -> impl Iterator<Item = String> {
+        let rest = self.goes_on.then(|| {
+            "is not the whole table: its last page names another one (nextToken, LastEvaluatedKey); fetch the pages \
+             behind it and import them, too"
+                .to_owned()
+        });
+        let error = self.error.as_ref();
+        rest.into_iter()
+            .chain(error.map(|error| format!("holds the error of a query, so rows may be missing: {error}")))
+    }
 }
 
 /// Tells pages from rows, for one model: what the model has under such a name is a row's value.

@@ -183,6 +183,23 @@ fn next_steps(out: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
             counted(failed, "file")
         )?;
     }
+    let lacking = models_where(facts, Taken::lacks_pages);
+    if !lacking.is_empty() {
+        writeln!(
+            out,
+            "1. Fetch the rest of {lacking}: ask again with the `nextToken` of the last page (of a scan, with its \
+             `LastEvaluatedKey`) until a page names no other, put each answer into the data folder as `MODEL-2.json`, \
+             `MODEL-3.json` and so on, and run the migration again: what is in the store stays as it is."
+        )?;
+    }
+    let failing = models_where(facts, Taken::has_errors);
+    if !failing.is_empty() {
+        writeln!(
+            out,
+            "1. Ask again for the rows of {failing}: a query answered with an error. Put the answer in place of the \
+             file that holds it, and run the migration again."
+        )?;
+    }
     let rejected: u64 = facts.tables.into_iter().flat_map(BTreeMap::values).map(Taken::skipped).sum();
     if rejected > 0 {
         writeln!(
@@ -201,4 +218,10 @@ fn next_steps(out: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// Names of the models of whose tables this holds.
+fn models_where(facts: &Facts<'_>, holds: impl Fn(&Taken) -> bool) -> String {
+    let tables = facts.tables.into_iter().flatten().filter(|(_, taken)| holds(taken));
+    tables.map(|(model, _)| format!("`{model}`")).collect::<Vec<_>>().join(", ")
 }

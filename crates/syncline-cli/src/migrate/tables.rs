@@ -11,13 +11,13 @@ use super::project::entries;
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
 use crate::import::source::told_by_name;
-use crate::import::{self, Counts};
+use crate::import::{self, Imported};
 use crate::output::say;
 
 /// What became of one model's files.
 #[derive(Default)]
 pub(super) struct Taken {
-    files: Vec<(String, Result<Counts, String>)>,
+    files: Vec<(String, Result<Imported, String>)>,
 }
 
 impl Taken {
@@ -28,16 +28,44 @@ impl Taken {
 
     /// Rows that did not fit.
     pub(super) fn skipped(&self) -> u64 {
-        self.files.iter().filter_map(|(_, end)| Some(end.as_ref().ok()?.skipped)).sum()
+        self.imported().map(|imported| imported.counts.skipped).sum()
+    }
+
+    /// Whether pages are missing for sure: every file names another page, so none holds the last one.
+    pub(super) fn lacks_pages(&self) -> bool {
+        let mut imported = self.imported().peekable();
+        imported.peek().is_some() && imported.all(|imported| imported.whole.goes_on)
+    }
+
+    /// Whether a file holds the error of a query, so that rows may be missing.
+    pub(super) fn has_errors(&self) -> bool {
+        self.imported().any(|imported| imported.whole.error.is_some())
+    }
+
+    fn imported(&self) -> impl Iterator<Item = &Imported> {
+        self.files.iter().filter_map(|(_, end)| end.as_ref().ok())
     }
 }
 
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, end) in &self.files {
-            match end {
-                Ok(counts) => writeln!(f, "- `{name}`: {}", import::summary(counts).replace("\n  ", "; "))?,
-                Err(why) => writeln!(f, "- `{name}` was **not imported**: {}", why.replace("\n  ", "; "))?,
+            let imported = match end {
+                Ok(imported) => imported,
+                Err(why) => {
+                    writeln!(f, "- `{name}` was **not imported**: {}", why.replace("\n  ", "; "))?;
+                    continue;
+                }
+            };
+            writeln!(f, "- `{name}`: {}", import::summary(&imported.counts).replace("\n  ", "; "))?;
+            if self.lacks_pages() {
+                writeln!(f, "  - **Incomplete**: its last page names another one, which is in no file here")?;
+            } else if imported.whole.goes_on {
+                writeln!(f, "  - Its last page names another one: another file here should hold it")?;
+            }
+            if let Some(error) = &imported.whole.error {
+                let error = error.replace(char::is_control, " ");
+                writeln!(f, "  - **Incomplete**, maybe: it holds the error of a query: {error}")?;
             }
         }
         Ok(())
@@ -117,7 +145,9 @@ impl Tables {
                     .await
                     .map_err(|failure| failure.message().unwrap_or_default().to_owned());
                 match &end {
-                    Ok(counts) => say(format_args!("{model}, {}: {}", file.display(), import::summary(counts))),
+                    Ok(Imported { counts, .. }) => {
+                        say(format_args!("{model}, {}: {}", file.display(), import::summary(counts)));
+                    }
                     Err(why) => say(format_args!("error: {}: {why}", file.display())),
                 }
                 all.entry(model.clone()).or_default().files.push((file_name(file), end));

@@ -157,6 +157,37 @@ fn a_table_that_cannot_be_read_is_named_and_the_next_run_goes_on() {
     assert!(report.contains(comments), "{report}");
 }
 
+/// A table of which only the first page was fetched stood in the report as if all of it had been imported.
+#[test]
+fn a_table_whose_last_page_names_another_one_is_incomplete_until_that_is_there() {
+    let bed = Bed::new();
+    let app = project(&bed, &without_searchable());
+    let (out, data) = (bed.text("out"), bed.text("data"));
+    let page = |id: &str, next: Value| {
+        json!({"data": {"listPosts": {"items": [{"id": id, "title": id}], "nextToken": next}}}).to_string()
+    };
+    write(&bed, "data/Post.json", &page("p1", json!("more")));
+    write(&bed, "data/Topic.json", r#"{"data":{"listTopics":null},"errors":[{"message":"too\nslow"}]}"#);
+    let migrate = ["migrate", "amplify", &app, "--out", &out, "--data", &data];
+    let report = || fs::read_to_string(format!("{out}/report.md")).unwrap();
+    ok(&migrate);
+    for line in [
+        "**Incomplete**: its last page names another one",
+        "Fetch the rest of `Post`:",
+        "it holds the error of a query: too slow",
+        "Ask again for the rows of `Topic`:",
+    ] {
+        assert!(report().contains(line), "{line}: {}", report());
+    }
+    write(&bed, "data/Post-2.json", &page("p2", json!(null)));
+    write(&bed, "data/Topic.json", r#"{"data":{"listTopics":{"items":[]}}}"#);
+    ok(&migrate);
+    let whole = report();
+    assert!(!whole.contains("Incomplete") && whole.contains("another file here should hold it"), "{whole}");
+    assert!(!whole.contains("Fetch the rest") && !whole.contains("Ask again"), "{whole}");
+    assert_eq!(ok(&["query", &format!("{out}/store.db"), "Post", "--count"]).out.trim(), "2");
+}
+
 #[test]
 fn what_is_no_gen_1_project_is_told_apart() {
     let bed = Bed::new();
