@@ -39,6 +39,16 @@ pub(crate) fn lines(entry: &HistoryEntry) -> Vec<String> {
     Text { colored: false, names_record: false }.of(entry)
 }
 
+/// When a change was made. The initial text or list of a record with a key of its own has no time.
+pub(crate) fn time(ms: i64) -> String {
+    if ms == 0 { "–".to_owned() } else { moment(ms) }
+}
+
+/// `REPLICA:COUNTER` with the beginning of the replica id, as the lines of the list begin.
+pub(crate) fn name(replica: &str, counter: u64) -> String {
+    format!("{}:{counter}", replica.get(..8).unwrap_or(replica))
+}
+
 /// Changes as people read them.
 struct Text {
     colored: bool,
@@ -48,7 +58,7 @@ struct Text {
 impl Text {
     /// A line that says whose change it is and when it was made, and one for each thing that it did.
     fn of(&self, entry: &HistoryEntry) -> Vec<String> {
-        let mut head = self.styled(moment(entry.time_ms), "2");
+        let mut head = self.styled(time(entry.time_ms), "2");
         head.push_str(&format!("  {}", self.styled(writer(entry), "36")));
         if self.names_record {
             head.push_str(&format!("  {} {}", entry.model, entry.id));
@@ -62,7 +72,8 @@ impl Text {
             head.push_str(&format!("  {}", self.styled(format_args!("[{}]", entry.kind), "33")));
         }
         for (what, names) in [("not knowing of", &entry.concurrent_with), ("joining", &entry.joins)] {
-            if !names.is_empty() {
+            // What has no time is the same from every writer, who knew of nothing when it was made.
+            if !names.is_empty() && entry.time_ms != 0 {
                 let names: Vec<String> = names.iter().map(|name| shortened(name)).collect();
                 head.push_str(&self.styled(format_args!("  {what} {}", names.join(", ")), "2"));
             }
@@ -112,14 +123,15 @@ impl Text {
 }
 
 fn writer(entry: &HistoryEntry) -> String {
-    match (entry.replica.get(..8), entry.mine) {
-        (Some(replica), true) => format!("{replica}:{} (this store)", entry.counter),
-        (Some(replica), false) => format!("{replica}:{}", entry.counter),
-        (None, _) => "(this store)".to_owned(),
+    // A change of a `@local` model has no name.
+    match (entry.replica.is_empty(), entry.mine) {
+        (false, true) => format!("{} (this store)", name(&entry.replica, entry.counter)),
+        (false, false) => name(&entry.replica, entry.counter),
+        (true, _) => "(this store)".to_owned(),
     }
 }
 
-/// `REPLICA:COUNTER` with the beginning of the replica id, as the lines of the list begin.
+/// A change's whole name with the beginning of the replica id.
 fn shortened(name: &str) -> String {
     match name.split_once(':') {
         Some((replica, counter)) => format!("{}:{counter}", replica.get(..8).unwrap_or(replica)),
@@ -152,9 +164,9 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_change_is_told_as_people_read_it() {
-        let entry = HistoryEntry {
+    /// A change of this store, beside one of another.
+    fn entry(time_ms: i64, did: Vec<ChangeEffect>, turn: Option<Turn>) -> HistoryEntry {
+        HistoryEntry {
             seq: 1,
             model: "Todo".to_owned(),
             id: "id".to_owned(),
@@ -162,9 +174,22 @@ mod tests {
             counter: 7,
             mine: true,
             hash: String::new(),
-            time_ms: 0,
+            time_ms,
             kind: "applied",
-            did: vec![
+            did,
+            concurrent_with: vec!["9f03aa1100000000:3".to_owned()],
+            joins: Vec::new(),
+            turn,
+            note: None,
+            deps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_change_is_told_as_people_read_it() {
+        let entry = entry(
+            951_782_400_000,
+            vec![
                 ChangeEffect::Undeleted,
                 ChangeEffect::Set { field: "title".to_owned(), before: json!("a"), after: json!(null) },
                 ChangeEffect::Settled { field: "room".to_owned(), kept: json!(1), dropped: vec![json!(2)] },
@@ -186,15 +211,11 @@ mod tests {
                     edits: vec![ListEdited { at: 0, removed: vec![json!("x")], inserted: vec![] }],
                 },
             ],
-            concurrent_with: vec!["9f03aa1100000000:3".to_owned()],
-            joins: Vec::new(),
-            turn: Some(Turn::Undo),
-            note: None,
-            deps: Vec::new(),
-        };
+            Some(Turn::Undo),
+        );
         let lines = Text { colored: false, names_record: true }.of(&entry);
         let expected = [
-            "1970-01-01 00:00:00  3f2a1b2c:7 (this store)  Todo id  undo  not knowing of 9f03aa11:3",
+            "2000-02-29 00:00:00  3f2a1b2c:7 (this store)  Todo id  undo  not knowing of 9f03aa11:3",
             "  brought back",
             "  title: \"a\" → null",
             "  room: 1, settled against 2",
@@ -206,5 +227,13 @@ mod tests {
             "  steps: at 0 −\"x\"",
         ];
         assert_eq!(lines, expected);
+    }
+
+    /// A record's own first text was told as if it came from 1970 and from somebody who did not know of the record.
+    #[test]
+    fn the_initial_text_of_a_record_has_no_time_and_is_concurrent_with_nothing() {
+        let edits = vec![TextEdited { at: 0, removed: String::new(), inserted: "hey".to_owned() }];
+        let told = lines(&entry(0, vec![ChangeEffect::Text { field: "body".to_owned(), edits }], None));
+        assert_eq!(told, ["–  3f2a1b2c:7 (this store)", "  body: at 0 +\"hey\""]);
     }
 }

@@ -291,9 +291,7 @@ async fn changes(store: &Store) -> Outcome<Facts> {
     let entries = store.recent_changes(NEWEST).await?;
     let rows = entries.iter().rev().map(|entry| {
         let target = Target::Record { model: entry.model.clone(), id: entry.id.clone() };
-        // The initial text of a record with a key of its own has no time.
-        let time = if entry.time_ms == 0 { "–".to_owned() } else { moment(entry.time_ms) };
-        let cells = [time, writer(entry), entry.model.clone(), did(entry), entry.id.clone()];
+        let cells = [history::time(entry.time_ms), writer(entry), entry.model.clone(), did(entry), entry.id.clone()];
         Row::new(cells, Some(target))
     });
     Ok(Facts {
