@@ -1,17 +1,22 @@
 //! `export`: every record as NDJSON, JSON or CSV, page by page, so that `import` makes the same records of it.
 
+use std::io::IsTerminal;
+
+use indicatif::ProgressBar;
 use serde_json::{Map, Value};
 use syncline::schema::{FieldKind, Key, Model, Scalar};
-use syncline::{Record, Span, Store};
+use syncline::{Query, Record, Span, Store};
 
 use crate::args::{ExportArgs, Format};
 use crate::failure::{Failure, Outcome};
 use crate::import::convert::text_cell;
-use crate::output::Out;
+use crate::output::{self, Out};
 use crate::store;
 
 /// Records read at a time.
 const PAGE_RECORDS: u64 = 1000;
+
+const BAR: &str = "{msg:>9} [{bar:30.cyan}] {percent:>3}% {human_pos}/{human_len} {elapsed}";
 
 /// Column that names a record's model where one file holds several; no field can have this name.
 pub(crate) const MODEL_COLUMN: &str = "__typename";
@@ -33,14 +38,36 @@ pub(crate) async fn run(args: ExportArgs, out: &mut Out) -> Outcome {
         if mark && args.format == Format::Csv {
             return Err(Failure::usage("a CSV holds the records of one model: name it, as in `export DB MODEL`"));
         }
-        let mut file = File { out, format: args.format, records: 0 };
-        file.begin(&models)?;
-        for each in models {
-            model(store, each, mark, &mut file).await?;
-        }
-        file.end()
+        let mut file = File { out, format: args.format, records: 0, bar: bar(store, &models).await? };
+        let outcome = all(store, &models, mark, &mut file).await;
+        file.bar.finish_and_clear();
+        outcome
     })
     .await
+}
+
+/// A bar for so many records; nothing where these go to a terminal, which they would share.
+async fn bar(store: &Store, models: &[&Model]) -> Outcome<ProgressBar> {
+    if !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    Ok(output::bar("exporting", total(store, models).await?, BAR))
+}
+
+async fn total(store: &Store, models: &[&Model]) -> Outcome<u64> {
+    let mut records = 0;
+    for model in models {
+        records += store.count_json(Query::new(&model.name)).await?;
+    }
+    Ok(records)
+}
+
+async fn all(store: &Store, models: &[&Model], mark: bool, file: &mut File<'_>) -> Outcome {
+    file.begin(models)?;
+    for each in models {
+        model(store, each, mark, file).await?;
+    }
+    file.end()
 }
 
 async fn model(store: &Store, model: &Model, mark: bool, file: &mut File<'_>) -> Outcome {
@@ -59,6 +86,7 @@ async fn model(store: &Store, model: &Model, mark: bool, file: &mut File<'_>) ->
         for record in records {
             file.record(model, marked(record, mark.then_some(&model.name)))?;
         }
+        file.bar.set_position(file.records);
         after = page.next;
         if after.is_none() {
             return Ok(());
@@ -115,6 +143,7 @@ struct File<'a> {
     out: &'a mut Out,
     format: Format,
     records: u64,
+    bar: ProgressBar,
 }
 
 impl File<'_> {
@@ -174,5 +203,29 @@ fn cell(kind: Option<&FieldKind>, value: &Value) -> String {
         }
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use syncline::Options;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_bar_comes_to_its_end_with_the_last_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let sdl = "type A @model { n: Int } type B @model { n: Int }";
+        let store = Store::open(folder.path().join("app.db"), Options::new(sdl)).await.unwrap();
+        for (model, n) in [("A", 1), ("A", 2), ("B", 3)] {
+            store.save_json(model, json!({"n": n}).as_object().unwrap().clone()).await.unwrap();
+        }
+        let models: Vec<&Model> = store.schema().unwrap().models.iter().collect();
+        let mut out = Out::new();
+        let mut file = File { out: &mut out, format: Format::Ndjson, records: 0, bar: ProgressBar::hidden() };
+        all(&store, &models, true, &mut file).await.unwrap();
+        assert_eq!((file.bar.position(), total(&store, &models).await.unwrap()), (3, 3));
+        store.close().await.unwrap();
     }
 }
