@@ -3,6 +3,9 @@
 //! Documents keep values under a field's first name, so names can change freely. What cannot
 //! change is what a value *is*: the kind of a field, the key of a model.
 
+mod relations;
+mod words;
+
 use std::fmt;
 
 use crate::{EnumType, Field, FieldKind, Index, Key, Model, Schema};
@@ -21,13 +24,13 @@ pub struct SchemaChange {
 /// What a difference asks of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {
-    /// Something new: a model, field, enum value or index. Nothing is lost.
+    /// Something new: a model, field, relation, enum value or index. Nothing is lost.
     Additive,
-    /// A model or field with another name. Nothing is lost.
+    /// A model, field or relation with another name. Nothing is lost.
     Rename,
     /// A model, field or enum value is gone from the schema. Its values stay in the documents and come back with it.
     Removed,
-    /// A rule of use: required, default, merge, access; an index that is gone. Records stay as they are.
+    /// A rule of use: required, default, merge, access; an index or relation that is gone. Records stay as they are.
     Adjusted,
     /// The records do not fit; the store must not be opened with this schema.
     Incompatible,
@@ -116,6 +119,11 @@ impl Compare<'_> {
         self.found.push(SchemaChange { kind, place: place.into(), sentence: sentence.into() });
     }
 
+    /// Something has another value.
+    fn turned(&mut self, place: &str, what: &str, was: &str, is: &str) {
+        self.note(ChangeKind::Adjusted, place, format!("{what} was {was} and is now {is}"));
+    }
+
     fn models(&mut self) {
         let mut known = Vec::new();
         for model in &self.new.models {
@@ -149,14 +157,19 @@ impl Compare<'_> {
         self.fields(&new.name, &old.fields, &new.fields);
         self.indexes(old, new);
         if old.auth != new.auth {
-            self.note(ChangeKind::Adjusted, &new.name, "the access rules changed");
+            self.turned(&new.name, "`@auth`", &words::rules(&old.auth), &words::rules(&new.auth));
         }
         if old.tokenizer != new.tokenizer {
-            self.note(ChangeKind::Adjusted, &new.name, "how full texts are cut into words changed");
+            let (was, is) = (words::tokenizer(old.tokenizer), words::tokenizer(new.tokenizer));
+            self.note(
+                ChangeKind::Adjusted,
+                &new.name,
+                format!("full texts were cut into {was} and are now cut into {is}"),
+            );
         }
         if old.deletes != new.deletes {
-            let sentence = "what a delete does to a concurrent edit changed";
-            self.note(ChangeKind::Adjusted, &new.name, sentence);
+            let (was, is) = (words::deletes(old.deletes), words::deletes(new.deletes));
+            self.turned(&new.name, "what a delete does to a concurrent edit", was, is);
         }
         self.relations(old, new);
     }
@@ -171,21 +184,6 @@ impl Compare<'_> {
         for index in old.indexes.iter().filter(|index| !has(new, &indexed(old, index))) {
             let sentence = format!("index {} over {} is gone", index.name, index.fields.join(", "));
             self.note(ChangeKind::Adjusted, &new.name, sentence);
-        }
-    }
-
-    fn relations(&mut self, old: &Model, new: &Model) {
-        let mut as_before = new.relations.clone();
-        for relation in &mut as_before {
-            let Some(before) = old.relation(&relation.name) else { continue };
-            if before.on_delete != relation.on_delete {
-                relation.on_delete = before.on_delete;
-                let sentence = "what a delete of the record does to the related ones changed";
-                self.note(ChangeKind::Adjusted, format!("{}.{}", new.name, relation.name), sentence);
-            }
-        }
-        if old.relations != as_before {
-            self.note(ChangeKind::Adjusted, &new.name, "the relations changed");
         }
     }
 
@@ -239,8 +237,8 @@ impl Compare<'_> {
         if !self.same_kind(&old.kind, &new.kind) {
             let sentence = format!(
                 "the field held {} and would hold {}; keep its type and add a new field for the other",
-                describe(&old.kind),
-                describe(&new.kind)
+                words::kind(&old.kind),
+                words::kind(&new.kind)
             );
             self.note(ChangeKind::Incompatible, place, sentence);
             return;
@@ -260,17 +258,32 @@ impl Compare<'_> {
         if old.required && !new.required {
             self.note(ChangeKind::Adjusted, place, "the field is no longer required");
         }
-        for (differs, what) in [
-            (old.kind != new.kind, "what its values may be"),
-            (old.default != new.default, "the default"),
-            (old.merge != new.merge, "the merge rule"),
-            (old.managed != new.managed, "who fills the field"),
-            (old.fulltext != new.fulltext, "full-text indexing"),
-            (old.auth != new.auth, "the access rules"),
-        ] {
-            if differs {
-                self.note(ChangeKind::Adjusted, place, format!("{what} changed"));
-            }
+        self.rules_of_use(place, old, new);
+    }
+
+    fn rules_of_use(&mut self, place: &str, old: &Field, new: &Field) {
+        if old.kind != new.kind {
+            self.turned(place, "the type", &words::kind(&old.kind), &words::kind(&new.kind));
+        }
+        if old.default != new.default {
+            self.turned(place, "the default", &words::default(old), &words::default(new));
+        }
+        if old.merge != new.merge {
+            self.turned(place, "the merge rule", words::merge(old.merge), words::merge(new.merge));
+        }
+        if old.managed != new.managed {
+            let (was, is) = (words::managed(old.managed), words::managed(new.managed));
+            self.note(ChangeKind::Adjusted, place, format!("the field was filled {was} and is now filled {is}"));
+        }
+        if old.fulltext != new.fulltext {
+            let sentence = match new.fulltext {
+                true => "the field is now part of the full-text index",
+                false => "the field is no longer part of the full-text index",
+            };
+            self.note(ChangeKind::Adjusted, place, sentence);
+        }
+        if old.auth != new.auth {
+            self.turned(place, "`@auth`", &words::rules(&old.auth), &words::rules(&new.auth));
         }
     }
 
@@ -361,20 +374,4 @@ impl Compare<'_> {
 fn indexed<'a>(model: &'a Model, index: &Index) -> Vec<&'a str> {
     let fields = index.fields.iter().filter_map(|name| model.field(name));
     fields.map(|field| field.document_key.as_str()).collect()
-}
-
-/// The kind, as a file would write it.
-fn describe(kind: &FieldKind) -> String {
-    let element = |element: &crate::Element| match &element.kind {
-        crate::ElementKind::Scalar(scalar) => scalar.name().to_owned(),
-        crate::ElementKind::Enum(name) | crate::ElementKind::Embedded(name) => name.clone(),
-    };
-    match kind {
-        FieldKind::Scalar(scalar) => scalar.name().to_owned(),
-        FieldKind::Enum(name) | FieldKind::Embedded(name) => name.clone(),
-        FieldKind::Counter => "Int @counter".to_owned(),
-        FieldKind::Text { .. } => "String @text".to_owned(),
-        FieldKind::List(of) => format!("[{}]", element(of)),
-        FieldKind::Set(of) => format!("[{}] @set", element(of)),
-    }
 }

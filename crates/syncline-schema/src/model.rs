@@ -286,6 +286,15 @@ pub struct AuthRule {
     pub operations: Vec<Operation>,
 }
 
+/// Field that holds the owner, unless a rule names another.
+pub(crate) const OWNER_FIELD: &str = "owner";
+
+/// Claim that names an identity, unless a rule names another.
+pub(crate) const IDENTITY_CLAIM: &str = "sub";
+
+/// Claim that lists groups, unless a rule names another: Amplify's, whose tokens may live on.
+pub(crate) const GROUP_CLAIM: &str = "cognito:groups";
+
 /// Whom a rule allows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Allow {
@@ -464,6 +473,11 @@ impl FieldKind {
     pub fn takes_fulltext(&self) -> bool {
         matches!(self, Self::Text { .. } | Self::Scalar(Scalar::String))
     }
+}
+
+impl Operation {
+    /// Every operation, in the order of the enum.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Read, Self::Update, Self::Delete];
 }
 
 impl Scalar {

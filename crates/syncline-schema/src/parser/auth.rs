@@ -13,12 +13,8 @@ use super::{
     fields,
     finding::{Checked, Finding, Findings, Spanned},
 };
+use crate::model::{GROUP_CLAIM, IDENTITY_CLAIM, OWNER_FIELD};
 use crate::{Allow, AuthRule, ElementKind, FieldKind, Managed, Operation, Scalar, did_you_mean};
-
-/// Claim that names an identity, unless a rule names another.
-const IDENTITY_CLAIM: &str = "sub";
-/// Claim that lists groups, unless a rule names another: Amplify's, whose tokens may live on.
-const GROUP_CLAIM: &str = "cognito:groups";
 
 const ENTRIES: &[&str] =
     &["allow", "provider", "ownerField", "identityClaim", "groupClaim", "groups", "groupsField", "operations"];
@@ -101,7 +97,7 @@ fn allow(
     entries.refuse_others(relevant, allow.text)?;
     match allow.text {
         "owner" => Ok(Allow::Owner {
-            field: entries.string_or("ownerField", "owner")?,
+            field: entries.string_or("ownerField", OWNER_FIELD)?,
             claim: entries.string_or("identityClaim", IDENTITY_CLAIM)?,
         }),
         "groups" => match entries.strings("groups")? {
@@ -141,7 +137,7 @@ fn operations(
     said: &mut BTreeSet<&'static str>,
     findings: &mut Findings,
 ) -> Checked<Vec<Operation>> {
-    let all = vec![Operation::Create, Operation::Read, Operation::Update, Operation::Delete];
+    let all = Operation::ALL.to_vec();
     let Some((_, value)) = entries.get("operations") else {
         return Ok(all);
     };
