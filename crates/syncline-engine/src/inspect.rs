@@ -1,6 +1,6 @@
 //! Looking into a store: status, history of a record, its document, verification.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -56,6 +56,25 @@ pub struct Outbox {
     pub acknowledged: u64,
     /// A relay refused them.
     pub rejected: u64,
+}
+
+/// An own change that no relay has acknowledged yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PendingChange {
+    /// Position in the log.
+    pub seq: u64,
+    /// The record's model.
+    pub model: String,
+    /// The record's id, or a JSON object of its key fields; `None` where the schema lacks the model, or the record is
+    /// damaged.
+    pub id: Option<String>,
+    /// The replica id under which it was written.
+    pub replica: String,
+    /// The how-manieth of that replica's changes.
+    pub counter: u64,
+    /// Time that the clock showed, in milliseconds since 1970; 0 for the initial text or list of a record with a custom
+    /// key, which has none.
+    pub time_ms: i64,
 }
 
 /// Whose acknowledgement counts.
@@ -122,12 +141,17 @@ impl Store {
     }
 
     fn quarantined(&self, (seq, row, reason): (u64, i64, String)) -> Result<Quarantined> {
+        let (model, record) = self.record_name(row)?;
+        Ok(Quarantined { seq, record, model, reason })
+    }
+
+    /// A record's model and its id, in hexadecimal.
+    fn record_name(&self, row: i64) -> Result<(String, String)> {
         let name = records::name_of(&self.db, row)?;
         let first = name.and_then(|(_, model)| self.names.model_name(model)).unwrap_or_default();
         let known = self.schema().and_then(|schema| schema.model_known_as(first));
         let model = known.map_or(first, |model| &model.name).to_owned();
-        let record = name.map(|(id, _)| id.to_string()).unwrap_or_default();
-        Ok(Quarantined { seq, record, model, reason })
+        Ok((model, name.map(|(id, _)| id.to_string()).unwrap_or_default()))
     }
 
     fn model_counts(&self) -> Result<Map<String, Value>> {
@@ -157,6 +181,38 @@ impl Store {
             Ok(true)
         })?;
         Ok(Outbox { pending, acknowledged: mine.saturating_sub(pending), rejected: 0 })
+    }
+
+    /// The newest of the own changes that wait, as [`Store::outbox`] counts them: at most so many, newest first.
+    pub fn pending_changes(&self, limit: usize) -> Result<Vec<PendingChange>> {
+        let known = self.known_of_own()?;
+        let mut newest = VecDeque::new();
+        log::scan(&self.db, known.acked, |entry| {
+            if self.waits(&entry, &known) {
+                newest.push_front(entry);
+                newest.truncate(limit);
+            }
+            Ok(true)
+        })?;
+        newest.iter().map(|entry| self.pending_change(entry)).collect()
+    }
+
+    fn pending_change(&self, entry: &log::Entry) -> Result<PendingChange> {
+        let id = match &self.schema {
+            Some(_) => {
+                self.reading(|reading| Ok(reading.readable_at(entry.record)?.map(|found| found.id(reading.schema))))?
+            }
+            None => None,
+        };
+        Ok(PendingChange {
+            seq: entry.seq,
+            model: self.record_name(entry.record)?.0,
+            id,
+            replica: self.names.replica_at(entry.replica).map(|replica| replica.id.to_string()).unwrap_or_default(),
+            counter: entry.counter,
+            // What cannot be read has no time either.
+            time_ms: history::change_of(entry).map_or(0, |change| change.time()),
+        })
     }
 
     /// Whether any own change waits, as [`Store::outbox`] counts them, for the price of the first one that does.

@@ -57,7 +57,7 @@ pub use error::{BadRecord, Result, StoreError};
 pub use host::{Host, OnDisk, WalSync};
 pub use identity::{Renewal, RenewalCause};
 pub use import::RichText;
-pub use inspect::{AckedBy, Outbox, PeerStatus, Quarantined, StoreStatus};
+pub use inspect::{AckedBy, Outbox, PeerStatus, PendingChange, Quarantined, StoreStatus};
 pub use live::{Changed, Item, LiveResult, News};
 pub use local::{Saved, Source};
 pub use reader::Reader;

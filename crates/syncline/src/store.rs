@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use syncline_core::ids::{Chain, Dot};
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_engine::query::{Aggregation, Page, Query};
-use syncline_engine::{OnDisk, Reader, Source, StoreError, Tx, VerifyReport};
+use syncline_engine::{OnDisk, PendingChange, Reader, Source, StoreError, Tx, VerifyReport};
 use syncline_schema::Schema;
 use tokio::sync::oneshot;
 
@@ -314,6 +314,12 @@ impl Store {
     /// What the store holds, and what its peers do.
     pub async fn status(&self) -> Result<Status> {
         self.inner.driver.status().await
+    }
+
+    /// The newest of the own changes that no relay has acknowledged, which [`Status`] counts: at most so many, newest
+    /// first.
+    pub async fn pending_changes(&self, limit: usize) -> Result<Vec<PendingChange>> {
+        self.inner.driver.exclusive(move |engine, _| Ok(engine.store().pending_changes(limit)?)).await
     }
 
     /// Checks pages, hashes, chains, states and tables.

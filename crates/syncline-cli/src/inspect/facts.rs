@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use syncline::schema::Model;
-use syncline::{Conflicted, HistoryEntry, Query, Record, Status, Store};
+use syncline::{Conflicted, HistoryEntry, PendingChange, Query, Record, Status, Store};
 
 use super::shown::shown;
 use crate::failure::Outcome;
@@ -12,7 +12,7 @@ use crate::{history, query, store};
 /// Rows that are read at a time.
 pub(super) const ROWS: u64 = 200;
 
-/// Changes and conflicts that are listed.
+/// Changes, those that wait among them, and conflicts that are listed.
 const NEWEST: u64 = 200;
 
 /// Fields of a record that the list shows beside its key.
@@ -119,7 +119,7 @@ pub(super) async fn read(store: &Store, wish: &Wish) -> Outcome<Facts> {
     let mut facts = match wish.view {
         View::Models => models(store, &status),
         View::Records => records(store, wish).await?,
-        View::Outbox => outbox(&status),
+        View::Outbox => outbox(store, &status).await?,
         View::Peers => peers(&status),
         View::Vectors => vectors(&status),
         View::Changes | View::Conflicts if store.schema().is_none() => {
@@ -227,25 +227,47 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-fn outbox(status: &Status) -> Facts {
+async fn outbox(store: &Store, status: &Status) -> Outcome<Facts> {
     let outbox = status.store.outbox;
-    let row =
-        |what: &str, number: u64, means: &str| Row::new([what.to_owned(), grouped(number), means.to_owned()], None);
+    let count = |what: &str, number: u64, means: &str| {
+        Row::new([what.to_owned(), grouped(number), String::new(), means.to_owned()], None)
+    };
     let mut rows = vec![
-        row("pending", outbox.pending, "no relay holds them durably yet"),
-        row("acknowledged", outbox.acknowledged, "a relay holds them durably"),
-        row("rejected", outbox.rejected, "a relay refused them"),
+        count("acknowledged", outbox.acknowledged, "a relay holds them durably"),
+        count("rejected", outbox.rejected, "a relay refused them"),
+        count("pending", outbox.pending, "no relay holds them durably yet"),
     ];
+    let pending = store.pending_changes(NEWEST as usize).await?;
+    rows.extend(pending.iter().map(waiting));
     rows.extend(status.store.quarantined.iter().map(|change| {
         let what = format!("quarantined: {}", change.model);
-        Row::new([what, change.seq.to_string(), change.reason.clone()], None)
+        Row::new([what, change.seq.to_string(), String::new(), change.reason.clone()], None)
     }));
-    Facts {
-        title: "Own changes, and changes of others that are not applied".to_owned(),
-        columns: texts(["what", "number", "means"]),
+    let listed = pending.len() as u64;
+    let title = if outbox.pending > listed {
+        format!("Own changes: the newest {} of {} pending", grouped(listed), grouped(outbox.pending))
+    } else {
+        "Own changes, and changes of others that are not applied".to_owned()
+    };
+    Ok(Facts {
+        title,
+        columns: texts(["what", "number", "time", "record, or what it means"]),
         rows,
         ..Facts::default()
-    }
+    })
+}
+
+/// A row of an own change that no relay has acknowledged; it leads to its record.
+fn waiting(change: &PendingChange) -> Row {
+    let record = change.id.as_deref().unwrap_or("of a model that the schema lacks, or damaged");
+    let cells = [
+        "  waits".to_owned(),
+        history::name(&change.replica, change.counter),
+        history::time(change.time_ms),
+        format!("{} {record}", change.model),
+    ];
+    let target = change.id.clone().map(|id| Target::Record { model: change.model.clone(), id });
+    Row::new(cells, target)
 }
 
 fn peers(status: &Status) -> Facts {

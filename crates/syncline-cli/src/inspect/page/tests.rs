@@ -90,6 +90,31 @@ async fn what_records_hold_cannot_reach_the_terminal_as_commands() {
     store.close().await.unwrap();
 }
 
+/// The page of the outbox told how many changes wait, and not which.
+#[tokio::test]
+async fn the_outbox_lists_the_newest_changes_that_wait_and_leads_to_their_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder).await;
+    let seats = (0..230).map(|row| record(json!({"room": "r", "row": row}))).collect();
+    store.save_all_json("Seat", seats).await.unwrap();
+    let saved = store.save_json("Task", record(json!({"title": "Buy milk"}))).await.unwrap().record;
+    let mut page = Page::new(&store);
+    press(&mut page, &store, &[KeyCode::Char('3')]).await;
+    let rows: Vec<&[String]> = page.facts.rows.iter().map(|row| row.cells.as_slice()).collect();
+    assert_eq!((rows[2][0].as_str(), rows[2][1].as_str()), ("pending", "231"));
+    assert_eq!(rows.len(), 3 + 200, "the counts, and those that are listed");
+    assert!(rows[3][1].ends_with(":231") && rows[3][3] == format!("Task {}", saved["id"].as_str().unwrap()));
+    assert!(rows[3][2].starts_with("20") && rows[4][1].ends_with(":230"), "{:?}", &rows[3..5]);
+    let shown = screen(&mut page);
+    assert!(
+        shown.contains("Own changes: the newest 200 of 231 pending") && shown.contains("Seat {\"room\""),
+        "{shown}"
+    );
+    press(&mut page, &store, &[KeyCode::Down, KeyCode::Down, KeyCode::Down, KeyCode::Enter]).await;
+    assert!(screen(&mut page).contains("title: Buy milk"));
+    store.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_filter_finds_records_and_a_wrong_one_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
