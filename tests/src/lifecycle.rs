@@ -73,3 +73,23 @@ async fn followers_of_a_model_that_another_process_renamed_are_told() {
         }
     }
 }
+
+/// SQLite took the name of a column that was not there any more for a text, so that every task was called "title".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_another_process_renamed_is_missed_and_not_made_up() {
+    let bed = Bed::new();
+    let store = open(&bed, "app.db").await;
+    store.save(&Task::new("Buy milk")).await.unwrap();
+    let mut live = store.query::<Task>().observe();
+    assert_eq!(in_time(live.next()).await.unwrap().unwrap().items[0].title, "Buy milk");
+    let sdl = r#"type Task @model { name: String! @renamed(from: "title") } type Note @model { text: String! }"#;
+    let renewed = Store::open(bed.path("app.db"), sdl).await.unwrap();
+    renewed.save_json("Note", record(json!({"text": "A commit"}))).await.unwrap();
+    assert!(matches!(in_time(live.next()).await, Some(Err(Error::SchemaChanged { .. }))));
+    let refused = store.query::<Task>().all().await.unwrap_err();
+    assert!(matches!(refused, Error::SchemaChanged { .. }), "{refused:?}");
+    assert!(matches!(
+        store.query::<Task>().filter(task::title.eq("title")).count().await,
+        Err(Error::SchemaChanged { .. })
+    ));
+}

@@ -36,6 +36,8 @@ impl Store {
         crate::query::register_functions(&db).doing("opening a reader")?;
         // Else SQLite may compile a cached statement anew whenever a parameter gets another value.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).doing("opening a reader")?;
+        // Else a column that another process has renamed would be read as a string of its name.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).doing("opening a reader")?;
         Ok(Reader { db, schema })
     }
 }

@@ -50,6 +50,8 @@ impl Tx<'_> {
 
     /// How the marks of a rich text expand, which its spans do not say; reads all changes of the record.
     pub fn expand_rules(&mut self, model: &str, id: &str, field: &str) -> Result<ExpandRules> {
+        // Refuses what has no spans.
+        self.spans(model, id, field)?;
         let (schema, model) = (self.schema()?, self.model(model)?);
         let working = self.existing(schema, model, id)?;
         let key = model.field(field).map_or(field, |field| field.document_key.as_str());

@@ -16,6 +16,7 @@ use syncline_core::record::TextEdit;
 use syncline_core::session::Session;
 use syncline_core::vector::Token;
 use syncline_engine::query::QueryError;
+use syncline_engine::rusqlite;
 use syncline_engine::{ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
 use syncline_schema::Schema;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -165,6 +166,16 @@ impl Drop for Alone<'_> {
     }
 }
 
+/// What a statement names that is not there; `None` of any other error.
+fn misfit(source: &rusqlite::Error) -> Option<String> {
+    let error = match source {
+        // Prepared anew, and prepared for the first time.
+        rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. } => error,
+        _ => return None,
+    };
+    (error.extended_code == rusqlite::ffi::SQLITE_ERROR).then(|| source.to_string())
+}
+
 /// Asks again and again for a moment, where there is more than one processor to ask on.
 fn look_for<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     static SEVERAL: LazyLock<bool> = LazyLock::new(|| std::thread::available_parallelism().is_ok_and(|n| n.get() > 1));
@@ -181,13 +192,14 @@ fn look_for<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
 impl Shared {
     /// What a failed read says once the file is not as this process knows it.
     pub(crate) fn explained(&self, error: StoreError) -> Error {
-        match error {
-            StoreError::Sqlite { source, .. } | StoreError::Query(QueryError::Sqlite(source))
-                if self.schema_changed.load(Ordering::Relaxed) =>
-            {
-                Error::SchemaChanged { reason: source.to_string() }
-            }
-            other => other.into(),
+        let source = if let StoreError::Sqlite { source, .. } | StoreError::Query(QueryError::Sqlite(source)) = &error {
+            Some(source)
+        } else {
+            None
+        };
+        match source.filter(|_| self.schema_changed.load(Ordering::Relaxed)).and_then(misfit) {
+            Some(reason) => Error::SchemaChanged { reason },
+            None => error.into(),
         }
     }
 
@@ -237,7 +249,7 @@ impl Driver {
         });
         let syncer = Syncer::start(store.syncer(), messages.clone());
         let thread = EngineThread {
-            schema: store.schema().cloned(),
+            schemas: store.schema().map(|schema| [Arc::clone(schema), Arc::clone(schema)]),
             engine: Engine::new(store, syncline_core::wire::Role::Peer),
             inbox,
             syncer,
@@ -333,9 +345,6 @@ impl Driver {
 
     /// Takes no calls any more, unless own changes are on no relay. Closing is left to be done.
     pub(crate) async fn seal(&self) -> Result<()> {
-        if self.shared.sealed.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         let (answer, outcome) = oneshot::channel();
         self.send(Message::Seal(answer));
         outcome.await.map_err(|_| Error::Closed)?
@@ -360,8 +369,8 @@ impl Driver {
 /// The thread that owns the engine.
 struct EngineThread {
     engine: Engine,
-    /// The one that was told last.
-    schema: Option<Arc<Schema>>,
+    /// As it was when the store was opened, and as it was told last.
+    schemas: Option<[Arc<Schema>; 2]>,
     inbox: Receiver<Message>,
     syncer: Syncer,
     shared: Arc<Shared>,
@@ -482,6 +491,7 @@ impl EngineThread {
 
     fn seal(&mut self, now: Now) -> Result<()> {
         // What other processes have committed counts, too.
+        self.engine.store_mut().refresh()?;
         self.engine.handle(now, Input::Tick);
         if self.engine.store().has_pending()? {
             return Err(Error::Unsent { changes: self.engine.store().outbox()?.pending });
@@ -557,13 +567,13 @@ impl EngineThread {
 
     /// Tells if another process has opened the store with another schema.
     fn notice_schema(&mut self) {
-        let (Some(before), Some(now)) = (&self.schema, self.engine.store().schema()) else { return };
-        if Arc::ptr_eq(before, now) {
+        let (Some([known, told]), Some(now)) = (&mut self.schemas, self.engine.store().schema()) else { return };
+        if Arc::ptr_eq(told, now) || told.means_the_same(now) {
             return;
         }
-        let gone =
-            before.models.iter().map(|model| model.name.clone()).filter(|name| now.model(name).is_none()).collect();
-        self.schema = Some(Arc::clone(now));
+        let names = known.models.iter().map(|model| model.name.clone());
+        let gone = names.filter(|name| now.model(name).is_none()).collect();
+        *told = Arc::clone(now);
         self.shared.schema_changed.store(true, Ordering::Relaxed);
         let _ = self.shared.events.send(Event::SchemaChanged { gone });
         self.shared.followers.shake();

@@ -25,8 +25,8 @@ pub struct Observed<R = Record> {
     pub origin: Origin,
     /// The record as it stands when the event is read: later changes may show already. `None` if it is gone.
     pub record: Option<R>,
-    /// The record's id, or its key fields as a JSON object; of a deleted record with a custom key, the record
-    /// id in hexadecimal.
+    /// The record's id, or its key fields as a JSON object; of a deleted record whose key is damaged, the record id in
+    /// hexadecimal.
     pub id: String,
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use syncline_core::ids::{Chain, Dot};
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_engine::query::{Aggregation, Page, Query};
-use syncline_engine::{OnDisk, PendingChange, Reader, Source, StoreError, Tx, VerifyReport};
+use syncline_engine::{Engine, Now, OnDisk, PendingChange, Reader, Source, StoreError, Tx, VerifyReport};
 use syncline_schema::Schema;
 use tokio::sync::oneshot;
 
@@ -287,7 +287,7 @@ impl Store {
             .await
     }
 
-    /// Waits until a relay holds every own change durably; for an app that is about to end, or to sign out. At once if
+    /// Waits until a relay holds every own change that leaves the device, durably; for an app that is about to end, or to sign out. At once if
     /// that is so, in vain without a [`Store::connect`] in this process or another.
     pub async fn wait_until_sent(&self, within: Duration) -> Result<()> {
         tokio::time::timeout(within, self.sent())
@@ -297,7 +297,11 @@ impl Store {
 
     async fn sent(&self) -> Result<()> {
         let mut events = self.events();
-        while self.inner.driver.exclusive(|engine, _| Ok(engine.store().has_pending()?)).await? {
+        let is_waiting = |engine: &mut Engine, _: Now| {
+            engine.store_mut().refresh()?;
+            Ok(engine.store().has_pending()?)
+        };
+        while self.inner.driver.exclusive(is_waiting).await? {
             // Acknowledgements to another process come without an event.
             let _ = tokio::time::timeout(UNTOLD, async {
                 while let Some(event) = events.next().await {
@@ -343,11 +347,13 @@ impl Store {
 
     /// Closes the store as [`Store::close`] does, and deletes it: the file, and what stands beside it. For a sign-out.
     ///
-    /// While own changes are on no relay nothing happens, and the error is [`Error::Unsent`]: [`Store::wait_until_sent`]
-    /// waits for them, [`Store::clear_with_unsent`] loses them. Else no write is taken from here on.
+    /// While own changes that leave the device are on no relay nothing happens, and the error is [`Error::Unsent`]:
+    /// [`Store::wait_until_sent`] waits for them, [`Store::clear_with_unsent`] loses them. Else no write is taken from
+    /// here on.
     ///
     /// The next open of the path makes a new store with a new replica id. While another process has the store open nothing
-    /// is deleted, and the error is [`Error::InUse`]; this handle is closed then, and may clear again.
+    /// is deleted, and the error is [`Error::InUse`]; this handle is closed then, and [`Store::clear_with_unsent`] deletes
+    /// the store once the other process has ended, whatever that has saved meanwhile.
     pub async fn clear(&self) -> Result<()> {
         self.inner.driver.seal().await?;
         self.clear_with_unsent().await

@@ -34,7 +34,7 @@ impl Taken {
     /// Whether pages are missing for sure: every file names another page, so none holds the last one.
     pub(super) fn lacks_pages(&self) -> bool {
         let mut imported = self.imported().peekable();
-        imported.peek().is_some() && imported.all(|imported| imported.whole.goes_on)
+        self.failed() == 0 && imported.peek().is_some() && imported.all(|imported| imported.whole.goes_on)
     }
 
     /// Whether a file holds the error of a query, so that rows may be missing.

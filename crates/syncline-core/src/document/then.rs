@@ -1,12 +1,17 @@
 //! Texts and lists as they were at earlier heads.
 
+use std::collections::BTreeSet;
+
 use automerge::{ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value};
 use serde_json::Value as Json;
 
 use super::{Document, json};
 use crate::record::Run;
-use crate::rich::{SPANS_BYTES_MAX, Span};
+use crate::rich::{SPANS_BYTES_MAX, Span, joined};
 use crate::state::OpId;
+
+/// Most runs whose positions are looked for: each costs a walk over the text's operations.
+const RUNS_MAX: usize = 256;
 
 impl Document {
     /// The text at a key when exactly these heads and what they build on had been merged.
@@ -33,10 +38,10 @@ impl Document {
         (0..self.doc.length_at(&list, heads)).filter_map(element).collect()
     }
 
-    /// The runs of equal marks of a text as it was then, at the positions where their characters stand now. Of a run
-    /// whose characters are gone nothing may be left.
-    pub(crate) fn runs_then(&self, key: &str, heads: &[ChangeHash]) -> Vec<Run> {
-        let Some(text) = self.object_at(key, ObjType::Text, heads) else { return Vec::new() };
+    /// The runs of equal marks of these names of a text as it was then, ascending, at the positions where their characters
+    /// stand now. Of a run whose characters are gone nothing may be left. `None` if there are more than [`RUNS_MAX`].
+    pub(crate) fn runs_then(&self, key: &str, heads: &[ChangeHash], names: &BTreeSet<&str>) -> Option<Vec<Run>> {
+        let Some(text) = self.object_at(key, ObjType::Text, heads) else { return Some(Vec::new()) };
         let length = self.doc.length_at(&text, heads);
         let now = |at: usize| {
             if at >= length {
@@ -51,8 +56,10 @@ impl Document {
             from = then.end;
             Some((now(then.start)?..now(then.end)?, span.marks))
         };
-        let spans = super::marks::spans_at(&self.doc, &text, heads, SPANS_BYTES_MAX).unwrap_or_default();
-        spans.into_iter().filter_map(run).collect()
+        let mut spans = super::marks::spans_at(&self.doc, &text, heads, SPANS_BYTES_MAX).ok()?;
+        spans.iter_mut().for_each(|span| span.marks.retain(|name, _| names.contains(name.as_str())));
+        let spans = joined(spans);
+        (spans.len() <= RUNS_MAX).then(|| spans.into_iter().filter_map(run).collect())
     }
 
     fn object_at(&self, key: &str, kind: ObjType, heads: &[ChangeHash]) -> Option<ObjId> {

@@ -15,23 +15,30 @@ use crate::state::OpId;
 const EXPAND: &str = "expand";
 
 impl ExpandRules {
-    /// How the marks of a text expand: those of a name as the newest that was put under it, in changes that stand each
-    /// behind what it depends on. Only names whose marks do not expand as marks usually do.
+    /// How the marks of a text expand: those of a name as the newest that was put under it, in whatever order the changes
+    /// stand. Only names whose marks do not expand as marks usually do.
     pub fn of_text(changes: &[Change], text: &OpId) -> Self {
-        let mut named = BTreeMap::new();
+        let mut newest: BTreeMap<String, (OpId, Expand)> = BTreeMap::new();
         for change in changes {
             // The end of a mark is the operation behind its beginning.
-            for pair in change.ops().windows(2) {
+            for (counter, pair) in (change.start_op()..).zip(change.ops().windows(2)) {
                 let [begin, end] = pair else { continue };
                 let (OpType::MarkBegin(mark), OpType::MarkEnd(after)) = (&begin.action, &end.action) else { continue };
                 let is_here = matches!(&begin.obj, ObjectId::Id(of) if (of.0, &of.1) == (text.counter, &text.actor));
                 if is_here && mark.value != ScalarValue::Null {
-                    named.insert(mark.name.to_string(), Expand::at(mark.expand, *after));
+                    let put = (OpId { counter, actor: change.actor().clone() }, Expand::at(mark.expand, *after));
+                    match newest.get_mut(mark.name.as_str()) {
+                        Some(before) if before.0 < put.0 => *before = put,
+                        Some(_) => {}
+                        None => drop(newest.insert(mark.name.to_string(), put)),
+                    }
                 }
             }
         }
         let others = Expand::default();
-        named.retain(|_, expand| *expand != others);
+        let named =
+            newest.into_iter().map(|(name, (_, expand))| (name, expand)).filter(|(_, expand)| *expand != others);
+        let named = named.collect();
         Self { named, others }
     }
 

@@ -49,11 +49,10 @@ impl Concern {
 
 /// What a filter demands of the record by itself: as much of it as does not lead to others.
 fn demanded(filter: &Filter) -> Filter {
-    match filter {
-        Filter::And(filters) => Filter::And(filters.iter().map(demanded).collect()),
-        other if leads_to_others(other) => Filter::All,
-        other => other.clone(),
+    if let Filter::And(filters) = filter {
+        return Filter::And(filters.iter().map(demanded).collect());
     }
+    if leads_to_others(filter) { Filter::All } else { filter.clone() }
 }
 
 fn leads_to_others(filter: &Filter) -> bool {

@@ -12,6 +12,19 @@ use super::id::Id;
 /// # async fn take(store: Store, list: List) -> Result<(), syncline::Error> {
 /// store.delete::<Item>(&list.id).await?;
 /// # Ok(()) }
+/// # fn main() {}
+/// ```
+///
+/// That of its own is one:
+///
+/// ```
+/// # use syncline::Store;
+/// syncline::models!(sdl = "type List @model { name: String! } type Item @model { title: String! }");
+///
+/// # async fn take(store: Store, list: List) -> Result<(), syncline::Error> {
+/// store.delete::<List>(&list.id).await?;
+/// # Ok(()) }
+/// # fn main() {}
 /// ```
 pub trait RecordKey<M> {
     /// The key as the JSON face takes it.

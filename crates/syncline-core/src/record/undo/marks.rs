@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use automerge::ChangeHash;
 use automerge::legacy::{ObjectId, OpType};
 use serde_json::Value;
 use syncline_schema::FieldKind;
@@ -19,8 +20,9 @@ pub(crate) type Run = (Range<usize>, Marks);
 
 impl RecordView<'_> {
     /// What undoes the marks of the changes at these places of a story, which one operation made, or redoes them (`back`:
-    /// undoes), by field. What others have marked since under the same names stays as they marked it. The view shows the
-    /// record as it stands, its document included.
+    /// undoes), by field. Other values that stand there now under the same names stay, whoever put them. So do all marks
+    /// of a text in which those of these names make up more than 256 runs. The view shows the record as it stands, its
+    /// document included.
     pub fn turn_marks(&self, story: &Story<'_>, edit: &[usize], back: bool) -> Vec<(String, Vec<TextEdit>)> {
         let Some(document) = self.document else { return Vec::new() };
         let changes: Vec<&Change> = edit.iter().filter_map(|at| story.changes.get(*at)).collect();
@@ -30,12 +32,12 @@ impl RecordView<'_> {
             let marking: Vec<&Change> =
                 changes.iter().copied().filter(|change| names(change, text).next().is_some()).collect();
             let (first, last) = (marking.first()?, marking.last()?);
-            let runs = |heads| document.runs_then(&field.document_key, heads);
-            let (before, after) = (runs(first.deps()), runs(&[last.hash()]));
-            let (from, to) = if back { (after, before) } else { (before, after) };
             let names: BTreeSet<&str> = marking.iter().flat_map(|change| names(change, text)).collect();
+            let runs = |heads: &[ChangeHash]| document.runs_then(&field.document_key, heads, &names);
+            let (before, after) = (runs(first.deps())?, runs(&[last.hash()])?);
+            let (from, to) = if back { (after, before) } else { (before, after) };
             let rules = ExpandRules::of_text(story.changes, text);
-            let now = runs_now(document, &field.document_key);
+            let now = runs_now(document, &field.document_key)?;
             let edits = names.into_iter().flat_map(|name| turn(name, [&from, &to, &now], &rules)).collect::<Vec<_>>();
             (!edits.is_empty()).then(|| (field.name.clone(), edits))
         });
@@ -45,23 +47,21 @@ impl RecordView<'_> {
 
 /// Under which names a change put marks on a text, or took them away.
 fn names<'a>(change: &'a Change, text: &'a OpId) -> impl Iterator<Item = &'a str> {
-    change.ops().iter().filter_map(|op| match (&op.action, &op.obj) {
-        (OpType::MarkBegin(mark), ObjectId::Id(of)) if (of.0, &of.1) == (text.counter, &text.actor) => {
-            Some(mark.name.as_str())
-        }
-        _ => None,
+    change.ops().iter().filter_map(|op| {
+        let (OpType::MarkBegin(mark), ObjectId::Id(of)) = (&op.action, &op.obj) else { return None };
+        ((of.0, &of.1) == (text.counter, &text.actor)).then_some(mark.name.as_str())
     })
 }
 
-fn runs_now(document: &Document, key: &str) -> Vec<Run> {
-    let spans = document.spans(key).ok().flatten().unwrap_or_default();
+fn runs_now(document: &Document, key: &str) -> Option<Vec<Run>> {
+    let spans = document.spans(key).ok()?.unwrap_or_default();
     let mut from = 0;
     let run = |span: crate::rich::Span| {
         let range = from..from + span.text.chars().count();
         from = range.end;
         (range, span.marks)
     };
-    spans.into_iter().map(run).collect()
+    Some(spans.into_iter().map(run).collect())
 }
 
 /// The edits under one name that lead from one state to another where the first still shows.
@@ -88,7 +88,8 @@ fn turn(name: &str, [from, to, now]: [&[Run]; 3], rules: &ExpandRules) -> Vec<Te
     steps.into_iter().map(edit).collect()
 }
 
-/// The value under a name at a position. Runs of another time may have moved through each other: the first counts.
+/// The value under a name at a position.
 fn value_at<'a>(runs: &'a [Run], at: usize, name: &str) -> Option<&'a Value> {
-    runs.iter().find(|(range, _)| range.contains(&at))?.1.get(name)
+    let (range, marks) = runs.get(runs.partition_point(|(range, _)| range.end <= at))?;
+    if range.contains(&at) { marks.get(name) } else { None }
 }

@@ -94,7 +94,7 @@ fn expand(ident: &Ident, doc: &TokenStream, members: &[Member<'_>], key_of: &Tok
             #(#declarations,)*
         }
 
-        #[allow(dead_code, unreachable_pub, clippy::too_many_arguments)]
+        #[allow(dead_code, non_snake_case, unreachable_pub, clippy::too_many_arguments)]
         impl #ident {
             #new
             #(#setters)*
