@@ -4,12 +4,15 @@
 //! its own is held to those instead of the model's: who sets or changes it must be allowed by them, and an update of such
 //! fields alone is theirs to decide. Whose record it is is read from the record as it was, so an owner may hand a record
 //! over, and nobody may take one; for a new record it is read from what is made, and an owner that is left out is the one
-//! who makes it.
+//! who makes it. Fields that a new record holds empty, or with the schema's default, count as set by nobody: it shows them
+//! so if they are left out.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
-use syncline_schema::{Allow, AuthRule, Field, Model, Operation};
+use syncline_schema::{Allow, AuthRule, Field, FieldKind, Model, Operation};
+
+use crate::record::{decode_scalar, encode_scalar};
 
 /// Between the parts of a claim that names an identity by several, as Amplify's `sub::username` does.
 const PARTS: &str = "::";
@@ -211,7 +214,7 @@ impl<'a> Access<'a> {
     fn touched(self, model: &Model) -> Vec<&Field> {
         let value = |record: &'a Map<String, Value>, field: &Field| record.get(&field.name).unwrap_or(&Value::Null);
         let touches = |field: &&Field| match self {
-            Self::Create(record) => !value(record, field).is_null(),
+            Self::Create(record) => !may_be_unset(field, value(record, field)),
             Self::Update { before, after } => value(before, field) != value(after, field),
             Self::Read(_) | Self::Delete(_) => false,
         };
@@ -221,6 +224,32 @@ impl<'a> Access<'a> {
             Id | CreatedAt | UpdatedAt => false,
         };
         model.fields.iter().filter(is_apps).filter(touches).collect()
+    }
+}
+
+/// Whether a new record may show this in a field that nobody set. A store whose schema lacks the field fills in no
+/// default, so empty is unset there, too.
+fn may_be_unset(field: &Field, value: &Value) -> bool {
+    let is_empty = match &field.kind {
+        FieldKind::Counter => *value == 0,
+        FieldKind::List(_) | FieldKind::Set(_) => value.as_array().is_some_and(Vec::is_empty),
+        FieldKind::Text { .. } => value == "",
+        FieldKind::Scalar(_) | FieldKind::Enum(_) | FieldKind::Embedded(_) => false,
+    };
+    value.is_null() || is_empty || default_as_shown(field).as_ref() == Some(value)
+}
+
+/// The default as a record prints it: that of a Float may stand in the schema as an integer, that of AWSJSON as text.
+fn default_as_shown(field: &Field) -> Option<Value> {
+    let default = field.default.as_ref()?;
+    match &field.kind {
+        FieldKind::Scalar(scalar) => Some(decode_scalar(*scalar, &encode_scalar(*scalar, default)?)),
+        FieldKind::Enum(_)
+        | FieldKind::Counter
+        | FieldKind::Text { .. }
+        | FieldKind::List(_)
+        | FieldKind::Set(_)
+        | FieldKind::Embedded(_) => Some(default.clone()),
     }
 }
 

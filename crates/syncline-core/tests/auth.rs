@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on fails the test")]
 
+mod record_support;
+
 use proptest::prelude::*;
+use record_support::Replica;
 use serde_json::{Map, Value, json};
 use syncline_core::auth::{Access, Identity, decide, may_read_field, readers};
-use syncline_schema::{Model, Operation};
+use syncline_schema::{Model, Operation, Schema};
 
 fn model(sdl: &str) -> Model {
     syncline_schema::parse("schema.graphql", sdl).unwrap().schema.models.remove(0)
@@ -124,6 +127,67 @@ fn a_field_with_rules_is_held_to_those_instead_of_the_models() {
     assert_eq!(denied.to_string(), "\"o\" may not change this Person (its field `salary`): members of HR may");
     let salary = staff.field("salary").unwrap();
     assert!(may_read_field(salary, Some(&hr), &paid) && !may_read_field(salary, Some(&other), &paid));
+}
+
+const GUARDED: &str = r#"
+type Person @model @auth(rules: [{allow: private}]) {
+  name: String!
+  role: String @default(value: "user") @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  rank: Rank @default(value: "LOW") @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  rate: Float @default(value: "1") @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  limits: AWSJSON @default(value: "{ \"mail\": 5 }") @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  credits: Int @counter @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  points: Int @counter @default(value: "10") @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  badges: [String!] @set @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  notes: [String!]! @auth(rules: [{allow: groups, groups: ["Admins"]}])
+  bio: String! @text @default(value: "new here") @auth(rules: [{allow: groups, groups: ["Admins"]}])
+}
+enum Rank { LOW HIGH }
+"#;
+
+/// What a record shows in fields that nobody set: counters 0, sets and lists empty, defaults filled in.
+///
+/// They counted as set, so that only those whom the fields' own rules allow could create the record at all.
+#[test]
+fn who_creates_a_record_does_not_set_the_fields_that_fill_themselves() {
+    let parsed = syncline_schema::parse("schema.graphql", GUARDED).unwrap().schema;
+    let person = parsed.model("Person").unwrap();
+    let (admin, user) = (identity(json!({"sub": "a", "cognito:groups": ["Admins"]})), identity(json!({"sub": "u"})));
+    let made = as_made(&parsed, json!({"name": "Ada", "notes": []}));
+    let filled = json!({
+        "role": "user", "rank": "LOW", "rate": 1.0, "limits": {"mail": 5}, "credits": 0, "points": 10, "badges": [],
+        "notes": [], "bio": "new here",
+    });
+    for (field, value) in filled.as_object().unwrap() {
+        assert_eq!(made[field], *value, "{field}");
+    }
+    decide(person, Some(&user), Access::Create(&made)).unwrap();
+    let set = json!({
+        "role": "admin", "rank": "HIGH", "rate": 2.0, "limits": {"mail": 6}, "credits": -1, "points": 11,
+        "badges": ["x"], "notes": ["x"], "bio": "old hand",
+    });
+    for (field, value) in set.as_object().unwrap() {
+        let mut other = made.clone();
+        other.insert(field.clone(), value.clone());
+        let denied = decide(person, Some(&user), Access::Create(&other)).unwrap_err();
+        assert_eq!((denied.operation, denied.field.as_ref()), (Operation::Create, Some(field)));
+        assert!(allowed(person, Some(&admin), Access::Create(&other)), "{field}");
+        // Who may not set a field may not put it back either.
+        let back = Access::Update { before: &other, after: &made };
+        assert!(!allowed(person, Some(&user), back) && allowed(person, Some(&admin), back), "{field}");
+    }
+    // An app of an older schema knows no default, and no field.
+    let older = map(json!({"name": "Ada", "role": null, "points": 0, "notes": [], "bio": ""}));
+    assert!(allowed(person, Some(&user), Access::Create(&older)));
+}
+
+/// A record as a save makes it and as it prints, but for its text, which only a document shows.
+fn as_made(schema: &Schema, given: Value) -> Map<String, Value> {
+    let mut replica = Replica::new(schema, "Person", 1);
+    replica.create(given, 0);
+    let mut shown = replica.view().project().unwrap();
+    shown.insert("bio".to_owned(), json!("new here"));
+    shown
 }
 
 #[test]
