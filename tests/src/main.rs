@@ -10,6 +10,8 @@ mod support;
 mod architecture;
 mod convergence;
 mod datastore;
+mod datastore_observe;
+mod datastore_observe_query;
 mod fairness;
 mod hostile;
 mod identity;
