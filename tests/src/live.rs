@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use syncline::{Diff, Filter, Include, LiveQuery, Options, Order, Query, QueryCondition as Condition, Record, Store};
+use syncline::{Filter, Include, Options, Order, Query, QueryCondition as Condition, Record, Store};
 
+use crate::support::live::{Follower, Histories, apply};
 use crate::support::{Bed, in_time, record};
 
 const SDL: &str = r#"
@@ -18,6 +18,7 @@ const SDL: &str = r#"
       weight: Float
       done: Boolean
       labels: [String!] @set
+      steps: [String]
       list: List @belongsTo
     }
 "#;
@@ -49,9 +50,40 @@ fn values() -> impl Strategy<Value = Record> {
     let rank = prop_oneof![Just(json!(null)), (0..4_i64).prop_map(Value::from)];
     let weight = prop_oneof![Just(json!(null)), (-2..3_i32).prop_map(|n| json!(f64::from(n) / 2.0))];
     let list = prop_oneof![Just(json!(null)), (0..3_u8).prop_map(|n| json!(format!("list{n}")))];
-    (word(), rank, weight, any::<bool>(), list).prop_map(|(title, rank, weight, done, list)| {
-        record(json!({"title": title, "rank": rank, "weight": weight, "done": done, "listTasksId": list}))
-    })
+    let labels = prop::collection::btree_set(prop::sample::select(vec!["a", "b", "é"]), 0..3);
+    let steps = prop::option::of(prop::collection::vec(word(), 0..3));
+    (word(), rank, weight, any::<bool>(), list, labels, steps).prop_map(
+        |(title, rank, weight, done, list, labels, steps)| {
+            record(json!({
+                "title": title, "rank": rank, "weight": weight, "done": done, "listTasksId": list, "labels": labels,
+                "steps": steps,
+            }))
+        },
+    )
+}
+
+fn text() -> impl Strategy<Value = Condition> {
+    let texts = [
+        "rank > 1 OR title IS NULL",
+        "title LIKE 'a%' AND NOT done",
+        "weight BETWEEN -0.5 AND 0.5 AND listTasksId IN ('list0', 'list2')",
+        "title || '!' = 'ab!' OR rank + 1 <> 2",
+        "length(title) = 1",
+    ];
+    prop::sample::select(texts.to_vec()).prop_map(|text| Condition::Where(text.to_owned()))
+}
+
+fn lists() -> impl Strategy<Value = Condition> {
+    let (has_label, has_step) = (Filter::contains("labels", "a"), Filter::contains("steps", "b"));
+    let filters = [
+        has_label.clone(),
+        has_step.clone(),
+        Filter::not_contains("labels", "é"),
+        Filter::not_contains("steps", "a"),
+        Filter::Not(Box::new(has_step.clone())) & Filter::ge("rank", 1),
+        has_label | has_step,
+    ];
+    prop::sample::select(filters.to_vec()).prop_map(Condition::from)
 }
 
 fn write() -> impl Strategy<Value = Write> {
@@ -72,7 +104,8 @@ fn query() -> impl Strategy<Value = Query> {
         2 => (0..4_i64).prop_map(|n| Filter::ge("rank", n).into()),
         1 => word().prop_map(|word| Filter::eq("title", word).into()),
         1 => Just(Condition::from(Filter::eq("done", true) & Filter::ne("title", "a"))),
-        1 => Just(Condition::Where("rank > 1 OR title IS NULL".to_owned())),
+        2 => text(),
+        2 => lists(),
         1 => (0..3_u8).prop_map(|n| Filter::related("list", Filter::eq("name", format!("name{n}"))).into()),
     ];
     let key = prop::sample::select(vec!["title", "rank", "weight", "done", "createdAt"]);
@@ -93,54 +126,8 @@ fn query() -> impl Strategy<Value = Query> {
     )
 }
 
-/// A live query, and what its steps have led to.
-pub(crate) struct Follower {
-    query: Query,
-    live: LiveQuery,
-    shown: Vec<Record>,
-}
-
-impl Follower {
-    pub(crate) async fn new(store: &Store, query: Query) -> Self {
-        let mut follower = Self { live: store.observe_query_json(query.clone()), query, shown: Vec::new() };
-        follower.step().await;
-        follower
-    }
-
-    async fn step(&mut self) {
-        let snapshot = in_time(self.live.next()).await.unwrap().unwrap();
-        apply(&mut self.shown, &snapshot.changes);
-        let items: Vec<Record> = snapshot.items.iter().map(|item| (**item).clone()).collect();
-        assert_eq!(self.shown, items, "the steps lead to the result of {:?}", self.query);
-    }
-
-    /// Whether what it shows, after what has come, is what a fresh query finds.
-    pub(crate) async fn check(&mut self, store: &Store) {
-        let fresh = store.query_json(self.query.clone()).await.unwrap().records;
-        if fresh != self.shown {
-            self.step().await;
-        }
-        assert_eq!(self.shown, fresh, "the result of {:?}", self.query);
-    }
-}
-
-fn apply(shown: &mut Vec<Record>, steps: &[Diff]) {
-    for step in steps {
-        match step.clone() {
-            Diff::Removed { index, record } => assert_eq!(shown.remove(index), *record),
-            Diff::Inserted { index, record } => shown.insert(index, (*record).clone()),
-            Diff::Updated { index, record } => shown[index] = (*record).clone(),
-            Diff::Moved { from, to, record } => {
-                shown.remove(from);
-                shown.insert(to, (*record).clone());
-            }
-        }
-    }
-}
-
 async fn carry_out(store: &Store, write: Write) {
     let name = |at: u8| format!("task{at}");
-    // What cannot be done, as updates of what is not there, changes nothing.
     match write {
         Write::Create(at, mut values) => {
             values.insert("id".to_owned(), json!(name(at)));
@@ -167,32 +154,8 @@ async fn carry_out(store: &Store, write: Write) {
 
 #[test]
 fn whatever_is_written_a_live_query_shows_what_a_fresh_one_finds() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let mut runner = TestRunner::new(Config { cases: 24, ..Config::default() });
-    // With many records there are more than a result with a limit holds.
-    let case = (prop::collection::vec(query(), 6), 0..60_i64, prop::collection::vec(write(), 1..60));
-    runner
-        .run(&case, |(queries, many, writes)| {
-            runtime.block_on(async {
-                let bed = Bed::new();
-                let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
-                let rows = (0..many).map(|n| record(json!({"id": format!("task{n}"), "rank": n % 4, "title": "b"})));
-                store.import_json("Task", rows.collect()).await.unwrap();
-                let mut followers = Vec::new();
-                for query in queries {
-                    followers.push(Follower::new(&store, query).await);
-                }
-                for write in writes {
-                    carry_out(&store, write).await;
-                    for follower in &mut followers {
-                        follower.check(&store).await;
-                    }
-                }
-                store.close().await.unwrap();
-            });
-            Ok(())
-        })
-        .unwrap();
+    let task = |n: i64| json!({"id": format!("task{n}"), "rank": n % 4, "title": "b", "steps": ["a", "b"]});
+    Histories { sdl: SDL, task, query: query().prop_map(|query| (query, false)), write: write(), carry_out }.hold(24);
 }
 
 /// Records enough for many spare ones, and a limit far below them: those that go are followed by those that are there.

@@ -1,6 +1,7 @@
 //! What the tests are written in: stores and relays in a folder, records, and the wait for a common state.
 
 pub(crate) mod engines;
+pub(crate) mod live;
 pub(crate) mod program;
 pub(crate) mod udp_proxy;
 
