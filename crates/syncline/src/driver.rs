@@ -168,10 +168,9 @@ impl Drop for Alone<'_> {
 
 /// What a statement names that is not there; `None` of any other error.
 fn misfit(source: &rusqlite::Error) -> Option<String> {
-    let error = match source {
-        // Prepared anew, and prepared for the first time.
-        rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. } => error,
-        _ => return None,
+    // Of a statement that is prepared anew, and of one that is prepared for the first time.
+    let (rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. }) = source else {
+        return None;
     };
     (error.extended_code == rusqlite::ffi::SQLITE_ERROR).then(|| source.to_string())
 }
