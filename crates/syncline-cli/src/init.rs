@@ -61,7 +61,7 @@ async fn update(args: &InitArgs, options: Options, new: &Schema) -> Outcome {
     bar.finish_and_clear();
     opened?.close().await?;
     if changes.is_empty() {
-        say(format_args!("{db} is a store already and has this schema; nothing changed"));
+        say(format_args!("{db} is a store already and has this schema; its records are as they were"));
         return Ok(());
     }
     say(format_args!("{db} has the new schema now:"));

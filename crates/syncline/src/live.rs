@@ -56,10 +56,12 @@ impl Store {
     /// included record, or of one that a filter reaches, is a change of the records that lead to it.
     ///
     /// A commit costs a live query what it changed of its result: with a limit, mostly no more than the rows that the
-    /// commit touched, or that show them. What it does not concern costs it next to nothing. A search and an offset of
-    /// more than a thousand run the query again at each commit of its model. A change of records that a filter reaches
-    /// costs as much as is held, up to 256 records, and those that now lead there; with more, and for a filter that denies
-    /// related records or reaches them over a `hasOne`, the query runs again.
+    /// commit touched, or that show them. What it does not concern costs it next to nothing, unless only the file can
+    /// tell: a condition as WHERE text, and records that are shown behind a link or deeper than one relation, cost a
+    /// read at each commit of their models. A search and an offset of more than a thousand run the query again at each
+    /// commit of its model. A change of records that a filter reaches costs as much as is held, up to 256 records, and
+    /// those that now lead there; with more, and for a filter that denies related records or reaches them over a
+    /// `hasOne`, the query runs again.
     pub fn observe_query_json(&self, query: Query) -> LiveQuery {
         let shared = self.inner.driver.shared();
         // What is wrong with a query is told when it is run.
