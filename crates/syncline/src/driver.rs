@@ -172,7 +172,8 @@ fn misfit(source: &rusqlite::Error) -> Option<String> {
     let (rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. }) = source else {
         return None;
     };
-    (error.extended_code == rusqlite::ffi::SQLITE_ERROR).then(|| source.to_string())
+    let says = (error.extended_code == rusqlite::ffi::SQLITE_ERROR).then(|| source.to_string());
+    says.filter(|says| says.contains("no such "))
 }
 
 /// Asks again and again for a moment, where there is more than one processor to ask on.
@@ -538,6 +539,8 @@ impl EngineThread {
 
     /// Passes on everything the engine has decided.
     fn deliver(&mut self) {
+        // Whoever is woken by a commit knows what a read may miss.
+        self.notice_schema();
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Sync(seq) => self.syncer.begin(seq),
@@ -559,7 +562,6 @@ impl EngineThread {
                 }
             }
         }
-        self.notice_schema();
         self.shared.followers.have_been_told(self.engine.store().followed());
         self.wake_waiting();
     }
@@ -567,12 +569,11 @@ impl EngineThread {
     /// Tells if another process has opened the store with another schema.
     fn notice_schema(&mut self) {
         let (Some([known, told]), Some(now)) = (&mut self.schemas, self.engine.store().schema()) else { return };
-        if Arc::ptr_eq(told, now) || told.means_the_same(now) {
+        if Arc::ptr_eq(told, now) || std::mem::replace(told, Arc::clone(now)).means_the_same(now) {
             return;
         }
         let names = known.models.iter().map(|model| model.name.clone());
         let gone = names.filter(|name| now.model(name).is_none()).collect();
-        *told = Arc::clone(now);
         self.shared.schema_changed.store(true, Ordering::Relaxed);
         let _ = self.shared.events.send(Event::SchemaChanged { gone });
         self.shared.followers.shake();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use syncline_core::ids::{Chain, Dot};
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_engine::query::{Aggregation, Page, Query};
-use syncline_engine::{Engine, Now, OnDisk, PendingChange, Reader, Source, StoreError, Tx, VerifyReport};
+use syncline_engine::{Engine, Input, Now, OnDisk, PendingChange, Reader, Source, StoreError, Tx, VerifyReport};
 use syncline_schema::Schema;
 use tokio::sync::oneshot;
 
@@ -297,8 +297,10 @@ impl Store {
 
     async fn sent(&self) -> Result<()> {
         let mut events = self.events();
-        let is_waiting = |engine: &mut Engine, _: Now| {
+        let is_waiting = |engine: &mut Engine, now: Now| {
             engine.store_mut().refresh()?;
+            // Followers hear of what that found before anybody sees it.
+            engine.handle(now, Input::Tick);
             Ok(engine.store().has_pending()?)
         };
         while self.inner.driver.exclusive(is_waiting).await? {
