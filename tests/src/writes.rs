@@ -198,3 +198,79 @@ fn the_program_writes_under_a_condition_and_by_a_field_that_tells_records_apart(
     assert_eq!(run(["save", &db, "Post", r#"[{"title":"x"}]"#, "--key", "slug"]).code, 2);
     assert_eq!(run(["delete", &db, "Post", "--all", "--if", "rating = 1"]).code, 2);
 }
+
+/// The records of a batch are worked out on several threads, and taken in one after the other: what comes of it is what
+/// saves one by one give, whichever records it holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_gives_what_its_records_saved_one_by_one_give() {
+    let bed = Bed::new();
+    let (batch, single) = (open(&bed, "batch.db").await, open(&bed, "single.db").await);
+    let records: Vec<_> = (0..500)
+        .map(|n| match n % 7 {
+            // Known ids, each met several times: creates and updates.
+            0..=2 => record(json!({"id": format!("post-{}", n % 40), "title": n.to_string(), "rating": n})),
+            // No title, and no such field.
+            3 => record(json!({"rating": n})),
+            4 if n % 2 == 0 => record(json!({"title": n.to_string(), "colour": "red"})),
+            // A time of its own.
+            5 => record(json!({"title": n.to_string(), "updatedAt": format!("2020-01-01T00:00:00.{n:03}Z")})),
+            _ => record(json!({"title": n.to_string(), "slug": format!("slug-{n}"), "rating": null})),
+        })
+        .collect();
+    let together = batch.import_json("Post", records.clone()).await.unwrap();
+    for (one, together) in records.into_iter().zip(together) {
+        let alone = single.import_json("Post", vec![one]).await.unwrap().remove(0);
+        let (alone, together) = match (alone, together) {
+            (Ok(alone), Ok(together)) => (alone.record, together.record),
+            (Err(alone), Err(together)) => {
+                assert_eq!(alone.to_string(), together.to_string());
+                continue;
+            }
+            (alone, together) => panic!("alone: {alone:?}; in a batch: {together:?}"),
+        };
+        let fields = ["title", "rating", "slug"];
+        assert_eq!(fields.map(|field| &alone[field]), fields.map(|field| &together[field]));
+        let given = |id: &serde_json::Value| id.as_str().unwrap().starts_with("post-");
+        assert_eq!(given(&alone["id"]), given(&together["id"]));
+        let is_old = |time: &serde_json::Value| time.as_str().unwrap().starts_with("2020");
+        assert_eq!(is_old(&alone["updatedAt"]), is_old(&together["updatedAt"]));
+        // What the save told is what the store shows, but for records that later ones of the batch update.
+        if !given(&together["id"]) {
+            let shown = batch.get_json("Post", together["id"].as_str().unwrap()).await.unwrap();
+            assert_eq!(shown, Some(together));
+        }
+    }
+    for n in 0..40 {
+        let id = format!("post-{n}");
+        let known = |mut post: syncline::Record| {
+            post.retain(|name, _| !name.ends_with("At"));
+            post
+        };
+        let here = batch.get_json("Post", &id).await.unwrap().map(known);
+        assert_eq!(here, single.get_json("Post", &id).await.unwrap().map(known));
+    }
+    assert_eq!(batch.query::<Post>().count().await.unwrap(), single.query::<Post>().count().await.unwrap());
+    for store in [batch, single] {
+        store.close().await.unwrap();
+    }
+    for name in ["batch.db", "single.db"] {
+        assert_sound(&bed.path(name));
+    }
+}
+
+/// A batch that is saved whole or not at all names every bad record by its place, however many there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_batch_with_bad_records_saves_none_and_names_each() {
+    let bed = Bed::new();
+    let store = open(&bed, "app.db").await;
+    let bad = |n: &usize| n % 100 == 17;
+    let post = |n: usize| if bad(&n) { json!({"rating": n}) } else { json!({"title": n.to_string()}) };
+    let refused = store.save_all_json("Post", (0..400).map(|n| record(post(n))).collect()).await.unwrap_err();
+    let Error::Store(StoreError::InvalidBatch(faults)) = refused else { panic!("{refused}") };
+    let places: Vec<usize> = faults.iter().map(|fault| fault.index).collect();
+    assert_eq!(places, [17, 117, 217, 317]);
+    assert_eq!(store.query::<Post>().count().await.unwrap(), 0);
+    let good = (0..400).filter(|n| !bad(n)).map(|n| record(post(n))).collect();
+    assert_eq!(store.save_all_json("Post", good).await.unwrap().len(), 396);
+    assert_eq!(store.query::<Post>().count().await.unwrap(), 396);
+}

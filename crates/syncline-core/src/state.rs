@@ -201,15 +201,18 @@ impl RecordState {
     /// One operation; those inside objects leave the root keys alone.
     pub(crate) fn apply_op(&mut self, id: OpId, op: &Op, time: i64) {
         let Some(key) = root_key(op) else { return };
-        if !self.keys.contains_key(key) {
-            self.keys.insert(key.to_owned(), Vec::new());
-        }
-        let Some(ops) = self.keys.get_mut(key) else {
+        if let Some(ops) = self.keys.get_mut(key) {
+            apply_to_key(ops, id, op, time);
+            if ops.is_empty() {
+                self.keys.remove(key);
+            }
             return;
-        };
-        apply_to_key(ops, id, op, time);
-        if ops.is_empty() {
-            self.keys.remove(key);
+        }
+        // One operation stands at most keys of most records.
+        let mut ops = Vec::with_capacity(1);
+        apply_to_key(&mut ops, id, op, time);
+        if !ops.is_empty() {
+            self.keys.insert(key.to_owned(), ops);
         }
     }
 }

@@ -14,6 +14,36 @@ use crate::tx::Tx;
 /// Records that an error names when fields are equal in several.
 const NAMED_MAX: usize = 5;
 
+/// What became of the records of a batch, which is saved whole or not at all.
+#[derive(Debug, Default)]
+pub struct Batch {
+    saved: Vec<Saved>,
+    bad: Vec<BadRecord>,
+}
+
+impl Batch {
+    /// The next record: saved, or one that does not fit its model.
+    ///
+    /// # Errors
+    ///
+    /// Any other, which ends the batch.
+    pub fn add(&mut self, outcome: Result<Saved>) -> Result<()> {
+        match outcome {
+            Ok(one) => self.saved.push(one),
+            Err(StoreError::Invalid(fault)) => {
+                self.bad.push(BadRecord { index: self.saved.len() + self.bad.len(), fault });
+            }
+            Err(other) => return Err(other),
+        }
+        Ok(())
+    }
+
+    /// All of them, or every bad field of every record.
+    pub fn end(self) -> Result<Vec<Saved>> {
+        if self.bad.is_empty() { Ok(self.saved) } else { Err(StoreError::InvalidBatch(self.bad)) }
+    }
+}
+
 impl Tx<'_> {
     /// Saves all records, each as [`Tx::save`] does, as one transaction, or none. Of two with the same key the second
     /// updates the first.
@@ -21,15 +51,9 @@ impl Tx<'_> {
     /// If any does not fit the model, [`StoreError::InvalidBatch`] tells every bad field of every record.
     pub fn save_all(&mut self, model: &str, records: &[Map<String, Value>]) -> Result<Vec<Saved>> {
         self.together(|tx| {
-            let (mut saved, mut bad) = (Vec::with_capacity(records.len()), Vec::new());
-            for (index, record) in records.iter().enumerate() {
-                match tx.save(model, record, Source::App) {
-                    Ok(one) => saved.push(one),
-                    Err(StoreError::Invalid(fault)) => bad.push(BadRecord { index, fault }),
-                    Err(other) => return Err(other),
-                }
-            }
-            if bad.is_empty() { Ok(saved) } else { Err(StoreError::InvalidBatch(bad)) }
+            let mut batch = Batch::default();
+            records.iter().try_for_each(|record| batch.add(tx.save(model, record, Source::App)))?;
+            batch.end()
         })
     }
 

@@ -42,6 +42,16 @@ pub enum Source {
     Import,
 }
 
+impl Source {
+    /// The time of the change that creates the record.
+    pub(crate) fn time_of(self, new: &NewRecord, now_ms: i64) -> i64 {
+        match self {
+            Self::App => now_ms,
+            Self::Import => new.updated_at_ms.unwrap_or(now_ms),
+        }
+    }
+}
+
 impl<'a> Tx<'a> {
     /// Saves a record: creates it, updates the one that has its key, or revives a deleted one with the given
     /// fields. A `belongsTo` or `hasOne` may be given as the record it leads to, which need not be here: DataStore
@@ -86,12 +96,25 @@ impl<'a> Tx<'a> {
         record: &Map<String, Value>,
         source: Source,
     ) -> Result<Saved> {
+        if let Some(drafting) = self.drafting_of(model, source)?
+            && let Some(draft) = drafting.draft(record, || self.seed.uuid(self.now_ms))?
+        {
+            return self.create_drafted(record, draft);
+        }
+        self.create_over(schema, model, record, source)
+    }
+
+    /// Creates a record, whatever of it was refused before.
+    pub(crate) fn create_over(
+        &mut self,
+        schema: &'a Schema,
+        model: &'a Model,
+        record: &Map<String, Value>,
+        source: Source,
+    ) -> Result<Saved> {
         let new = NewRecord::check(schema, model, record)?;
         let id = new.record_id(model).unwrap_or_else(|| RecordKey::generate(model, self.seed.uuid(self.now_ms)));
-        let time = match source {
-            Source::App => self.now_ms,
-            Source::Import => new.updated_at_ms.unwrap_or(self.now_ms),
-        };
+        let time = source.time_of(&new, self.now_ms);
         let mut working = self.take_new(id, model)?;
         let edits = record::create_edits(schema, model, &new);
         let outcome = if new.key.is_some() {

@@ -1,11 +1,12 @@
 //! The typed rows of a model: one plain table, written from a record's state.
 
-use rusqlite::{Connection, ToSql, types::ToSqlOutput, types::ValueRef};
+use rusqlite::{Connection, Statement, ToSql, types::ToSqlOutput, types::ValueRef};
 use syncline_core::record::{self, RecordView, SqlValue};
 use syncline_schema::Model;
 
 use crate::error::{Doing, Result};
 use crate::storage::fulltext::FulltextIndex;
+use crate::storage::kept::Kept;
 
 /// The prepared statements' text for one model's table.
 #[derive(Clone, Debug)]
@@ -53,10 +54,14 @@ impl Projection {
     }
 
     /// Writes a living record's row.
-    pub(crate) fn write(&self, db: &Connection, row: i64, view: &RecordView<'_>) -> Result<()> {
-        let Some(values) = view.column_values() else { return Ok(()) };
-        self.follow(db, row, self.fulltext.as_ref(), || {
-            execute(db, &self.upsert, row, &values).doing("writing a model's table")
+    pub(crate) fn write<'c>(&'c self, kept: &mut Kept<'c>, row: i64, view: &RecordView<'_>) -> Result<()> {
+        view.column_values().map_or(Ok(()), |values| self.write_values(kept, row, &values))
+    }
+
+    /// As [`Projection::write`], where the values of the row are known.
+    pub(crate) fn write_values<'c>(&'c self, kept: &mut Kept<'c>, row: i64, values: &[SqlValue]) -> Result<()> {
+        self.follow(kept.db(), row, self.fulltext.as_ref(), || {
+            kept.get(&self.upsert).and_then(|s| bind_and_execute(s, row, values)).doing("writing a model's table")
         })?;
         Ok(())
     }
@@ -84,7 +89,7 @@ impl Projection {
         }
         // Few sets of fields come up, so the statements stay in the cache.
         if places.len() * 4 > self.columns.len() * 3 {
-            return self.write(db, row, view);
+            return self.write(&mut Kept::new(db), row, view);
         }
         let sets = places.iter().enumerate().map(|(index, place)| format!("{} = ?{}", self.columns[*place], index + 2));
         let sets: Vec<String> = sets.collect();
@@ -95,7 +100,7 @@ impl Projection {
             self.follow(db, row, index, || execute(db, &sql, row, &values).doing("writing a model's table"))?;
         match written {
             // A change of schema may not have come to this record yet.
-            0 => self.write(db, row, view),
+            0 => self.write(&mut Kept::new(db), row, view),
             _ => Ok(()),
         }
     }
@@ -121,7 +126,10 @@ pub(crate) fn sql_value(value: ValueRef<'_>) -> SqlValue {
 
 /// Runs a statement with a row's number and these values; how many rows were written.
 pub(crate) fn execute(db: &Connection, sql: &str, row: i64, values: &[SqlValue]) -> rusqlite::Result<usize> {
-    let mut statement = db.prepare_cached(sql)?;
+    bind_and_execute(&mut *db.prepare_cached(sql)?, row, values)
+}
+
+fn bind_and_execute(statement: &mut Statement<'_>, row: i64, values: &[SqlValue]) -> rusqlite::Result<usize> {
     statement.raw_bind_parameter(1, row)?;
     for (index, value) in values.iter().enumerate() {
         statement.raw_bind_parameter(index + 2, Bound(value))?;

@@ -13,7 +13,7 @@ use syncline_core::document::Document;
 use syncline_core::genesis::Genesis;
 use syncline_core::ids::{Chain, Dot, RecordId, ReplicaId};
 use syncline_core::mutant::{self, Mutant};
-use syncline_core::record::{self, RecordView, Touched};
+use syncline_core::record::{self, RecordView, SqlValue, Touched};
 use syncline_core::state::RecordState;
 use syncline_schema::{Model, Schema};
 
@@ -24,10 +24,14 @@ use crate::history;
 use crate::identity::Writer;
 use crate::projection::Projection;
 use crate::seed::Seed;
+use crate::storage::kept::Kept;
 use crate::storage::log::{self, Kind};
 use crate::storage::names::{Names, Replica};
 use crate::storage::turns::Turned;
 use crate::storage::{conflicts, records, turns};
+
+/// After some failures SQLite rolls back by itself; what is written then would stand alone.
+const ENDED_BY_SQLITE: &str = "nothing was saved: SQLite ended the transaction";
 
 /// A record in work.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub(crate) struct Working {
     dirty: bool,
     /// What changed since the record's row was written, if it has one.
     touched: Touched,
+    /// The values of the record's row, where they were worked out already.
+    pub(crate) row_values: Option<Vec<SqlValue>>,
     /// The mark of the record's conflicts when its row was read.
     conflict: Option<u64>,
     origin: Origin,
@@ -166,19 +172,11 @@ impl<'a> Tx<'a> {
 
     /// Takes a record to work on; a record not known yet begins empty, as one of `model`, by its first name.
     pub(crate) fn take(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Box<Working>> {
-        if let Some(undo) = self.undo.last_mut() {
-            undo.touched
-                .entry(id)
-                .or_insert_with(|| self.working.get(&id).map(|working| Box::new(working.without_document())));
-        }
+        self.note_taken(id);
         if let Some(working) = self.working.remove(&id) {
             return Ok(working);
         }
-        let Some(row) = records::find(self.db, id)? else {
-            let model = self.names.model(self.db, model)?;
-            *self.next_record += 1;
-            return Ok(Box::new(Working::fresh(*self.next_record, id, model, origin)));
-        };
+        let Some(row) = records::find(self.db, id)? else { return self.fresh(id, model, origin) };
         let mut working = Box::new(Working::fresh(row.record, id, row.model, origin));
         working.last = row.last;
         working.stored = true;
@@ -203,6 +201,22 @@ impl<'a> Tx<'a> {
             working.conflict = self.conflict_mark(&working);
         }
         Ok(working)
+    }
+
+    /// Notes how a record stands before an operation takes it.
+    pub(crate) fn note_taken(&mut self, id: RecordId) {
+        if let Some(undo) = self.undo.last_mut() {
+            undo.touched
+                .entry(id)
+                .or_insert_with(|| self.working.get(&id).map(|working| Box::new(working.without_document())));
+        }
+    }
+
+    /// A record that is not known yet.
+    pub(crate) fn fresh(&mut self, id: RecordId, model: &str, origin: Origin) -> Result<Box<Working>> {
+        let model = self.names.model(self.db, model)?;
+        *self.next_record += 1;
+        Ok(Box::new(Working::fresh(*self.next_record, id, model, origin)))
     }
 
     fn conflict_mark(&self, working: &Working) -> Option<u64> {
@@ -247,24 +261,38 @@ impl<'a> Tx<'a> {
 
     /// Appends an own change of a record to the log and to its state.
     pub(crate) fn append_own(&mut self, working: &mut Working, change: &Change, local: bool) -> Result<()> {
-        if change.bytes().len() > syncline_core::change::MAX_CHANGE_BYTES {
-            return Err(StoreError::ChangeTooLarge(change.bytes().len()));
-        }
-        let writer = self.writer.as_ref().ok_or(StoreError::Closed)?.clone();
-        if local {
-            self.append_local(working, change);
-        } else {
-            let mine = self.names.replica_mut(writer.replica);
-            mine.mine = true;
-            let dot = Dot { replica: writer.replica, counter: mine.counter + 1 };
-            let row = mine.row;
-            self.names.actors().bind(change.actor(), row);
-            self.append(working, dot, Kind::Applied, 0, change.hash(), change.bytes().to_vec());
-        }
-        if *change.actor() == writer.actor {
-            working.own_last = Some(change.hash());
-        }
+        self.append_change(working, change.actor(), change.hash(), change.bytes().to_vec(), local)?;
         working.apply(change);
+        Ok(())
+    }
+
+    /// Appends an own change of a record to the log; its state is the caller's business.
+    pub(crate) fn append_change(
+        &mut self,
+        working: &mut Working,
+        actor: &ActorId,
+        hash: ChangeHash,
+        bytes: Vec<u8>,
+        local: bool,
+    ) -> Result<()> {
+        if bytes.len() > syncline_core::change::MAX_CHANGE_BYTES {
+            return Err(StoreError::ChangeTooLarge(bytes.len()));
+        }
+        let writer = self.writer.as_ref().ok_or(StoreError::Closed)?;
+        let (replica, is_writer) = (writer.replica, *actor == writer.actor);
+        if local {
+            self.append_local(working, hash, bytes);
+        } else {
+            let mine = self.names.replica_mut(replica);
+            mine.mine = true;
+            let dot = Dot { replica, counter: mine.counter + 1 };
+            let row = mine.row;
+            self.names.actors().bind(actor, row);
+            self.append(working, dot, Kind::Applied, 0, hash, bytes);
+        }
+        if is_writer {
+            working.own_last = Some(hash);
+        }
         Ok(())
     }
 
@@ -308,7 +336,7 @@ impl<'a> Tx<'a> {
         seq
     }
 
-    fn append_local(&mut self, working: &mut Working, change: &Change) {
+    fn append_local(&mut self, working: &mut Working, hash: ChangeHash, bytes: Vec<u8>) {
         let (seq, log_chain) = *self.head;
         let seq = seq + 1;
         *self.head = (seq, log_chain);
@@ -323,8 +351,8 @@ impl<'a> Tx<'a> {
             txn: 0,
             chain: Chain::EMPTY,
             log_chain,
-            hash: change.hash(),
-            bytes: change.bytes().to_vec(),
+            hash,
+            bytes,
         });
         working.last = seq;
         working.dirty = true;
@@ -436,7 +464,7 @@ impl<'a> Tx<'a> {
             return Err(why);
         }
         if self.db.is_autocommit() {
-            return Err(StoreError::Aborted("nothing was saved: SQLite ended the transaction".to_owned()));
+            return Err(StoreError::Aborted(ENDED_BY_SQLITE.to_owned()));
         }
         self.flush()?;
         self.write_rows()?;
@@ -450,8 +478,9 @@ impl<'a> Tx<'a> {
 
     /// Writes the rows of the log. Rows that are written can no longer become one transaction.
     pub(crate) fn write_rows(&mut self) -> Result<()> {
+        let mut kept = Kept::new(self.db);
         for row in std::mem::take(&mut self.rows) {
-            log::append(self.db, &row)?;
+            log::append(&mut kept, &row)?;
             if row.replica != 0 {
                 log::mark(self.db, row.replica, row.counter, row.seq)?;
             }
@@ -473,10 +502,14 @@ impl<'a> Tx<'a> {
 
     /// Writes records and projections, so that queries inside the transaction see them. Log rows stay in
     /// memory until the end: only then is it known how many make up a transaction.
-    pub(crate) fn flush(&mut self) -> Result<()> {
+    pub fn flush(&mut self) -> Result<()> {
+        if self.db.is_autocommit() && self.working.values().any(|working| working.dirty) {
+            return Err(StoreError::Aborted(ENDED_BY_SQLITE.to_owned()));
+        }
+        let mut kept = Kept::new(self.db);
         for (id, mut working) in std::mem::take(&mut self.working) {
             if working.dirty {
-                self.write_record(&mut working)?;
+                self.write_record(&mut kept, &mut working)?;
                 // What other operations did to it before is not theirs to take back.
                 let concerned = self.undo.iter_mut().filter(|undo| undo.touched.contains_key(&id));
                 concerned.for_each(|undo| undo.flushed = true);
@@ -489,7 +522,7 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    fn write_record(&mut self, working: &mut Working) -> Result<()> {
+    fn write_record(&mut self, kept: &mut Kept<'a>, working: &mut Working) -> Result<()> {
         if working.unreadable.is_some() {
             return records::set_last(self.db, working.row, working.last);
         }
@@ -509,7 +542,7 @@ impl<'a> Tx<'a> {
         } else {
             let row =
                 records::Row { record: working.row, id: working.id, model: working.model, last: working.last, state };
-            records::insert(self.db, &row)?;
+            records::insert(kept, &row)?;
         }
         if working.judged
             && let Some(model) = self.model_of(working.model)
@@ -518,7 +551,7 @@ impl<'a> Tx<'a> {
             if conflict != working.conflict || working.touched.is_everything() {
                 conflicts::set(self.db, working.row, working.model, conflict)?;
             }
-            match self.project(model, working, conflict) {
+            match self.project(kept, model, working, conflict) {
                 Err(error) if error.is_damage() && working.origin != Origin::Local => {
                     self.project_damaged(model, working, &error)?;
                 }
@@ -536,12 +569,18 @@ impl<'a> Tx<'a> {
         }
         working.live = None;
         let view = working.view(self.schema()?, model);
-        self.projections[&model.name].write(self.db, working.row, &view)
+        self.projections[&model.name].write(&mut Kept::new(self.db), working.row, &view)
     }
 
-    fn project(&mut self, model: &'a Model, working: &mut Working, conflict: Option<u64>) -> Result<()> {
+    fn project(
+        &mut self,
+        kept: &mut Kept<'a>,
+        model: &'a Model,
+        working: &mut Working,
+        conflict: Option<u64>,
+    ) -> Result<()> {
         let db = self.db;
-        let projection = &self.projections[&model.name];
+        let projection: &'a Projection = &self.projections[&model.name];
         let alive = is_alive(&working.state);
         if alive {
             let row = working.row;
@@ -553,7 +592,10 @@ impl<'a> Tx<'a> {
                         projection.write_some(db, row, &working.view(self.schema()?, model), &places)?;
                     }
                     Some(places) => projection.write_some(db, row, &self.view(model, working)?, &places)?,
-                    None => projection.write(db, row, &self.view(model, working)?)?,
+                    None => match working.row_values.take() {
+                        Some(values) => projection.write_values(kept, row, &values)?,
+                        None => projection.write(kept, row, &self.view(model, working)?)?,
+                    },
                 }
             }
         } else if working.was_alive {
@@ -613,6 +655,7 @@ impl Working {
             was_alive: false,
             dirty: false,
             touched: Touched::default(),
+            row_values: None,
             conflict: None,
             origin,
         }
@@ -621,6 +664,7 @@ impl Working {
     /// Applies an accepted change to the state. A live document must have it already, or be dropped.
     pub(crate) fn apply(&mut self, change: &Change) {
         self.state.apply(change);
+        self.row_values = None;
         self.dirty = true;
         if self.was_alive {
             self.touched.add(change);
@@ -646,6 +690,7 @@ impl Working {
     /// Marks the record as changed in every respect.
     pub(crate) fn touch(&mut self) {
         self.dirty = true;
+        self.row_values = None;
         self.touched.add_everything();
     }
 
@@ -670,9 +715,15 @@ impl Working {
             was_alive: self.was_alive,
             dirty: self.dirty,
             touched: self.touched.clone(),
+            row_values: self.row_values.clone(),
             conflict: self.conflict,
             origin: self.origin,
         }
+    }
+
+    /// Whether nothing of the record is held, not even what was refused.
+    pub(crate) fn is_blank(&self) -> bool {
+        !self.has_changes() && self.state.heads.is_empty()
     }
 
     /// Whether any change of the record is held.

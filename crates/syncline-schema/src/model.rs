@@ -423,7 +423,10 @@ impl Model {
 
     /// Whether `name` is one of the key fields.
     pub fn is_key_field(&self, name: &str) -> bool {
-        self.key_fields().contains(&name)
+        match &self.key {
+            Key::Id => name == "id",
+            Key::Custom(fields) => fields.iter().any(|field| field == name),
+        }
     }
 
     /// The relation of that name.

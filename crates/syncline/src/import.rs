@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use syncline_engine::RichText;
+use syncline_engine::{RichText, Source};
 
-use crate::error::Result;
+use crate::ahead;
+use crate::error::{Error, Result};
 use crate::store::{Record, Saved, Store, with_token};
+
+/// Records of an import that are written into the file's tables together.
+const WRITTEN_AT_ONCE: usize = 16;
 
 /// A record to import, with what its JSON does not say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +21,13 @@ pub struct ImportRecord {
     /// Nothing is done if the record is here and its last change (a delete is one) is not earlier than the `updatedAt`
     /// of this one, or this one has none: then [`StoreError::NotNewer`](crate::StoreError::NotNewer).
     pub newer_only: bool,
+}
+
+impl ImportRecord {
+    /// Its record, if nothing else comes with it.
+    fn alone(&self) -> Option<&Record> {
+        (self.texts.is_empty() && !self.newer_only).then_some(&self.record)
+    }
 }
 
 impl Store {
@@ -51,16 +62,17 @@ impl Store {
             .driver
             .exclusive(move |engine, now| {
                 let saved = engine.write(now, |tx| {
-                    let saved: Vec<Result<Saved<Record>>> = records
-                        .iter()
-                        .map(|one| {
-                            tx.single(|tx| match one.newer_only {
-                                true => tx.import_newer(&model, &one.record, &one.texts),
-                                false => tx.import(&model, &one.record, &one.texts),
-                            })
-                        })
-                        .map(|outcome| Ok(with_token(&namespace, outcome?)))
-                        .collect();
+                    let mut saved: Vec<Result<Saved<Record>>> = Vec::with_capacity(records.len());
+                    ahead::drafted(tx, &model, Source::Import, records, ImportRecord::alone, |tx, one, draft| {
+                        let outcome = tx.single(|tx| match draft {
+                            Some(draft) => tx.save_draft(&one.record, draft),
+                            None if one.newer_only => tx.import_newer(&model, &one.record, &one.texts),
+                            None => tx.import(&model, &one.record, &one.texts),
+                        });
+                        saved.push(outcome.map(|one| with_token(&namespace, one)).map_err(Error::from));
+                        // While the next ones are drafted.
+                        if saved.len().is_multiple_of(WRITTEN_AT_ONCE) { tx.flush() } else { Ok(()) }
+                    })?;
                     if let Some((name, text)) = bookmark {
                         tx.put_bookmark(&name, Some(&text(&saved)))?;
                     }

@@ -23,6 +23,7 @@
 //!
 //! What it does not do: conflict handlers (records converge), last-writer-wins by clocks, encryption at rest.
 
+mod ahead;
 mod check;
 mod conflicts;
 mod driver;

@@ -3,6 +3,7 @@
 use syncline_core::vector::Token;
 use syncline_engine::query::Condition;
 
+use crate::ahead;
 use crate::error::Result;
 use crate::related::{Along, along_of};
 use crate::store::{Record, Saved, Store, token_of, with_token};
@@ -66,7 +67,7 @@ impl Store {
     /// Saves all records, each as [`Store::save_json`] does, as one transaction, or none: see [`Store::save_all`].
     pub async fn save_all_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Saved<Record>>> {
         let model = model.to_owned();
-        let saved = self.inner.driver.write(move |tx| tx.save_all(&model, &records)).await?;
+        let saved = self.inner.driver.write(move |tx| ahead::save_all(tx, &model, records)).await?;
         Ok(saved.into_iter().map(|one| with_token(&self.inner.namespace, one)).collect())
     }
 

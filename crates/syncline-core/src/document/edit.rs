@@ -1,5 +1,6 @@
 //! Edits of root keys and objects as changes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
 use automerge::marks::Mark;
@@ -67,7 +68,7 @@ impl Document {
 
     /// Refuses what cannot be done before anything is; returns the genesis changes it takes.
     fn check(&self, edits: &Edits, genesis: &dyn Fn(&str) -> Genesis) -> Result<Vec<Change>, EditError> {
-        state::plan(&edits.root, 1, self.doc.get_actor(), |key| standing(&self.doc, key))?;
+        state::plan(&edits.root, 1, self.doc.get_actor(), |key| Cow::Owned(standing(&self.doc, key)))?;
         check_bytes(edits.root.iter().map(root_edit_bytes).sum())?;
         let mut plan = ObjectPlan { document: self, genesis, objects: Vec::new(), needed: Vec::new() };
         for edit in &edits.objects {

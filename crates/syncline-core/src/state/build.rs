@@ -1,5 +1,6 @@
 //! The next change of a record, built from its state: byte for byte what Automerge would make.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use automerge::legacy::{self, Key, ObjectId, Op, OpType, SortedVec};
@@ -126,7 +127,7 @@ impl RecordState {
     /// apply the change when it is stored.
     pub fn build(&self, edits: &[RootEdit], writer: &Writer<'_>, time: i64) -> Result<Option<Change>, EditError> {
         check_time(time)?;
-        let ops = plan(edits, self.max_op + 1, writer.actor, |key| self.visible(key).to_vec())?;
+        let ops = plan(edits, self.max_op + 1, writer.actor, |key| Cow::Borrowed(self.visible(key)))?;
         if ops.is_empty() {
             return Ok(None);
         }
@@ -182,27 +183,44 @@ pub(crate) fn check_time(time: i64) -> Result<(), EditError> {
 }
 
 /// The operations that do `edits`, where `visible` tells what stands at a key before them.
-pub(crate) fn plan(
+pub(crate) fn plan<'s>(
     edits: &[RootEdit],
     start_op: u64,
     actor: &ActorId,
-    visible: impl Fn(&str) -> Vec<VisibleOp>,
+    visible: impl Fn(&str) -> Cow<'s, [VisibleOp]>,
 ) -> Result<Vec<Op>, EditError> {
-    let mut now: BTreeMap<&str, Vec<VisibleOp>> = BTreeMap::new();
+    let again = met_again(edits);
+    let mut left: BTreeMap<&str, Vec<VisibleOp>> = BTreeMap::new();
     let mut ops = Vec::with_capacity(edits.len());
     for edit in edits {
         let key = key_of(edit);
-        let standing = now.entry(key).or_insert_with(|| visible(key));
-        let Some((action, pred)) = plan_one(edit, standing)? else {
-            continue;
-        };
-        let id = OpId { counter: start_op + ops.len() as u64, actor: actor.clone() };
-        let op = Op { action, obj: ObjectId::Root, key: Key::Map(key.into()), pred, insert: false };
-        apply_to_key(standing, id, &op, 0);
-        ops.push(op);
+        let standing = left.remove(key).map_or_else(|| visible(key), Cow::Owned);
+        let planned = plan_one(edit, &standing)?;
+        let op = planned.map(|(action, pred)| Op {
+            action,
+            obj: ObjectId::Root,
+            key: Key::Map(key.into()),
+            pred,
+            insert: false,
+        });
+        if again.binary_search(&key).is_ok() {
+            let mut standing = standing.into_owned();
+            if let Some(op) = &op {
+                let id = OpId { counter: start_op + ops.len() as u64, actor: actor.clone() };
+                apply_to_key(&mut standing, id, op, 0);
+            }
+            left.insert(key, standing);
+        }
+        ops.extend(op);
     }
     check_counters(start_op, ops.len() as u64)?;
     Ok(ops)
+}
+/// The keys that more than one of the edits is for, ascending: a new counter with a count, hardly more.
+fn met_again(edits: &[RootEdit]) -> Vec<&str> {
+    let mut keys: Vec<&str> = edits.iter().map(key_of).collect();
+    keys.sort_unstable();
+    keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
 
 pub(crate) fn check_counters(start_op: u64, count: u64) -> Result<(), EditError> {

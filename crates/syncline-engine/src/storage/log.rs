@@ -4,6 +4,7 @@ use automerge::ChangeHash;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use syncline_core::ids::Chain;
 
+use super::kept::Kept;
 use crate::error::{Doing, Result, StoreError};
 
 /// What the log holds in a row.
@@ -70,29 +71,30 @@ impl Kind {
 
 const COLUMNS: &str = "seq, kind, record, prev, replica, rprev, counter, txn, chain, log_chain, hash, bytes";
 
+const APPEND: &str =
+    "INSERT INTO syncline_log(seq, kind, record, prev, replica, rprev, counter, txn, chain, log_chain, hash, bytes)
+     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
 /// Appends a row.
-pub(crate) fn append(db: &Connection, entry: &Entry) -> Result<()> {
-    db.prepare_cached(
-        "INSERT INTO syncline_log(seq, kind, record, prev, replica, rprev, counter, txn, chain, log_chain, hash, bytes)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )
-    .and_then(|mut statement| {
-        statement.execute(params![
-            entry.seq as i64,
-            entry.kind as i64,
-            entry.record,
-            entry.prev as i64,
-            entry.replica,
-            entry.rprev as i64,
-            entry.counter as i64,
-            entry.txn,
-            entry.chain.0 as i64,
-            entry.log_chain.0 as i64,
-            entry.hash.as_ref(),
-            entry.bytes,
-        ])
-    })
-    .doing("appending to the log")?;
+pub(crate) fn append(kept: &mut Kept<'_>, entry: &Entry) -> Result<()> {
+    kept.get(APPEND)
+        .and_then(|statement| {
+            statement.execute(params![
+                entry.seq as i64,
+                entry.kind as i64,
+                entry.record,
+                entry.prev as i64,
+                entry.replica,
+                entry.rprev as i64,
+                entry.counter as i64,
+                entry.txn,
+                entry.chain.0 as i64,
+                entry.log_chain.0 as i64,
+                entry.hash.as_ref(),
+                entry.bytes,
+            ])
+        })
+        .doing("appending to the log")?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod chains;
 pub(crate) mod conflicts;
 pub(crate) mod ddl;
 pub(crate) mod fulltext;
+pub(crate) mod kept;
 pub(crate) mod log;
 pub(crate) mod meta;
 pub(crate) mod names;

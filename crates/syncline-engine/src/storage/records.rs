@@ -4,6 +4,7 @@ use automerge::ChangeHash;
 use rusqlite::{Connection, OptionalExtension, params};
 use syncline_core::ids::RecordId;
 
+use super::kept::Kept;
 use crate::error::{Doing, Result, StoreError};
 
 /// A row of `syncline_records`.
@@ -128,10 +129,12 @@ pub(crate) fn greatest(db: &Connection) -> Result<i64> {
         .doing("reading the records")
 }
 
+const INSERT: &str = "INSERT INTO syncline_records(record, id, model, last, state) VALUES(?1, ?2, ?3, ?4, ?5)";
+
 /// Writes a new record.
-pub(crate) fn insert(db: &Connection, row: &Row) -> Result<()> {
-    db.prepare_cached("INSERT INTO syncline_records(record, id, model, last, state) VALUES(?1, ?2, ?3, ?4, ?5)")
-        .and_then(|mut s| s.execute(params![row.record, row.id.0, row.model, row.last as i64, row.state]))
+pub(crate) fn insert(kept: &mut Kept<'_>, row: &Row) -> Result<()> {
+    kept.get(INSERT)
+        .and_then(|s| s.execute(params![row.record, row.id.0, row.model, row.last as i64, row.state]))
         .doing("writing a record")?;
     Ok(())
 }

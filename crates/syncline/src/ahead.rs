@@ -1,0 +1,152 @@
+//! Batches: what needs only its own record is worked out on other cores, while the engine's thread takes the records
+//! in their order.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use syncline_engine::{Batch, Draft, Saved, Source, StoreError, Tx};
+use uuid::Uuid;
+
+use crate::store::Record;
+
+/// Items that a thread works on at a time.
+const PIECE: usize = 16;
+
+/// A batch of fewer items costs less than a thread.
+const BATCH_MIN: usize = 4 * PIECE;
+
+/// Taking them in is not as fast as more threads could make them.
+const THREADS_MAX: usize = 3;
+
+/// Saves every item with `save`, in their order, which gets a draft of its record if there can be one.
+pub(crate) fn drafted<'a, T: Send + Sync>(
+    tx: &mut Tx<'a>,
+    model: &str,
+    source: Source,
+    items: Vec<T>,
+    record: impl Fn(&T) -> Option<&Record> + Sync,
+    mut save: impl FnMut(&mut Tx<'a>, &T, Option<Draft<'a>>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    // What is wrong with a model or a record is told when the record is saved.
+    let Some(drafting) = tx.drafting(model, source).ok().flatten() else {
+        return items.iter().try_for_each(|item| save(tx, item, None));
+    };
+    let items: Vec<(T, Uuid)> = items.into_iter().map(|item| (item, tx.fresh_id())).collect();
+    in_order(
+        &items,
+        |(item, id)| record(item).and_then(|record| drafting.draft(record, || *id).ok().flatten()),
+        |(item, _), draft| save(tx, item, draft),
+    )
+}
+
+/// As [`Tx::save_all`], with drafts.
+pub(crate) fn save_all(tx: &mut Tx<'_>, model: &str, records: Vec<Record>) -> Result<Vec<Saved>, StoreError> {
+    tx.together(|tx| {
+        let mut batch = Batch::default();
+        drafted(tx, model, Source::App, records, whole, |tx, record, draft| {
+            batch.add(match draft {
+                Some(draft) => tx.save_draft(record, draft),
+                None => tx.save(model, record, Source::App),
+            })
+        })?;
+        batch.end()
+    })
+}
+
+fn whole(record: &Record) -> Option<&Record> {
+    Some(record)
+}
+
+/// Calls `take` with every item and what `make` made of it, in the order of the items. The calls of `make` run ahead on
+/// other threads if there are cores for it, and in no order; they end before this returns. An error of `take` ends it.
+fn in_order<T: Sync, D: Send, E>(
+    items: &[T],
+    make: impl Fn(&T) -> D + Sync,
+    mut take: impl FnMut(&T, D) -> Result<(), E>,
+) -> Result<(), E> {
+    let helpers = if items.len() < BATCH_MIN { 0 } else { other_cores().min(THREADS_MAX) };
+    let pieces: Vec<&[T]> = items.chunks(PIECE).collect();
+    let work = Work { pieces: &pieces, next: AtomicUsize::new(0), make: &make };
+    std::thread::scope(|scope| {
+        let (sender, made) = mpsc::channel();
+        for _ in 0..helpers {
+            let (sender, work) = (sender.clone(), &work);
+            let help = move || while work.claim().is_some_and(|made| sender.send(made).is_ok()) {};
+            if std::thread::Builder::new().spawn_scoped(scope, help).is_err() {
+                // The system has no thread to give: the work is done here.
+                break;
+            }
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            let made = loop {
+                if let Some(made) = early.remove(&at) {
+                    break made;
+                }
+                // Rather than wait for a piece, another is made.
+                let next = made.try_recv().ok().or_else(|| work.claim()).or_else(|| made.recv().ok());
+                match next {
+                    Some((at, made)) => early.insert(at, made),
+                    None => break work.make(piece),
+                };
+            };
+            if let Err(error) = piece.iter().zip(made).try_for_each(|(item, made)| take(item, made)) {
+                work.next.store(pieces.len(), Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    })
+}
+
+struct Work<'a, T, F> {
+    pieces: &'a [&'a [T]],
+    /// The piece that nobody has taken yet.
+    next: AtomicUsize,
+    make: &'a F,
+}
+
+impl<T, D, F: Fn(&T) -> D> Work<'_, T, F> {
+    /// Makes the next piece that nobody has taken; its place, and what was made of it.
+    fn claim(&self) -> Option<(usize, Vec<D>)> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        self.pieces.get(at).map(|piece| (at, self.make(piece)))
+    }
+
+    fn make(&self, piece: &[T]) -> Vec<D> {
+        piece.iter().map(self.make).collect()
+    }
+}
+
+/// How many cores there are beside this thread's.
+fn other_cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZeroUsize::get)) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_taken_in_their_order_each_with_its_own() {
+        for count in [0, 1, BATCH_MIN - 1, BATCH_MIN, 1000] {
+            let items: Vec<usize> = (0..count).collect();
+            let mut taken = Vec::new();
+            let outcome = in_order(
+                &items,
+                |item| item * 3,
+                |item, made| {
+                    taken.push((*item, made));
+                    Ok::<(), ()>(())
+                },
+            );
+            assert_eq!(outcome, Ok(()));
+            assert_eq!(taken, items.iter().map(|item| (*item, item * 3)).collect::<Vec<_>>());
+        }
+    }
+}
