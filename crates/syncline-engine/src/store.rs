@@ -760,4 +760,26 @@ mod tests {
         store.write(3, |tx| tx.save("Todo", &todo, Source::App)).unwrap();
         assert!(store.verify().unwrap().is_ok());
     }
+
+    /// Imports write records while the transaction goes on. Where SQLite had ended it by itself, each would have been
+    /// committed alone, without its change in the log.
+    #[test]
+    fn nothing_is_written_after_sqlite_ended_the_transaction() {
+        let folder = tempfile::tempdir().unwrap();
+        let sdl = "type Todo @model { title: String! }";
+        let schema = syncline_schema::parse("schema.graphql", sdl).unwrap().schema;
+        let options = Options { schema: Some((schema, sdl.to_owned())), ..Options::new([1; 32]) };
+        let mut store = Store::open(Box::new(OnDisk::new(folder.path().join("app.db"))), options).unwrap();
+        let todo = json!({"title": "t"}).as_object().cloned().unwrap();
+        let refused = store.write(1, |tx| {
+            tx.save("Todo", &todo, Source::App)?;
+            tx.db.execute_batch("ROLLBACK").unwrap();
+            tx.flush()
+        });
+        assert!(matches!(refused, Err(StoreError::Aborted(_))), "{refused:?}");
+        let rows: i64 = store.db.query_row("SELECT count(*) FROM syncline_records", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 0);
+        store.write(2, |tx| tx.save("Todo", &todo, Source::App)).unwrap();
+        assert!(store.verify().unwrap().is_ok());
+    }
 }

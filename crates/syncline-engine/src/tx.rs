@@ -502,6 +502,8 @@ impl<'a> Tx<'a> {
 
     /// Writes records and projections, so that queries inside the transaction see them. Log rows stay in
     /// memory until the end: only then is it known how many make up a transaction.
+    ///
+    /// An operation within which this runs cannot be taken back alone any more: if it fails, so does the transaction.
     pub fn flush(&mut self) -> Result<()> {
         if self.db.is_autocommit() && self.working.values().any(|working| working.dirty) {
             return Err(StoreError::Aborted(ENDED_BY_SQLITE.to_owned()));
@@ -715,7 +717,7 @@ impl Working {
             was_alive: self.was_alive,
             dirty: self.dirty,
             touched: self.touched.clone(),
-            row_values: self.row_values.clone(),
+            row_values: None,
             conflict: self.conflict,
             origin: self.origin,
         }

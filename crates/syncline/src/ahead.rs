@@ -18,6 +18,9 @@ const PIECE: usize = 16;
 /// A batch of fewer items costs less than a thread.
 const BATCH_MIN: usize = 4 * PIECE;
 
+/// Pieces that are made and not yet taken: a long batch is not held twice.
+const PIECES_AHEAD: usize = 32;
+
 /// Taking them in is not as fast as more threads could make them.
 const THREADS_MAX: usize = 3;
 
@@ -71,7 +74,7 @@ fn in_order<T: Sync, D: Send, E>(
     let pieces: Vec<&[T]> = items.chunks(PIECE).collect();
     let work = Work { pieces: &pieces, next: AtomicUsize::new(0), make: &make };
     std::thread::scope(|scope| {
-        let (sender, made) = mpsc::channel();
+        let (sender, made) = mpsc::sync_channel(PIECES_AHEAD);
         for _ in 0..helpers {
             let (sender, work) = (sender.clone(), &work);
             let help = move || while work.claim().is_some_and(|made| sender.send(made).is_ok()) {};
@@ -134,7 +137,7 @@ mod tests {
 
     #[test]
     fn items_are_taken_in_their_order_each_with_its_own() {
-        for count in [0, 1, BATCH_MIN - 1, BATCH_MIN, 1000] {
+        for count in [0, 1, BATCH_MIN - 1, BATCH_MIN, 1000, 4 * PIECES_AHEAD * PIECE] {
             let items: Vec<usize> = (0..count).collect();
             let mut taken = Vec::new();
             let outcome = in_order(
@@ -148,5 +151,12 @@ mod tests {
             assert_eq!(outcome, Ok(()));
             assert_eq!(taken, items.iter().map(|item| (*item, item * 3)).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn an_error_ends_it_whatever_was_made_ahead() {
+        let items: Vec<usize> = (0..4 * PIECES_AHEAD * PIECE).collect();
+        let outcome = in_order(&items, |item| *item, |_, made| if made == 100 { Err(made) } else { Ok(()) });
+        assert_eq!(outcome, Err(100));
     }
 }

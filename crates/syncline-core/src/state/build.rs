@@ -216,6 +216,7 @@ pub(crate) fn plan<'s>(
     check_counters(start_op, ops.len() as u64)?;
     Ok(ops)
 }
+
 /// The keys that more than one of the edits is for, ascending: a new counter with a count, hardly more.
 fn met_again(edits: &[RootEdit]) -> Vec<&str> {
     let mut keys: Vec<&str> = edits.iter().map(key_of).collect();
