@@ -134,6 +134,11 @@ pub(crate) enum Command {
     ///
     /// Prints only what is safe on disk. Without MODEL, a store of several models marks each line with
     /// "__typename", which `import` understands. Where a rich text has marks, "~spans" has them by field.
+    ///
+    /// With --output the records go to a file, which is there only once it is whole. What an export that was cut off
+    /// has written waits beside it, in FILE.partial and FILE.position; the same command goes on there. Each record
+    /// stands as it was when its page was read, so the file is not the store at one moment: records changed or deleted
+    /// since may stand there as they were, and new ones whose key comes before the place reached are not there.
     Export(ExportArgs),
     /// Move an app from elsewhere
     #[command(subcommand)]
@@ -569,6 +574,15 @@ pub(crate) struct ExportArgs {
     /// What to write; a CSV holds one model
     #[arg(long, value_enum, default_value = "ndjson")]
     pub(crate) format: Format,
+    /// Write to this new file; run again after it was cut off, go on where that was
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file that is there already, once the new one is whole
+    #[arg(long, requires = "output")]
+    pub(crate) overwrite: bool,
+    /// Begin at the first record, whatever an earlier run has written
+    #[arg(long, requires = "output")]
+    pub(crate) restart: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -41,6 +41,7 @@ pub(crate) struct Inner {
     readers: Readers,
     schema: Option<Arc<Schema>>,
     pub(crate) namespace: String,
+    id: String,
     pub(crate) path: PathBuf,
     warnings: Vec<String>,
     #[cfg(feature = "net")]
@@ -75,6 +76,7 @@ impl Store {
         let inner = Inner {
             schema: store.schema().cloned(),
             namespace: store.namespace().to_owned(),
+            id: store.id().to_string(),
             driver: Driver::start(store),
             readers: Readers::new(),
             path,
@@ -98,6 +100,11 @@ impl Store {
     /// The namespace.
     pub fn namespace(&self) -> &str {
         &self.inner.namespace
+    }
+
+    /// The file's id, as its peers list it. It stays when the file is moved or renamed.
+    pub fn id(&self) -> &str {
+        &self.inner.id
     }
 
     /// The file.
