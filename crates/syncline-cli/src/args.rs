@@ -176,7 +176,7 @@ pub(crate) enum Command {
     /// Take back this store's last edit of a record that still stands, and print the record
     ///
     /// What others wrote stays. Again it takes back the edit before; taking back the first one deletes the record.
-    /// Marks of rich texts are not taken back.
+    /// Marks of rich texts become again what they were; where they divide a text into more than 256 runs that is refused.
     Undo(RecordArgs),
     /// Do again what was undone last, unless this store has edited the record since, and print the record
     Redo(RecordArgs),

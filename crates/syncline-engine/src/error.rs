@@ -186,6 +186,23 @@ pub enum StoreError {
         /// Redo was asked for.
         again: bool,
     },
+    /// The edit to undo, or to redo, changed marks that divide a text into more runs than are looked for. The edits before
+    /// it are not undone in its place.
+    #[error(
+        "the next edit of {model} {id} cannot be {}: the marks of `{field}` that it changed divide the text into more than \
+         256 runs; set these marks by hand, with unmark or set-spans",
+        if *.again { "redone" } else { "undone" }
+    )]
+    TooManyRuns {
+        /// The model.
+        model: String,
+        /// The record, as asked.
+        id: String,
+        /// The field.
+        field: String,
+        /// Redo was asked for.
+        again: bool,
+    },
     /// The store cannot say what a record was then.
     #[error("{0}")]
     UnknownMoment(String),
