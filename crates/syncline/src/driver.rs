@@ -166,8 +166,11 @@ impl Drop for Alone<'_> {
     }
 }
 
-/// What a statement names that is not there; `None` of any other error.
-fn misfit(source: &rusqlite::Error) -> Option<String> {
+/// What a statement named that was not there; `None` of any other error.
+pub(crate) fn missed(error: &StoreError) -> Option<String> {
+    let (StoreError::Sqlite { source, .. } | StoreError::Query(QueryError::Sqlite(source))) = error else {
+        return None;
+    };
     // Of a statement that is prepared anew, and of one that is prepared for the first time.
     let (rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. }) = source else {
         return None;
@@ -192,12 +195,7 @@ fn look_for<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
 impl Shared {
     /// What a failed read says once the file is not as this process knows it.
     pub(crate) fn explained(&self, error: StoreError) -> Error {
-        let source = if let StoreError::Sqlite { source, .. } | StoreError::Query(QueryError::Sqlite(source)) = &error {
-            Some(source)
-        } else {
-            None
-        };
-        match source.filter(|_| self.schema_changed.load(Ordering::Relaxed)).and_then(misfit) {
+        match missed(&error).filter(|_| self.schema_changed.load(Ordering::Relaxed)) {
             Some(reason) => Error::SchemaChanged { reason },
             None => error.into(),
         }
