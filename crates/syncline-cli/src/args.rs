@@ -157,8 +157,9 @@ pub(crate) enum Command {
     /// Look into a store on a page of the terminal: models, records, outbox, peers, vectors, changes as they come,
     /// conflicts
     ///
-    /// For a terminal, also over ssh; `?` shows the keys. It looks beside whatever program has the store open, and
-    /// writes no change; a file of an older format is brought up to date, as by every command.
+    /// For a terminal, also over ssh; `?` shows the keys. It looks beside whatever program has the store open, which
+    /// does not notice, and writes nothing: a file of an older format, or one whose tables a newer schema has left to be
+    /// filled, must be opened once by its app or another command first.
     Inspect(InspectArgs),
     /// Print a store's causal position, or one record's, as a token
     Vector(VectorArgs),
