@@ -74,6 +74,26 @@ async fn followers_of_a_model_that_another_process_renamed_are_told() {
     }
 }
 
+/// For a moment the read failed with SQLite's own words, "no such column".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_right_after_a_rename_elsewhere_says_that_the_schema_is_another() {
+    let bed = Bed::new();
+    let sdl = r#"type Task @model { name: String! @renamed(from: "title") } type Note @model { text: String! }"#;
+    for (name, renamed) in [("field.db", sdl), ("model.db", RENAMED)] {
+        let store = open(&bed, name).await;
+        store.save(&Task::new("Buy milk")).await.unwrap();
+        assert_eq!(store.query::<Task>().all().await.unwrap().len(), 1);
+        let renewed = Store::open(bed.path(name), renamed).await.unwrap();
+        // Nothing else was committed, and the store has not looked by itself.
+        let refused = store.query::<Task>().all().await.unwrap_err();
+        assert!(matches!(refused, Error::SchemaChanged { .. }), "{refused}");
+        assert!(store.query::<Note>().all().await.unwrap().is_empty());
+        for store in [store, renewed] {
+            store.close().await.unwrap();
+        }
+    }
+}
+
 /// SQLite took the name of a column that was not there any more for a text, so that every task was called "title".
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_another_process_renamed_is_missed_and_not_made_up() {

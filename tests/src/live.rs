@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -277,6 +278,23 @@ async fn a_live_query_that_nobody_reads_shows_the_right_result_later() {
     store.save_json("Task", record(json!({"id": "more", "rank": 9_999}))).await.unwrap();
     follower.check(&store).await;
     assert_eq!(follower.shown[0]["id"], "more");
+}
+
+/// What a wait for the outbox had found in the file counted as told, and nobody was: a live query that was woken by a
+/// commit of its own process showed a state without the other one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_query_shows_what_a_wait_has_found_of_another_process() {
+    let bed = Bed::new();
+    let open = async || Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+    let (here, process) = (open().await, open().await);
+    let mut follower = Follower::new(&here, Query::new("Task")).await;
+    for n in 0..5_i64 {
+        // The store looks for others' commits now and then by itself, so once may be too early or too late.
+        here.save_json("Task", record(json!({"rank": n, "title": "here"}))).await.unwrap();
+        process.save_json("Task", record(json!({"rank": n, "title": "elsewhere"}))).await.unwrap();
+        here.wait_until_sent(Duration::from_millis(20)).await.unwrap_err();
+        follower.check(&here).await;
+    }
 }
 
 /// A close that came right behind a write was taken up with it: the store was closed, and whoever had asked for that

@@ -27,6 +27,7 @@ mod program_history;
 mod program_refusals;
 mod program_texts;
 mod queries;
+mod read_only;
 mod real_input;
 mod relations;
 mod schema_types;

@@ -134,6 +134,11 @@ pub(crate) enum Command {
     ///
     /// Prints only what is safe on disk. Without MODEL, a store of several models marks each line with
     /// "__typename", which `import` understands. Where a rich text has marks, "~spans" has them by field.
+    ///
+    /// With --output the records go to a file, which is there only once it is whole. What an export that was cut off
+    /// has written waits beside it, in FILE.partial and FILE.position; the same command goes on there. Each record
+    /// stands as it was when its page was read, so the file is not the store at one moment: records changed or deleted
+    /// since may stand there as they were, and new ones whose key comes before the place reached are not there.
     Export(ExportArgs),
     /// Move an app from elsewhere
     #[command(subcommand)]
@@ -152,8 +157,9 @@ pub(crate) enum Command {
     /// Look into a store on a page of the terminal: models, records, outbox, peers, vectors, changes as they come,
     /// conflicts
     ///
-    /// For a terminal, also over ssh; `?` shows the keys. It looks beside whatever program has the store open, and
-    /// writes no change; a file of an older format is brought up to date, as by every command.
+    /// For a terminal, also over ssh; `?` shows the keys. It looks beside whatever program has the store open, which
+    /// does not notice, and writes nothing: a file of an older format, or one whose tables a newer schema has left to be
+    /// filled, must be opened once by its app or another command first.
     Inspect(InspectArgs),
     /// Print a store's causal position, or one record's, as a token
     Vector(VectorArgs),
@@ -171,7 +177,7 @@ pub(crate) enum Command {
     /// Take back this store's last edit of a record that still stands, and print the record
     ///
     /// What others wrote stays. Again it takes back the edit before; taking back the first one deletes the record.
-    /// Marks of rich texts are not taken back.
+    /// Marks of rich texts become again what they were; where they divide a text into more than 256 runs that is refused.
     Undo(RecordArgs),
     /// Do again what was undone last, unless this store has edited the record since, and print the record
     Redo(RecordArgs),
@@ -569,6 +575,15 @@ pub(crate) struct ExportArgs {
     /// What to write; a CSV holds one model
     #[arg(long, value_enum, default_value = "ndjson")]
     pub(crate) format: Format,
+    /// Write to this new file; run again after it was cut off, go on where that was
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file that is there already, once the new one is whole
+    #[arg(long, requires = "output")]
+    pub(crate) overwrite: bool,
+    /// Begin at the first record, whatever an earlier run has written
+    #[arg(long, requires = "output")]
+    pub(crate) restart: bool,
 }
 
 #[derive(Debug, Subcommand)]

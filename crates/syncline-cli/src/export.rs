@@ -1,17 +1,26 @@
 //! `export`: every record as NDJSON, JSON or CSV, page by page, so that `import` makes the same records of it.
+//!
+//! Pages are printed, or go to a file that `partial` writes, which goes on where it was cut off.
+
+mod partial;
+#[cfg(test)]
+mod tests;
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use syncline::schema::{FieldKind, Key, Model, Scalar};
+use syncline::schema::{FieldKind, Key, Model, Scalar, Schema};
 use syncline::{Query, Record, Span, Store};
 
 use crate::args::{ExportArgs, Format};
 use crate::failure::{Failure, Outcome};
 use crate::import::convert::text_cell;
-use crate::output::{self, Out};
+use crate::output::{self, Out, counted, say};
 use crate::store;
+use partial::{Begun, Opened, Partial, Place};
 
 /// Records read at a time.
 const PAGE_RECORDS: u64 = 1000;
@@ -38,58 +47,193 @@ pub(crate) async fn run(args: ExportArgs, out: &mut Out) -> Outcome {
         if mark && args.format == Format::Csv {
             return Err(Failure::usage("a CSV holds the records of one model: name it, as in `export DB MODEL`"));
         }
-        let mut file = File { out, format: args.format, records: 0, bar: bar(store, &models).await? };
-        let outcome = all(store, &models, mark, &mut file).await;
-        file.bar.finish_and_clear();
-        outcome
+        let export = Export { store, schema, models, mark, format: args.format, page_records: PAGE_RECORDS };
+        match &args.output {
+            Some(path) => export.write(path, &args).await,
+            None => export.print(out).await,
+        }
     })
     .await
 }
 
-/// A bar for so many records; nothing where these go to a terminal, which they would share.
-async fn bar(store: &Store, models: &[&Model]) -> Outcome<ProgressBar> {
-    if !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
-        return Ok(ProgressBar::hidden());
-    }
-    Ok(output::bar("exporting", total(store, models).await?, BAR))
+/// What is exported, and how.
+struct Export<'a> {
+    store: &'a Store,
+    schema: &'a Schema,
+    models: Vec<&'a Model>,
+    /// Whether each record says its model.
+    mark: bool,
+    format: Format,
+    /// Records read at a time.
+    page_records: u64,
 }
 
-async fn total(store: &Store, models: &[&Model]) -> Outcome<u64> {
-    let mut records = 0;
-    for model in models {
-        records += store.count_json(Query::new(&model.name)).await?;
-    }
-    Ok(records)
+/// How far an export is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Position {
+    /// How many models are written.
+    models: usize,
+    /// Token of the last record of the model that is being written.
+    after: Option<String>,
+    /// Records written.
+    records: u64,
+    /// Whether all is written.
+    whole: bool,
 }
 
-async fn all(store: &Store, models: &[&Model], mark: bool, file: &mut File<'_>) -> Outcome {
-    file.begin(models)?;
-    for each in models {
-        model(store, each, mark, file).await?;
-    }
-    file.end()
+/// Where the pages of an export go.
+enum Target<'a> {
+    Printed(&'a mut Out),
+    Written(&'a mut Partial),
 }
 
-async fn model(store: &Store, model: &Model, mark: bool, file: &mut File<'_>) -> Outcome {
-    let rich: Vec<&str> = rich_texts(model).collect();
-    let mut after = None;
-    loop {
-        let page = store.export_page(&model.name, after, PAGE_RECORDS).await?;
+impl Export<'_> {
+    async fn print(&self, out: &mut Out) -> Outcome {
+        // A terminal that shows the records has no room for a bar.
+        let bar = if std::io::stdout().is_terminal() { ProgressBar::hidden() } else { self.bar().await? };
+        let outcome = self.pages(Position::default(), &mut Target::Printed(out), &bar).await;
+        bar.finish_and_clear();
+        outcome.map(drop)
+    }
+
+    async fn write(&self, path: &Path, args: &ExportArgs) -> Outcome {
+        let begun = Begun::of(self);
+        let place = Place::of(path, self.store.path(), args.overwrite)?;
+        let records = match Partial::open(place, begun, args.restart)? {
+            Opened::Whole { records } => records,
+            Opened::Partial(mut partial) => {
+                let records = self.fill(&mut partial).await?;
+                partial.put_in_place()?;
+                records
+            }
+        };
+        say(format_args!("wrote {}: {}", path.display(), counted(records, "record")));
+        Ok(())
+    }
+
+    /// Writes what is not written yet.
+    async fn fill(&self, partial: &mut Partial) -> Outcome<u64> {
+        let from = partial.position();
+        if from != Position::default() {
+            say(format_args!(
+                "going on behind {}, where an earlier run of this export stopped; --restart begins at the first record",
+                counted(from.records, "record")
+            ));
+        }
+        let bar = self.bar().await?;
+        bar.set_position(from.records);
+        let mut target = Target::Written(partial);
+        let outcome = tokio::select! {
+            outcome = self.pages(from, &mut target, &bar) => outcome,
+            outcome = store::interrupted() => outcome.and_then(|()| Err(Failure::failed("interrupted"))),
+        };
+        bar.finish_and_clear();
+        outcome.map_err(|failure| match failure {
+            Failure::Failed(message) => {
+                Failure::Failed(format!("{message}\n  run the export again when the cause is gone: it goes on there"))
+            }
+            other => other,
+        })
+    }
+
+    /// A bar for so many records; nothing where stderr is no terminal.
+    async fn bar(&self) -> Outcome<ProgressBar> {
+        if !std::io::stderr().is_terminal() {
+            return Ok(ProgressBar::hidden());
+        }
+        Ok(output::bar("exporting", self.total().await?, BAR))
+    }
+
+    async fn total(&self) -> Outcome<u64> {
+        let mut records = 0;
+        for model in &self.models {
+            records += self.store.count_json(Query::new(&model.name)).await?;
+        }
+        Ok(records)
+    }
+
+    /// Hands out one page after the other from a position on; returns how many records there are in all.
+    async fn pages(&self, mut at: Position, target: &mut Target<'_>, bar: &ProgressBar) -> Outcome<u64> {
+        while !at.whole {
+            let bytes = self.next(&mut at).await?;
+            match target {
+                Target::Printed(out) => out.bytes(&bytes)?,
+                Target::Written(partial) => partial.add(&bytes, &at)?,
+            }
+            bar.set_position(at.records);
+        }
+        Ok(at.records)
+    }
+
+    /// What comes next, the position moved behind it.
+    async fn next(&self, at: &mut Position) -> Outcome<Vec<u8>> {
+        let mut bytes = if *at == Position::default() { self.head()? } else { Vec::new() };
+        match self.models.get(at.models) {
+            Some(model) => self.page(model, at, &mut bytes).await?,
+            None => {
+                bytes.extend_from_slice(self.tail());
+                at.whole = true;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Adds a model's next page, and moves the position behind it.
+    async fn page(&self, model: &Model, at: &mut Position, bytes: &mut Vec<u8>) -> Outcome {
+        let page = self.store.export_page(&model.name, at.after.take(), self.page_records).await?;
         let mut records = page.records;
+        let rich: Vec<&str> = rich_texts(model).collect();
         if !rich.is_empty() {
             for record in &mut records {
-                add_spans(store, model, &rich, record).await?;
+                add_spans(self.store, model, &rich, record).await?;
             }
             // Texts may have changed since the page was read.
-            store.durable().await?;
+            self.store.durable().await?;
         }
-        for record in records {
-            file.record(model, marked(record, mark.then_some(&model.name)))?;
+        for mut record in records {
+            if self.mark {
+                record.insert(MODEL_COLUMN.to_owned(), model.name.as_str().into());
+            }
+            self.record(model, record, at.records == 0, bytes)?;
+            at.records += 1;
         }
-        file.bar.set_position(file.records);
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
+        at.after = page.next;
+        at.models += usize::from(at.after.is_none());
+        Ok(())
+    }
+
+    /// What stands before the first record.
+    fn head(&self) -> Outcome<Vec<u8>> {
+        match (self.format, self.models.as_slice()) {
+            (Format::Csv, [model, ..]) => cells(columns(model).map(str::to_owned)),
+            (Format::Csv, []) | (Format::Ndjson, _) => Ok(Vec::new()),
+            (Format::Json, _) => Ok(b"[".to_vec()),
+        }
+    }
+
+    fn record(&self, model: &Model, record: Record, is_first: bool, bytes: &mut Vec<u8>) -> Outcome {
+        match self.format {
+            Format::Ndjson => bytes.extend_from_slice(format!("{}\n", Value::Object(record)).as_bytes()),
+            Format::Json => {
+                let comma = if is_first { "" } else { "," };
+                bytes.extend_from_slice(format!("{comma}\n{}", Value::Object(record)).as_bytes());
+            }
+            Format::Csv => {
+                let cell = |column| {
+                    let kind = model.field(column).map(|field| &field.kind);
+                    record.get(column).map_or_else(String::new, |value| cell(kind, value))
+                };
+                bytes.extend(cells(columns(model).map(cell))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands behind the last record.
+    fn tail(&self) -> &'static [u8] {
+        match self.format {
+            Format::Ndjson | Format::Csv => b"",
+            Format::Json => b"\n]\n",
         }
     }
 }
@@ -131,62 +275,11 @@ fn key_of(model: &Model, record: &Record) -> String {
     }
 }
 
-fn marked(mut record: Record, model: Option<&String>) -> Record {
-    if let Some(model) = model {
-        record.insert(MODEL_COLUMN.to_owned(), model.as_str().into());
-    }
-    record
-}
-
-/// What is written, in its format.
-struct File<'a> {
-    out: &'a mut Out,
-    format: Format,
-    records: u64,
-    bar: ProgressBar,
-}
-
-impl File<'_> {
-    fn begin(&mut self, models: &[&Model]) -> Outcome {
-        match (self.format, models) {
-            (Format::Csv, [model, ..]) => self.cells(columns(model).map(str::to_owned)),
-            (Format::Csv, []) | (Format::Ndjson, _) => Ok(()),
-            (Format::Json, _) => self.out.bytes(b"["),
-        }
-    }
-
-    fn record(&mut self, model: &Model, record: Record) -> Outcome {
-        self.records += 1;
-        match self.format {
-            Format::Ndjson => self.out.json(&record),
-            Format::Json => {
-                let line = Value::Object(record).to_string();
-                let comma = if self.records == 1 { "" } else { "," };
-                self.out.bytes(format!("{comma}\n{line}").as_bytes())
-            }
-            Format::Csv => {
-                let cell = |column| {
-                    let kind = model.field(column).map(|field| &field.kind);
-                    record.get(column).map_or_else(String::new, |value| cell(kind, value))
-                };
-                self.cells(columns(model).map(cell))
-            }
-        }
-    }
-
-    fn end(&mut self) -> Outcome {
-        match self.format {
-            Format::Ndjson | Format::Csv => Ok(()),
-            Format::Json => self.out.line("\n]"),
-        }
-    }
-
-    fn cells(&mut self, cells: impl Iterator<Item = String>) -> Outcome {
-        let mut line = csv::Writer::from_writer(Vec::new());
-        line.write_record(cells.collect::<Vec<_>>()).map_err(Failure::failed)?;
-        let bytes = line.into_inner().map_err(Failure::failed)?;
-        self.out.bytes(&bytes)
-    }
+/// One line of a CSV.
+fn cells(cells: impl Iterator<Item = String>) -> Outcome<Vec<u8>> {
+    let mut line = csv::Writer::from_writer(Vec::new());
+    line.write_record(cells.collect::<Vec<_>>()).map_err(Failure::failed)?;
+    line.into_inner().map_err(Failure::failed)
 }
 
 fn columns(model: &Model) -> impl Iterator<Item = &str> {
@@ -203,29 +296,5 @@ fn cell(kind: Option<&FieldKind>, value: &Value) -> String {
         }
         (_, Value::String(text)) => text.clone(),
         (_, Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => value.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use syncline::Options;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_bar_comes_to_its_end_with_the_last_record() {
-        let folder = tempfile::tempdir().unwrap();
-        let sdl = "type A @model { n: Int } type B @model { n: Int }";
-        let store = Store::open(folder.path().join("app.db"), Options::new(sdl)).await.unwrap();
-        for (model, n) in [("A", 1), ("A", 2), ("B", 3)] {
-            store.save_json(model, json!({"n": n}).as_object().unwrap().clone()).await.unwrap();
-        }
-        let models: Vec<&Model> = store.schema().unwrap().models.iter().collect();
-        let mut out = Out::new();
-        let mut file = File { out: &mut out, format: Format::Ndjson, records: 0, bar: ProgressBar::hidden() };
-        all(&store, &models, true, &mut file).await.unwrap();
-        assert_eq!((file.bar.position(), total(&store, &models).await.unwrap()), (3, 3));
-        store.close().await.unwrap();
     }
 }

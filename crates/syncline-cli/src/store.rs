@@ -9,7 +9,16 @@ use crate::failure::{Failure, Outcome};
 
 /// Opens an existing store, runs `act`, and closes it whatever came of it.
 pub(crate) async fn with<T>(path: &Path, act: impl AsyncFnOnce(&Store) -> Outcome<T>) -> Outcome<T> {
-    let store = Store::open(path, Options::default().create(Create::Never)).await?;
+    with_options(path, Options::default().create(Create::Never), act).await
+}
+
+/// As [`with`], without writing anything.
+pub(crate) async fn read<T>(path: &Path, act: impl AsyncFnOnce(&Store) -> Outcome<T>) -> Outcome<T> {
+    with_options(path, Options::default().read_only(), act).await
+}
+
+async fn with_options<T>(path: &Path, options: Options, act: impl AsyncFnOnce(&Store) -> Outcome<T>) -> Outcome<T> {
+    let store = Store::open(path, options).await?;
     let outcome = act(&store).await;
     let closed = store.close().await;
     let value = outcome?;

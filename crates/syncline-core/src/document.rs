@@ -29,6 +29,7 @@ use crate::edit::ObjectKind;
 use crate::mutant::{self, Mutant};
 use crate::rich::{MarkCount, SPANS_BYTES_MAX, Span, SpansTooLarge, names_of};
 use texts::Texts;
+pub(crate) use then::RUNS_MAX;
 use then::newest;
 
 pub(crate) use diff::{sequence as sequence_edits, text as text_edits};

@@ -138,6 +138,11 @@ fn mark_stale(db: &Connection, schema: &Schema, names: &[&str]) -> Result<()> {
     write_stale(db, &stale)
 }
 
+/// Whether tables are left to be filled.
+pub(crate) fn is_stale(db: &Connection) -> Result<bool> {
+    Ok(!read_stale(db)?.is_empty())
+}
+
 /// Model → the row up to which its table is filled.
 type Stale = BTreeMap<String, i64>;
 

@@ -73,6 +73,33 @@ pub enum StoreError {
         /// The newest format known here.
         known: i64,
     },
+    /// A store that was opened to be read only cannot do this.
+    #[error("the store is open to be read only, and nothing was written: open it without `read_only` to write")]
+    ReadOnly,
+    /// The store must be written to before it can be read, and was opened to be read only.
+    #[error(
+        "{} cannot be read only yet: {reason}; open it once to write, as its app or `syncline status` does",
+        .path.display()
+    )]
+    Outdated {
+        /// Which file.
+        path: PathBuf,
+        /// What is to be done.
+        reason: String,
+    },
+    /// A store that is opened to be read only has another schema than was given.
+    #[error(
+        "the store has another schema than the one given, and keeps it when it is opened to be read only: open it without \
+         a schema, or to write"
+    )]
+    OtherSchema,
+    /// A store that is opened to be read only lies where SQLite cannot make the files that reading takes.
+    #[error(
+        "{} cannot be read where it lies: SQLite makes files beside it (-wal, -shm), which its folder does not allow; copy \
+         it into another folder",
+        .0.display()
+    )]
+    NothingBeside(PathBuf),
     /// The store holds another namespace than asked for.
     #[error("the store holds namespace `{held}`, not `{asked}`: one store holds one namespace")]
     OtherNamespace {
@@ -183,6 +210,23 @@ pub enum StoreError {
         model: String,
         /// The record, as asked.
         id: String,
+        /// Redo was asked for.
+        again: bool,
+    },
+    /// The edit to undo, or to redo, changed marks that divide a text into more runs than are looked for. The edits before
+    /// it are not undone in its place.
+    #[error(
+        "the next edit of {model} {id} cannot be {}: the marks of `{field}` that it changed divide the text into more than \
+         256 runs; set these marks by hand, with unmark or set-spans",
+        if *.again { "redone" } else { "undone" }
+    )]
+    TooManyRuns {
+        /// The model.
+        model: String,
+        /// The record, as asked.
+        id: String,
+        /// The field.
+        field: String,
         /// Redo was asked for.
         again: bool,
     },

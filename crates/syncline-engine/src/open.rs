@@ -29,6 +29,8 @@ pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// Whether the file may be missing or there.
 pub(crate) fn check_presence(host: &dyn Host, options: &Options) -> Result<()> {
     match (host.exists(), options.create) {
+        (false, _) if options.read_only => Err(StoreError::Missing(host.path().to_owned())),
+        (true, _) if options.read_only => Ok(()),
         (false, Create::Never) => Err(StoreError::Missing(host.path().to_owned())),
         (true, Create::New) => Err(StoreError::Exists(host.path().to_owned())),
         (true, Create::Never | Create::IfMissing) | (false, Create::IfMissing | Create::New) => Ok(()),
@@ -38,7 +40,7 @@ pub(crate) fn check_presence(host: &dyn Host, options: &Options) -> Result<()> {
 /// Opens the file as SQLite.
 pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> {
     check_presence(host, options)?;
-    let db = host.connect(true).doing("opening the file")?;
+    let db = host.connect(!options.read_only).doing("opening the file")?;
     db.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).doing("opening the file")?;
     // Else SQLite compiles a cached statement anew whenever a parameter gets another value.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).doing("opening the file")?;
@@ -49,14 +51,14 @@ pub(crate) fn connect(host: &dyn Host, options: &Options) -> Result<Connection> 
 
 /// Checks that the file is a store, or makes it one if it is empty.
 pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed: &mut Seed) -> Result<()> {
-    let read = || marks(db).map_err(|source| not_a_store(host, source));
+    let read = || marks(db).map_err(|source| not_a_store(host, options, source));
     let (mut marks, is_empty) = (read()?, is_empty(db)?);
     if !is_empty {
         // Another process may have made the store in between.
         marks = read()?;
     }
     match marks {
-        (0, 0) if is_empty && options.create == Create::Never => {
+        (0, 0) if is_empty && (options.read_only || options.create == Create::Never) => {
             return Err(StoreError::Empty(host.path().to_owned()));
         }
         (0, 0) if is_empty => {
@@ -66,6 +68,9 @@ pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed:
         (ddl::APPLICATION_ID, found) if found > ddl::FORMAT => {
             return Err(StoreError::NewerFormat { path: host.path().to_owned(), found, known: ddl::FORMAT });
         }
+        (ddl::APPLICATION_ID, found) if found < ddl::FORMAT && options.read_only => {
+            return Err(outdated(host, format!("it has store format {found}, and this version reads {}", ddl::FORMAT)));
+        }
         (ddl::APPLICATION_ID, found) if found < ddl::FORMAT => migrate(db)?,
         (ddl::APPLICATION_ID, _) => {}
         (_, _) => {
@@ -74,7 +79,11 @@ pub(crate) fn prepare(db: &Connection, host: &dyn Host, options: &Options, seed:
         }
     }
     check_namespace(db, options)?;
-    set_pragmas(db, options)
+    if options.read_only { set_caches(db, options) } else { set_pragmas(db, options) }
+}
+
+fn outdated(host: &dyn Host, reason: String) -> StoreError {
+    StoreError::Outdated { path: host.path().to_owned(), reason }
 }
 
 fn marks(db: &Connection) -> rusqlite::Result<(i64, i64)> {
@@ -83,8 +92,11 @@ fn marks(db: &Connection) -> rusqlite::Result<(i64, i64)> {
     Ok((application, format))
 }
 
-fn not_a_store(host: &dyn Host, source: rusqlite::Error) -> StoreError {
+fn not_a_store(host: &dyn Host, options: &Options, source: rusqlite::Error) -> StoreError {
     match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) if options.read_only => {
+            StoreError::NothingBeside(host.path().to_owned())
+        }
         Some(rusqlite::ErrorCode::NotADatabase) => {
             StoreError::NotAStore { path: host.path().to_owned(), found: "it is no SQLite database".to_owned() }
         }
@@ -191,11 +203,14 @@ fn set_pragmas(db: &Connection, options: &Options) -> Result<()> {
     if mode != "wal" {
         return Err(StoreError::Damaged(format!("SQLite keeps journal mode `{mode}` instead of `wal`")));
     }
+    db.execute_batch(&format!("PRAGMA synchronous = {synchronous};")).doing("setting the store up")?;
+    set_caches(db, options)
+}
+
+fn set_caches(db: &Connection, options: &Options) -> Result<()> {
     let pages_kib = (options.cache_bytes / 4096).max(64);
-    db.execute_batch(&format!(
-        "PRAGMA synchronous = {synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{pages_kib};"
-    ))
-    .doing("setting the store up")
+    db.execute_batch(&format!("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{pages_kib};"))
+        .doing("setting the store up")
 }
 
 /// The schema in the file.
@@ -212,6 +227,7 @@ pub(crate) fn schema(db: &Connection, options: &Options) -> Result<Option<Schema
     let Some((new, sdl)) = &options.schema else { return Ok(stored) };
     match stored {
         Some(stored) if stored.means_the_same(new) => Ok(Some(new.clone())),
+        Some(_) | None if options.read_only => Err(StoreError::OtherSchema),
         Some(stored) => adopt::replace_schema(db, &stored, new, sdl).map(Some),
         None => adopt::first_schema(db, new, sdl).map(Some),
     }
@@ -228,6 +244,15 @@ pub(crate) fn ids(db: &Connection) -> Result<Ids> {
         epoch: meta::read(db, key::EPOCH)?.unwrap_or(1),
         namespace: meta::read(db, key::NAMESPACE)?.unwrap_or_default(),
     })
+}
+
+/// Refuses a store that lacks what [`settle`] would make: what it shows would not be what it holds.
+pub(crate) fn check_settled(store: &Store) -> Result<()> {
+    let Some(schema) = &store.schema else { return Ok(()) };
+    if adopt::is_stale(&store.db)? || fulltext::is_missing(&store.db, schema)? {
+        return Err(outdated(store.host.as_ref(), "not all of its tables and indexes are filled".to_owned()));
+    }
+    Ok(())
 }
 
 /// Finishes what adopting a schema began: records are projected anew, and relations indexed.

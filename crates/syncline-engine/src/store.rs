@@ -54,6 +54,10 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Who hears how far opening with another schema is, if anybody.
     pub progress: Option<OnMigration>,
+    /// Whether the store is only read. Nothing is written to the file then, no replica id is taken and no lock is held:
+    /// whoever writes goes on as if nobody looked. The file must be there, and be as this version and the schema, if one
+    /// is given, would leave it.
+    pub read_only: bool,
 }
 
 /// How far a store is that is being opened with another schema: the tables of models that changed are filled from
@@ -103,6 +107,7 @@ impl Options {
             seed,
             cache_bytes: CACHE_BYTES,
             progress: None,
+            read_only: false,
         }
     }
 }
@@ -144,6 +149,7 @@ pub struct Store {
     data_version: i64,
     seen_schema: i64,
     durability: Durability,
+    read_only: bool,
     durable: u64,
     failed: Option<String>,
     closed: bool,
@@ -177,7 +183,11 @@ impl Store {
         // Before the file is opened: whoever deletes the store waits for those that are in, and nobody writes to a
         // file that is gone.
         let path = host.path().to_owned();
-        let alone_at_open = host.enter().map_err(|source| StoreError::File { doing: "open", path, source })?;
+        let alone_at_open = match options.read_only {
+            // Who only reads must not be the last to leave, and deletes wait for nobody who does.
+            true => false,
+            false => host.enter().map_err(|source| StoreError::File { doing: "open", path, source })?,
+        };
         let db = open::connect(host.as_ref(), &options)?;
         open::prepare(&db, host.as_ref(), &options, &mut seed)?;
         let schema = open::schema(&db, &options)?.map(Arc::new);
@@ -200,7 +210,9 @@ impl Store {
             alone_at_open,
             data_version: -1,
             seen_schema: 0,
-            durability: options.durability,
+            // What others commit is not synced by looking at it.
+            durability: if options.read_only { Durability::Normal } else { options.durability },
+            read_only: options.read_only,
             durable: 0,
             failed: None,
             closed: false,
@@ -214,9 +226,13 @@ impl Store {
         store.take_schema(schema);
         store.refresh_in_transaction()?;
         store.followed = store.head.0;
-        store.look_at_damage_again()?;
         // What an earlier process committed may not be on disk yet: the first sync covers it.
         store.durable = 0;
+        if store.read_only {
+            open::check_settled(&store)?;
+            return Ok(store);
+        }
+        store.look_at_damage_again()?;
         open::settle(&mut store, options.progress.as_ref())?;
         Ok(store)
     }
@@ -233,6 +249,11 @@ impl Store {
     /// The schema; `None` in a relay's store.
     pub fn schema(&self) -> Option<&Arc<Schema>> {
         self.schema.as_ref()
+    }
+
+    /// Whether it was opened to be read only.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The namespace.
@@ -278,7 +299,7 @@ impl Store {
     /// without them, and only a crash before the next commit, or a copy of the file from before it, may bring them
     /// back: the next write takes a new replica id, so that they are in nobody's way.
     pub fn write<T>(&mut self, now_ms: i64, act: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-        self.check_open()?;
+        self.check_writable()?;
         match self.renewal_due {
             Some((why, new_log)) => self.renew(why, new_log, now_ms)?,
             None if self.writer.is_none() => self.establish(now_ms)?,
@@ -316,12 +337,19 @@ impl Store {
         }
     }
 
+    fn check_writable(&self) -> Result<()> {
+        self.check_open()?;
+        if self.read_only { Err(StoreError::ReadOnly) } else { Ok(()) }
+    }
+
     fn begin(&mut self) -> Result<()> {
         if self.is_begun || !self.db.is_autocommit() {
             // Somebody's closure panicked in the middle of a transaction.
             self.roll_back();
         }
-        execute(&self.db, "BEGIN IMMEDIATE").doing("beginning a transaction")?;
+        // Who only reads needs one state of the file, and not the right to change it.
+        let begin = if self.read_only { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        execute(&self.db, begin).doing("beginning a transaction")?;
         let refreshed = self.refresh_in_transaction();
         self.begun = (self.head, self.next_record, self.has_waiting);
         self.is_begun = true;
@@ -566,6 +594,7 @@ impl Store {
 
     /// Becomes the process that holds this store's sessions.
     pub fn claim_sessions(&mut self) -> Result<()> {
+        self.check_writable()?;
         let path = self.host.path().to_owned();
         match self.host.claim_sessions() {
             Ok(true) => Ok(()),

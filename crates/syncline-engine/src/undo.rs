@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::change::Change;
-use syncline_core::record::{Inverse, Part, Story, TextEdit};
+use syncline_core::record::{Inverse, Part, Story, TextEdit, TooManyRuns};
 use syncline_core::state::Writer;
 use syncline_schema::{Model, Schema};
 
@@ -43,7 +43,7 @@ struct Turns {
 impl<'a> Tx<'a> {
     /// Undoes this store's last edit of a record that still stands, as a new change: what others wrote
     /// stays. Called again it undoes the edit before that. Edits that others have written over are passed
-    /// over.
+    /// over; one whose marks cannot be put back is an error, [`StoreError::TooManyRuns`].
     ///
     /// What one operation wrote is undone together; so is what one transaction wrote to the record. A
     /// deleted record comes back if its deletion was the last edit; undoing its creation deletes it.
@@ -78,7 +78,7 @@ impl<'a> Tx<'a> {
         let story = Story::of(&past.changes).map_err(|missing| past::damaged(&missing))?;
         for edit in turns.candidates(way) {
             let inverse = self.view(model, working)?.turn(&story, &turns.parts(edit, way), &turns.changes_of(edit));
-            let marks = self.marks_of(model, working, &story, (&turns, edit), way)?;
+            let marks = self.marks_of((model, id), working, &story, (&turns, edit), way)?;
             if inverse.is_empty() && marks.is_empty() {
                 continue;
             }
@@ -87,7 +87,7 @@ impl<'a> Tx<'a> {
             }
             let turned = Turned { edit: turns.units[edit].rows[0], undone: way == Way::Undo };
             self.append_turn(model, working, inverse, turned)?;
-            self.append_marks(model, working, &story, (&turns, edit), turned)?;
+            self.append_marks((model, id), working, &story, (&turns, edit), turned)?;
             let mut saved = self.saved_with_document(schema, model, working)?;
             saved.dot = self.last_dot().filter(|_| !model.local);
             return Ok(saved);
@@ -121,7 +121,7 @@ impl<'a> Tx<'a> {
     /// What turns an edit's marks. What made or revived the record is undone and redone as a whole.
     fn marks_of(
         &mut self,
-        model: &'a Model,
+        (model, id): (&'a Model, &str),
         working: &mut Working,
         story: &Story<'_>,
         (turns, edit): (&Turns, usize),
@@ -130,20 +130,26 @@ impl<'a> Tx<'a> {
         if turns.units[edit].gives_life {
             return Ok(Vec::new());
         }
-        Ok(self.view(model, working)?.turn_marks(story, &turns.changes_of(edit), way == Way::Undo))
+        let turned = self.view(model, working)?.turn_marks(story, &turns.changes_of(edit), way == Way::Undo);
+        turned.map_err(|TooManyRuns { field }| StoreError::TooManyRuns {
+            model: model.name.clone(),
+            id: id.to_owned(),
+            field,
+            again: way == Way::Redo,
+        })
     }
 
     /// Behind what else was turned, for that moves the characters that are marked.
     fn append_marks(
         &mut self,
-        model: &'a Model,
+        (model, id): (&'a Model, &str),
         working: &mut Working,
         story: &Story<'_>,
         (turns, edit): (&Turns, usize),
         turned: Turned,
     ) -> Result<()> {
         let way = if turned.undone { Way::Undo } else { Way::Redo };
-        for (field, edits) in self.marks_of(model, working, story, (turns, edit), way)? {
+        for (field, edits) in self.marks_of((model, id), working, story, (turns, edit), way)? {
             let edits = self.view(model, working)?.edit_text(&field, &edits)?;
             self.append_edits_of_turn(model, working, &edits, turned)?;
         }

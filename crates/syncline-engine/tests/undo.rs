@@ -195,6 +195,51 @@ fn marks_are_undone_and_redone_among_what_others_do() {
     assert_verified(&desk.store);
 }
 
+/// Such an edit was passed over without a word, and the one before it undone instead.
+#[test]
+fn an_edit_with_more_marks_than_can_be_put_back_is_refused_and_no_other_undone() {
+    let mut desk = Desk::new(1);
+    let id = desk.save("Rich", json!({"body": "first"}));
+    desk.update("Rich", &id, json!({"body": "ab".repeat(200)}));
+    // As many runs as can be put back are: 128 marked ones, and those between.
+    let spans = |marked: usize| {
+        let pairs = (0..200).map(|at| [Span::plain("a"), Span::plain("b")].map(|span| (at, span)));
+        let mark =
+            |(at, span): (usize, Span)| if at < marked && span.text == "a" { span.with("bold", true) } else { span };
+        pairs.flatten().map(mark).collect::<Vec<_>>()
+    };
+    let set = |desk: &mut Desk, marked: usize| {
+        let (spans, rules) = (spans(marked), ExpandRules::default());
+        desk.write(|tx| tx.set_spans("Rich", &id, "body", &spans, &rules)).unwrap();
+    };
+    let marked = |desk: &mut Desk| {
+        let spans = desk.write(|tx| tx.spans("Rich", &id, "body")).unwrap().unwrap();
+        spans.iter().filter(|span| !span.marks.is_empty()).count()
+    };
+    set(&mut desk, 128);
+    desk.undo("Rich", &id).unwrap();
+    assert_eq!(marked(&mut desk), 0);
+    desk.redo("Rich", &id).unwrap();
+    assert_eq!(marked(&mut desk), 128);
+    set(&mut desk, 129);
+    let before = (desk.store.committed(), desk.shows("Rich", &id));
+    for _ in 0..2 {
+        let refused = desk.undo("Rich", &id).unwrap_err();
+        let StoreError::TooManyRuns { model, field, again: false, .. } = &refused else { panic!("{refused}") };
+        assert_eq!((model.as_str(), field.as_str()), ("Rich", "body"));
+        for said in [&id, "256 runs", "set-spans"] {
+            assert!(refused.to_string().contains(said), "{refused}");
+        }
+    }
+    assert_eq!((desk.store.committed(), desk.shows("Rich", &id)), before);
+    assert_eq!(marked(&mut desk), 129);
+    // What comes later is undone as ever.
+    desk.write(|tx| tx.splice("Rich", &id, "body", 0, 0, "x")).unwrap();
+    desk.undo("Rich", &id).unwrap();
+    assert_eq!(desk.shows("Rich", &id), before.1);
+    assert_verified(&desk.store);
+}
+
 #[test]
 fn what_was_marked_or_typed_since_keeps_what_it_was_given() {
     let mut desk = Desk::new(1);

@@ -42,8 +42,8 @@ const FOLLOWERS_LAG_MAX: usize = 4096;
 /// What a write does after its transaction was committed, or failed to.
 pub(crate) type Answer = Box<dyn FnOnce(std::result::Result<(), Arc<StoreError>>) + Send>;
 
-/// A write that is whole by itself.
-pub(crate) type Write = Box<dyn FnOnce(&mut Tx<'_>) -> Answer + Send>;
+/// A write that is whole by itself. Without a transaction, which could not be begun, there is only its answer.
+pub(crate) type Write = Box<dyn FnOnce(Option<&mut Tx<'_>>) -> Answer + Send>;
 
 /// Work that needs the engine for itself.
 pub(crate) type Exclusive = Box<dyn FnOnce(&mut Engine, Now) -> Box<dyn FnOnce() + Send> + Send>;
@@ -166,8 +166,11 @@ impl Drop for Alone<'_> {
     }
 }
 
-/// What a statement names that is not there; `None` of any other error.
-fn misfit(source: &rusqlite::Error) -> Option<String> {
+/// What a statement named that was not there; `None` of any other error.
+pub(crate) fn missed(error: &StoreError) -> Option<String> {
+    let (StoreError::Sqlite { source, .. } | StoreError::Query(QueryError::Sqlite(source))) = error else {
+        return None;
+    };
     // Of a statement that is prepared anew, and of one that is prepared for the first time.
     let (rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. }) = source else {
         return None;
@@ -192,12 +195,7 @@ fn look_for<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
 impl Shared {
     /// What a failed read says once the file is not as this process knows it.
     pub(crate) fn explained(&self, error: StoreError) -> Error {
-        let source = if let StoreError::Sqlite { source, .. } | StoreError::Query(QueryError::Sqlite(source)) = &error {
-            Some(source)
-        } else {
-            None
-        };
-        match source.filter(|_| self.schema_changed.load(Ordering::Relaxed)).and_then(misfit) {
+        match missed(&error).filter(|_| self.schema_changed.load(Ordering::Relaxed)) {
             Some(reason) => Error::SchemaChanged { reason },
             None => error.into(),
         }
@@ -288,12 +286,13 @@ impl Driver {
     ) -> Result<T> {
         let (answer, mut outcome) = oneshot::channel();
         self.send(Message::Write(Box::new(move |tx| {
-            let value = tx.single(act);
+            let value = tx.map(|tx| tx.single(act));
             Box::new(move |committed| {
                 let value = match (value, committed) {
-                    (Ok(value), Ok(())) => Ok(value),
-                    (Err(error), _) => Err(Error::from(error)),
-                    (Ok(_), Err(error)) => Err(Error::Commit(error)),
+                    (Some(Err(error)), _) => Err(Error::from(error)),
+                    (_, Err(error)) => Err(uncommitted(error)),
+                    (Some(Ok(value)), Ok(())) => Ok(value),
+                    (None, Ok(())) => Err(Error::Closed),
                 };
                 let _ = answer.send(value);
             })
@@ -516,15 +515,20 @@ impl EngineThread {
         }
         let mut answers = Vec::with_capacity(group.len());
         let outcome = self.engine.write(now, |tx| {
-            for grouped in group {
+            for grouped in std::mem::take(&mut group) {
                 match grouped {
-                    Grouped::Write(write) => answers.push(write(tx)),
+                    Grouped::Write(write) => answers.push(write(Some(tx))),
                     Grouped::Texts(text, edits) => answers.push(edit_text(tx, &text, edits)),
                 }
             }
             Ok(())
         });
         let outcome = outcome.map_err(Arc::new);
+        // Where no transaction could be begun they still wait for an answer.
+        answers.extend(group.into_iter().map(|grouped| match grouped {
+            Grouped::Write(write) => write(None),
+            Grouped::Texts(_, edits) => answer_edits(edits.into_iter().map(|edit| (edit.answer, Ok(None))).collect()),
+        }));
         // Whoever follows from the answer on must not hear of what was before it.
         self.deliver();
         for answer in answers {
@@ -624,6 +628,11 @@ impl EngineThread {
     }
 }
 
+/// Why a transaction failed, for each whose write it carried.
+fn uncommitted(error: Arc<StoreError>) -> Error {
+    if let StoreError::ReadOnly = *error { StoreError::ReadOnly.into() } else { Error::Commit(error) }
+}
+
 /// Puts an edit beside the one before it if both are of one text.
 fn join(group: &mut Vec<Grouped>, edit: QueuedEdit) {
     match group.last_mut() {
@@ -641,12 +650,20 @@ fn edit_text(tx: &mut Tx<'_>, text: &TextName, edits: Vec<QueuedEdit>) -> Answer
         Ok(dot) => edits.iter().map(|_| Ok(dot)).collect(),
         Err(_) => edits.iter().map(|one| edit(std::slice::from_ref(one))).collect(),
     };
+    answer_edits(answers.into_iter().zip(outcomes).collect())
+}
+
+/// Who waits for an edit of a text, and what became of it before the commit.
+type Edited = (Option<oneshot::Sender<Result<Position>>>, std::result::Result<Position, StoreError>);
+
+/// The answer to edits of one text.
+fn answer_edits(edits: Vec<Edited>) -> Answer {
     Box::new(move |committed| {
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        for (answer, outcome) in edits {
             let outcome = match (outcome, &committed) {
                 (Ok(dot), Ok(())) => Ok(dot),
                 (Err(error), _) => Err(Error::from(error)),
-                (Ok(_), Err(error)) => Err(Error::Commit(Arc::clone(error))),
+                (Ok(_), Err(error)) => Err(uncommitted(Arc::clone(error))),
             };
             if let Some(answer) = answer {
                 let _ = answer.send(outcome);

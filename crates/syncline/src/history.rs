@@ -62,8 +62,9 @@ impl Store {
     /// they have written over is left alone. Called again it undoes the edit before that, also after a restart; undoing
     /// the creation deletes the record. What one call or one transaction wrote to the record is undone together.
     ///
-    /// [`StoreError::NothingToUndo`](crate::StoreError::NothingToUndo) if no own edit is left. Marks of rich texts are
-    /// not undone: an edit with some is refused.
+    /// [`StoreError::NothingToUndo`](crate::StoreError::NothingToUndo) if no own edit is left. Marks of rich texts
+    /// become again what they were where what the edit made of them still shows;
+    /// [`StoreError::TooManyRuns`](crate::StoreError::TooManyRuns) where they divide the text into more than 256 runs.
     ///
     /// ```
     /// # use syncline::{Error, Store};

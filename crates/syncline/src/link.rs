@@ -212,6 +212,7 @@ impl Store {
     /// Keeps a link to a peer or relay: changes flow both ways as they are made, and what was missed flows
     /// after each redial. Returns at once; [`Store::events`] and [`Link::state`] say how it goes.
     pub fn connect(&self, to: impl Into<ConnectOptions>) -> Result<Link> {
+        self.check_writable()?;
         let options = to.into();
         let address: Address = options.url.parse().map_err(|error| Error::Address(format!("{error}")))?;
         let endpoint = self.inner.net.dialer()?.with_dialing_limits(options.limits());
@@ -232,6 +233,7 @@ impl Store {
     /// Accepts peers that hold this namespace. The identity is kept beside the store, so that the pin in the
     /// URL stays the same.
     pub async fn listen(&self, listen: SocketAddr) -> Result<Listener> {
+        self.check_writable()?;
         let identity =
             Identity::load_or_create(identity_of(&self.inner.path)).map_err(|e| Error::Listen(e.to_string()))?;
         let config =
@@ -264,6 +266,7 @@ impl Store {
         within: Duration,
         progress: impl FnMut(Progress) + Send,
     ) -> Result<SyncReport> {
+        self.check_writable()?;
         let began = Instant::now();
         let syncing = self.sync_to_the_end(to.into(), progress);
         let mut report = match tokio::time::timeout(within, syncing).await {

@@ -16,6 +16,7 @@ pub struct Options {
     seed: Option<[u8; 32]>,
     cache_bytes: Option<usize>,
     progress: Option<OnMigration>,
+    read_only: bool,
 }
 
 impl Options {
@@ -76,6 +77,19 @@ impl Options {
         self
     }
 
+    /// Only reads, beside a running app or without one: reads, queries, live queries, status, history and conflicts work,
+    /// and show what other processes commit; every write, sync and clear fails with
+    /// [`StoreError::ReadOnly`](crate::StoreError::ReadOnly). The file stays byte for byte as it is, no replica id is
+    /// taken, and an app that closes or clears its store does not wait for this one.
+    ///
+    /// The store must be there, and a schema that is given be the one it has. SQLite may make `-wal` and `-shm` beside
+    /// the file, so its folder must allow that.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
     pub(crate) fn open(self, path: &Path) -> Result<(syncline_engine::Store, Vec<String>)> {
         let mut warnings = Vec::new();
         let schema = match self.sdl {
@@ -95,6 +109,7 @@ impl Options {
             durability: self.durability,
             cache_bytes: self.cache_bytes.unwrap_or(defaults.cache_bytes),
             progress: self.progress,
+            read_only: self.read_only,
             ..defaults
         };
         Ok((syncline_engine::Store::open(host, options)?, warnings))

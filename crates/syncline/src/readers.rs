@@ -6,10 +6,10 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use syncline_engine::{Reader, StoreError};
+use syncline_engine::{Engine, Input, Now, Reader, StoreError};
 use tokio::sync::Semaphore;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, missed};
 use crate::error::{Error, Result};
 
 /// Connections that read at the same time, at most.
@@ -44,13 +44,13 @@ impl Readers {
         let began = Instant::now();
         if let Some(outcome) = reader.briefly(move || began.elapsed() < BRIEF, &act) {
             self.idle().push(reader);
-            return outcome.map_err(|error| driver.shared().explained(error));
+            return explained(driver, outcome).await;
         }
         // The permit goes with the reader, for its work goes on where nobody waits for it any more.
         let (outcome, reader, _permit) =
             tokio::task::spawn_blocking(move || (act(&reader), reader, permit)).await.map_err(|_| Error::Closed)?;
         self.idle().push(reader);
-        outcome.map_err(|error| driver.shared().explained(error))
+        explained(driver, outcome).await
     }
 
     /// Waits for reads that are under way and closes all connections; later reads fail.
@@ -64,4 +64,22 @@ impl Readers {
     fn idle(&self) -> MutexGuard<'_, Vec<Reader>> {
         self.idle.lock().expect("nobody panics while holding it")
     }
+}
+
+/// What came of a read. Where it missed something that another process has renamed or removed, the error says so, also
+/// right after that was done.
+async fn explained<T>(driver: &Driver, outcome: Result<T, StoreError>) -> Result<T> {
+    let error = match outcome {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if missed(&error).is_some() {
+        // The engine looks for it now and then only; a store that is closed meanwhile needs no look.
+        let look = |engine: &mut Engine, now: Now| {
+            engine.handle(now, Input::Tick);
+            Ok(())
+        };
+        let _ = driver.exclusive(look).await;
+    }
+    Err(driver.shared().explained(error))
 }

@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     readers: Readers,
     schema: Option<Arc<Schema>>,
     pub(crate) namespace: String,
+    id: String,
+    read_only: bool,
     pub(crate) path: PathBuf,
     warnings: Vec<String>,
     #[cfg(feature = "net")]
@@ -75,6 +77,8 @@ impl Store {
         let inner = Inner {
             schema: store.schema().cloned(),
             namespace: store.namespace().to_owned(),
+            id: store.id().to_string(),
+            read_only: store.is_read_only(),
             driver: Driver::start(store),
             readers: Readers::new(),
             path,
@@ -98,6 +102,11 @@ impl Store {
     /// The namespace.
     pub fn namespace(&self) -> &str {
         &self.inner.namespace
+    }
+
+    /// The file's id, as its peers list it. It stays when the file is moved or renamed.
+    pub fn id(&self) -> &str {
+        &self.inner.id
     }
 
     /// The file.
@@ -357,16 +366,23 @@ impl Store {
     /// is deleted, and the error is [`Error::InUse`]; this handle is closed then, and [`Store::clear_with_unsent`] deletes
     /// the store once the other process has ended, whatever that has saved meanwhile.
     pub async fn clear(&self) -> Result<()> {
+        self.check_writable()?;
         self.inner.driver.seal().await?;
         self.clear_with_unsent().await
     }
 
     /// As [`Store::clear`], also while own changes are on no relay: they are lost.
     pub async fn clear_with_unsent(&self) -> Result<()> {
+        self.check_writable()?;
         // What closing could not write is deleted anyway.
         let _ = self.close().await;
         let path = self.inner.path.clone();
         tokio::task::spawn_blocking(move || delete(&path)).await.map_err(|_| Error::Closed)?
+    }
+
+    /// Fails if the store was opened to be read only.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.inner.read_only { Err(StoreError::ReadOnly.into()) } else { Ok(()) }
     }
 
     pub(crate) async fn write(

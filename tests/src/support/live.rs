@@ -5,7 +5,10 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 use syncline::{Diff, Listener, LiveQuery, Options, Query, Record, Store};
 
-use super::{Bed, in_time, loopback, record, sync};
+use super::{Bed, PATIENCE, in_time, loopback, record, sync};
+
+/// A failure is told within minutes: each of these takes about as long as the history that failed.
+const SHRINKS_MAX: u32 = 100;
 
 /// Random histories of one schema.
 pub(crate) struct Histories<Q, W, C> {
@@ -54,7 +57,7 @@ where
         ];
         // With many records there are more than a result with a limit holds.
         let case = (prop::collection::vec(self.query, 8), 0..60_i64, prop::collection::vec(step, 1..60));
-        let mut runner = TestRunner::new(Config { cases, ..Config::default() });
+        let mut runner = TestRunner::new(Config { cases, max_shrink_iters: SHRINKS_MAX, ..Config::default() });
         let history = |(asked, many, steps)| {
             runtime.block_on(Replicas::follow(self.sdl, (0..many).map(self.task), asked, steps, &self.carry_out));
             Ok(())
@@ -80,6 +83,14 @@ impl Replicas {
         Self { here, process, peer, listener, _bed: bed }
     }
 
+    /// Both replicas have what the other had, what the other process wrote included.
+    async fn sync(&self) {
+        sync(&self.here, self.listener.url()).await;
+        let (here, peer) = (self.here.version().await.unwrap(), self.peer.version().await.unwrap());
+        assert_eq!(here, peer, "what a sync carried");
+        self.process.wait_for(&here, PATIENCE).await.unwrap();
+    }
+
     async fn follow<W>(
         sdl: &str,
         tasks: impl Iterator<Item = Value>,
@@ -99,7 +110,7 @@ impl Replicas {
                 Step::Write(Writer::Here, write) => carry_out(&replicas.here, write).await,
                 Step::Write(Writer::Process, write) => carry_out(&replicas.process, write).await,
                 Step::Write(Writer::Peer, write) => carry_out(&replicas.peer, write).await,
-                Step::Sync => drop(sync(&replicas.here, replicas.listener.url()).await),
+                Step::Sync => replicas.sync().await,
             }
             for follower in &mut followers {
                 follower.check(&replicas.here).await;

@@ -1,6 +1,6 @@
 //! The file of rows that do not fit: each as it was, with what is wrong, to be corrected and imported.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,10 +14,7 @@ use super::source::Unreadable;
 use crate::export::REJECTED_COLUMN;
 use crate::failure::{Failure, Outcome};
 use crate::output::say;
-use crate::paths;
-
-/// What SQLite puts behind the name of a store's file to name those beside it.
-const BESIDE_STORE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+use crate::paths::{alone_in, is_of_store, is_same_file, sync_folder_of, with_end};
 
 /// What becomes of a file with the name of the rejected rows that this import did not write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +60,7 @@ impl Rejects {
                 "--rejected names the file that is imported, and would overwrite it: name another",
             ));
         }
-        if BESIDE_STORE.iter().any(|end| is_same_file(path, &with_end(store, end))) {
+        if is_of_store(path, store) {
             return Err(Failure::usage("--rejected names a file of the store, and would destroy it: name another"));
         }
         let failed = |error: io::Error| Failure::unwritable(path, &error);
@@ -91,7 +88,7 @@ impl Rejects {
             Earlier::SetAside => {
                 set_aside(path).map_err(failed)?;
                 let file = OpenOptions::new().create_new(true).write(true).open(path);
-                let file = file.and_then(alone).map_err(failed)?;
+                let file = file.and_then(|file| alone_in("import", file)).map_err(failed)?;
                 sync_folder_of(path).map_err(failed)?;
                 Ok(Self::at(path, file, 0, begin))
             }
@@ -115,7 +112,7 @@ impl Rejects {
         if path.canonicalize().map(|path| name_of(&path)).unwrap_or_default() != written.path {
             return Ok(None);
         }
-        let mut file = alone(OpenOptions::new().read(true).write(true).open(path)?)?;
+        let mut file = alone_in("import", OpenOptions::new().read(true).write(true).open(path)?)?;
         let mut hash = blake3::Hasher::new();
         let held = io::copy(&mut (&file).take(written.bytes), &mut hash)?;
         if held != written.bytes || hash.finalize().to_hex().as_str() != written.hash {
@@ -199,29 +196,17 @@ fn holds_rows_of(file: &File, begin: &Begin) -> io::Result<bool> {
     }
 }
 
-/// The file, unless another import writes to it. Where there are no locks nobody looks.
-fn alone(file: File) -> io::Result<File> {
-    if !file.metadata()?.is_file() {
-        // A device is nobody's.
-        return Ok(file);
-    }
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(io::Error::other("another import writes to it")),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
-    }
-}
-
 /// A new file, or one that is there and empty; `None` where there is one that holds something.
 fn empty(path: &Path) -> io::Result<Option<File>> {
     match OpenOptions::new().create_new(true).write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         opened => {
-            let file = alone(opened?)?;
+            let file = alone_in("import", opened?)?;
             sync_folder_of(path)?;
             return Ok(Some(file));
         }
     }
-    let file = alone(OpenOptions::new().append(true).open(path)?)?;
+    let file = alone_in("import", OpenOptions::new().append(true).open(path)?)?;
     Ok(if file.metadata()?.len() == 0 { Some(file) } else { None })
 }
 
@@ -234,51 +219,8 @@ fn set_aside(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the names in a file's folder durable.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        Ok(())
-    }
-}
-
 fn name_of(path: &Path) -> String {
     path.to_string_lossy().into_owned()
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-/// Whether both names lead to one file, or would if it were there.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    if let (Some(one), Some(other)) = (paths::settled(one), paths::settled(other))
-        && one == other
-    {
-        return true;
-    }
-    is_linked(one, other)
-}
-
-/// Whether both are hard links to one file.
-#[cfg(unix)]
-fn is_linked(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let place = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
-    place(one).is_some_and(|one| place(other) == Some(one))
-}
-
-#[cfg(not(unix))]
-fn is_linked(_: &Path, _: &Path) -> bool {
-    false
 }
 
 /// Whether a row that was rejected once was no row at all.

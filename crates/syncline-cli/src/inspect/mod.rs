@@ -1,4 +1,5 @@
-//! `inspect`: a store on a page of the terminal, which looks and never writes a change.
+//! `inspect`: a store on a page of the terminal, which looks and writes nothing: the store is open to be
+//! read only.
 //!
 //! `page` is what is shown and what keys do to it, `facts` reads what that takes from the store, `draw` puts it on the
 //! screen, `shown` makes any text harmless. Reading goes on beside the keys, so that none waits for a long query.
@@ -38,7 +39,7 @@ pub(crate) async fn run(args: InspectArgs) -> Outcome {
              print the same",
         ));
     }
-    store::with(&args.db, async |store| {
+    store::read(&args.db, async |store| {
         let mut terminal =
             ratatui::try_init().map_err(|error| Failure::failed(format!("the terminal cannot be used: {error}")))?;
         let outcome = tokio::select! {

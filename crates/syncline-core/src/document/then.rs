@@ -11,7 +11,7 @@ use crate::rich::{SPANS_BYTES_MAX, Span, joined};
 use crate::state::OpId;
 
 /// Most runs whose positions are looked for: each costs a walk over the text's operations.
-const RUNS_MAX: usize = 256;
+pub(crate) const RUNS_MAX: usize = 256;
 
 impl Document {
     /// The text at a key when exactly these heads and what they build on had been merged.
@@ -39,7 +39,8 @@ impl Document {
     }
 
     /// The runs of equal marks of these names of a text as it was then, ascending, at the positions where their characters
-    /// stand now. Of a run whose characters are gone nothing may be left. `None` if there are more than [`RUNS_MAX`].
+    /// stand now. Of a run whose characters are gone nothing may be left. `None` if there are more than [`RUNS_MAX`], or
+    /// more than is ever shown.
     pub(crate) fn runs_then(&self, key: &str, heads: &[ChangeHash], names: &BTreeSet<&str>) -> Option<Vec<Run>> {
         let Some(text) = self.object_at(key, ObjType::Text, heads) else { return Some(Vec::new()) };
         let length = self.doc.length_at(&text, heads);

@@ -55,7 +55,7 @@ pub use texts::TextEdit;
 pub use time::rfc3339;
 pub use touched::Touched;
 pub(crate) use undo::Run;
-pub use undo::{Inverse, Part, Story};
+pub use undo::{Inverse, Part, Story, TooManyRuns};
 pub use view::RecordView;
 
 use syncline_schema::{FieldKind, Model};

@@ -38,6 +38,7 @@ use crate::document::{SPLIT_OPS, json_scalar, json_sorted};
 use crate::lineage::Lineage;
 use crate::state::{self, EditError, OpId, RecordState, VisibleOp, Writer, toggled};
 pub(crate) use marks::Run;
+pub use marks::TooManyRuns;
 use sequence::Sequence;
 
 /// All changes of a record, laid out for undoing.

@@ -71,6 +71,16 @@ pub(crate) fn make_missing(db: &Connection, schema: &Schema) -> Result<()> {
     Ok(())
 }
 
+/// Whether an index is not there.
+pub(crate) fn is_missing(db: &Connection, schema: &Schema) -> Result<bool> {
+    for model in schema.models.iter().filter(|model| has_index(model)) {
+        if !exists(db, model)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn exists(db: &Connection, model: &Model) -> Result<bool> {
     db.query_row("SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE name = ?1)", [table_name(model)], |row| row.get(0))
         .doing("looking for a full-text index")

@@ -157,6 +157,28 @@ async fn every_record_is_reached_however_many_there_are() {
     store.close().await.unwrap();
 }
 
+/// The store was opened to write, took its locks, and was brought up to date at the end.
+#[tokio::test]
+async fn all_there_is_to_see_is_seen_of_a_store_that_is_read_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = store(&folder).await;
+    app.save_json("Task", record(json!({"title": "Buy milk", "notes": "Two"}))).await.unwrap();
+    crate::store::read(app.path(), async |store| {
+        let mut page = Page::new(store);
+        for view in '1'..='7' {
+            press(&mut page, store, &[KeyCode::Char(view)]).await;
+            assert_eq!(page.trouble, None, "{view}");
+        }
+        press(&mut page, store, &[KeyCode::Char('2'), KeyCode::Enter]).await;
+        assert_eq!(page.trouble, None);
+        assert!(screen(&mut page).contains("History: "), "{}", screen(&mut page));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    app.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn an_empty_store_help_and_leaving() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,21 +10,34 @@ use syncline_schema::FieldKind;
 
 use super::Story;
 use crate::change::Change;
-use crate::document::Document;
+use crate::document::{Document, RUNS_MAX};
 use crate::record::{RecordView, TextEdit};
 use crate::rich::{ExpandRules, Mark, Marks};
 use crate::state::OpId;
+
+/// The marks of an edit cannot be turned: they divide the text into more runs than are looked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the marks of `{field}` that it changed divide the text into more than {RUNS_MAX} runs")]
+pub struct TooManyRuns {
+    /// The field.
+    pub field: String,
+}
 
 /// Characters with the same marks, at the positions where they stand now.
 pub(crate) type Run = (Range<usize>, Marks);
 
 impl RecordView<'_> {
     /// What undoes the marks of the changes at these places of a story, which one operation made, or redoes them (`back`:
-    /// undoes), by field. Other values that stand there now under the same names stay, whoever put them. So do all marks
-    /// of a text in which those of these names make up more than 256 runs. The view shows the record as it stands, its
-    /// document included.
-    pub fn turn_marks(&self, story: &Story<'_>, edit: &[usize], back: bool) -> Vec<(String, Vec<TextEdit>)> {
-        let Some(document) = self.document else { return Vec::new() };
+    /// undoes), by field. Other values that stand there now under the same names stay, whoever put them. An error where
+    /// the marks of these names make up more than 256 runs of a text: what shows of them is not looked for then. The view
+    /// shows the record as it stands, its document included.
+    pub fn turn_marks(
+        &self,
+        story: &Story<'_>,
+        edit: &[usize],
+        back: bool,
+    ) -> Result<Vec<(String, Vec<TextEdit>)>, TooManyRuns> {
+        let Some(document) = self.document else { return Ok(Vec::new()) };
         let changes: Vec<&Change> = edit.iter().filter_map(|at| story.changes.get(*at)).collect();
         let rich = self.model.fields.iter().filter(|field| field.kind == FieldKind::Text { rich: true });
         let turned = rich.filter_map(|field| {
@@ -34,12 +47,14 @@ impl RecordView<'_> {
             let (first, last) = (marking.first()?, marking.last()?);
             let names: BTreeSet<&str> = marking.iter().flat_map(|change| names(change, text)).collect();
             let runs = |heads: &[ChangeHash]| document.runs_then(&field.document_key, heads, &names);
-            let (before, after) = (runs(first.deps())?, runs(&[last.hash()])?);
+            let (Some(before), Some(after)) = (runs(first.deps()), runs(&[last.hash()])) else {
+                return Some(Err(TooManyRuns { field: field.name.clone() }));
+            };
             let (from, to) = if back { (after, before) } else { (before, after) };
             let rules = ExpandRules::of_text(story.changes, text);
             let now = runs_now(document, &field.document_key)?;
             let edits = names.into_iter().flat_map(|name| turn(name, [&from, &to, &now], &rules)).collect::<Vec<_>>();
-            (!edits.is_empty()).then(|| (field.name.clone(), edits))
+            (!edits.is_empty()).then(|| Ok((field.name.clone(), edits)))
         });
         turned.collect()
     }
