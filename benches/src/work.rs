@@ -24,8 +24,8 @@ pub(crate) async fn fill(store: &Store, numbers: std::ops::Range<usize>) -> Resu
     let mut next = numbers.start;
     while next < numbers.end {
         let end = (next + BATCH).min(numbers.end);
-        for saved in store.import_json("Item", (next..end).map(input::item).collect()).await? {
-            saved?;
+        for imported in store.import_json("Item", (next..end).map(input::item).collect()).await? {
+            imported?;
         }
         next = end;
     }

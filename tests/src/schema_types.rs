@@ -244,8 +244,8 @@ async fn fill(db: &Path, sdl: &str, schema: &Schema) {
     let store = Store::open(db, Options::new(sdl)).await.unwrap();
     for model in &schema.models {
         let records = vec![record(schema, model, 1, |_| true), record(schema, model, 2, |field| field.required)];
-        for saved in store.import_json(&model.name, records).await.unwrap() {
-            saved.unwrap();
+        for imported in store.import_json(&model.name, records).await.unwrap() {
+            imported.unwrap();
         }
     }
     store.close().await.unwrap();

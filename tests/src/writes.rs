@@ -1,6 +1,8 @@
 //! Writes under a condition, of many records at once and by other fields than the key: typed, in JSON and by the program.
 
-use syncline::{DeletedCount, Effect, Error, Filter, QueryCondition, Store, StoreError};
+use syncline::{
+    DeletedCount, Effect, Error, Filter, ImportEffect, ImportRecord, QueryCondition, RichText, Span, Store, StoreError,
+};
 
 use crate::support::program::{assert_sound, init, ok, run};
 use crate::support::{Bed, record, sync};
@@ -207,8 +209,8 @@ async fn a_batch_gives_what_its_records_saved_one_by_one_give() {
     let (batch, single) = (open(&bed, "batch.db").await, open(&bed, "single.db").await);
     let records: Vec<_> = (0..500)
         .map(|n| match n % 7 {
-            // Known ids, each met several times: creates and updates.
-            0..=2 => record(json!({"id": format!("post-{}", n % 40), "title": n.to_string(), "rating": n})),
+            // Known ids, each met several times, now and then by the next record: creates and updates.
+            0..=2 => record(json!({"id": format!("post-{}", n / 8 % 40), "title": n.to_string(), "rating": n})),
             // No title, and no such field.
             3 => record(json!({"rating": n})),
             4 if n % 2 == 0 => record(json!({"title": n.to_string(), "colour": "red"})),
@@ -221,24 +223,26 @@ async fn a_batch_gives_what_its_records_saved_one_by_one_give() {
     for (one, together) in records.into_iter().zip(together) {
         let alone = single.import_json("Post", vec![one]).await.unwrap().remove(0);
         let (alone, together) = match (alone, together) {
-            (Ok(alone), Ok(together)) => (alone.record, together.record),
+            (Ok(alone), Ok(together)) => (alone, together),
             (Err(alone), Err(together)) => {
                 assert_eq!(alone.to_string(), together.to_string());
                 continue;
             }
             (alone, together) => panic!("alone: {alone:?}; in a batch: {together:?}"),
         };
+        assert_eq!(alone.effect, together.effect);
+        let given = |id: &str| id.starts_with("post-");
+        assert_eq!(given(&alone.id), given(&together.id));
+        if given(&alone.id) {
+            assert_eq!(alone.id, together.id);
+            continue;
+        }
+        let alone = single.get_json("Post", &alone.id).await.unwrap().unwrap();
+        let together = batch.get_json("Post", &together.id).await.unwrap().unwrap();
         let fields = ["title", "rating", "slug"];
         assert_eq!(fields.map(|field| &alone[field]), fields.map(|field| &together[field]));
-        let given = |id: &serde_json::Value| id.as_str().unwrap().starts_with("post-");
-        assert_eq!(given(&alone["id"]), given(&together["id"]));
         let is_old = |time: &serde_json::Value| time.as_str().unwrap().starts_with("2020");
         assert_eq!(is_old(&alone["updatedAt"]), is_old(&together["updatedAt"]));
-        // What the save told is what the store shows, but for records that later ones of the batch update.
-        if !given(&together["id"]) {
-            let shown = batch.get_json("Post", together["id"].as_str().unwrap()).await.unwrap();
-            assert_eq!(shown, Some(together));
-        }
     }
     for n in 0..40 {
         let id = format!("post-{n}");
@@ -273,4 +277,88 @@ async fn a_long_batch_with_bad_records_saves_none_and_names_each() {
     let good = (0..400).filter(|n| !bad(n)).map(|n| record(post(n))).collect();
     assert_eq!(store.save_all_json("Post", good).await.unwrap().len(), 396);
     assert_eq!(store.query::<Post>().count().await.unwrap(), 396);
+}
+
+/// What a save of many records tells is worked out before they are written, on several threads.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_tells_what_the_store_shows() {
+    let bed = Bed::new();
+    let store = open(&bed, "app.db").await;
+    let known = store.save(&rated("known", 1)).await.unwrap().record;
+    let records: Vec<_> = (0..200)
+        .map(|n| match n {
+            150 => record(json!({"id": &known.id, "title": "known still"})),
+            _ => record(json!({"title": n.to_string(), "rating": n % 3, "slug": null})),
+        })
+        .collect();
+    let saved = store.save_all_json("Post", records).await.unwrap();
+    assert_eq!(saved.len(), 200);
+    assert_eq!(saved[150].record["rating"], 1);
+    for one in &saved {
+        let shown = store.get_json("Post", one.record["id"].as_str().unwrap()).await.unwrap();
+        assert_eq!(shown.as_ref(), Some(&one.record));
+        assert!(one.token.is_some());
+    }
+}
+
+mod kinds {
+    syncline::models!(
+        sdl = r#"
+        type Reading @model { sensor: ID! @primaryKey(sortKeyFields: ["level"]) level: Float! note: String }
+        type Note @model { title: String! body: String @text(rich: true) }
+        type Draft @model @local { title: String! }
+        "#
+    );
+}
+
+/// An import tells of each record whether it was created, updated or found as it came, by its id. A key of a Float that
+/// came as `1` was created as `1.0`, and refused when it came again: "a key cannot change".
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_says_what_became_of_each_record() {
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), kinds::SDL).await.unwrap();
+    let effects = async |model: &str, records: Vec<serde_json::Value>| {
+        let imported = store.import_json(model, records.into_iter().map(record).collect()).await.unwrap();
+        imported.into_iter().map(|one| one.map(|one| (one.id, one.effect)).unwrap()).collect::<Vec<_>>()
+    };
+    let told = |id: &str, effect| (id.to_owned(), effect);
+    let reading = |note: &str| json!({"sensor": "s", "level": 1, "note": note});
+    let id = r#"{"sensor":"s","level":1.0}"#;
+    assert_eq!(
+        effects("Reading", ["a", "a", "b"].map(reading).to_vec()).await,
+        [told(id, ImportEffect::Created), told(id, ImportEffect::Unchanged), told(id, ImportEffect::Updated)]
+    );
+    assert_eq!(effects("Reading", vec![reading("b")]).await, [told(id, ImportEffect::Unchanged)]);
+    store.delete_json("Reading", id).await.unwrap();
+    assert_eq!(effects("Reading", vec![reading("b")]).await, [told(id, ImportEffect::Created)]);
+    assert_eq!(store.get_json("Reading", id).await.unwrap().unwrap()["note"], "b");
+
+    let note = |title: &str| json!({"id": "n", "title": title, "body": "text"});
+    assert_eq!(
+        effects("Note", vec![note("a"), note("a"), note("b")]).await,
+        [told("n", ImportEffect::Created), told("n", ImportEffect::Unchanged), told("n", ImportEffect::Updated)]
+    );
+    let marked = |bold: bool| {
+        let spans = json!([{"text": "text", "marks": {"bold": bold}}]);
+        let spans = Span::list_from_json(&spans).unwrap();
+        let texts = [("body".to_owned(), RichText { spans, ..RichText::default() })].into();
+        ImportRecord { record: record(note("b")), texts, newer_only: false }
+    };
+    for effect in [ImportEffect::Updated, ImportEffect::Unchanged] {
+        let imported = store.import_bookmarked("Note", vec![marked(true)], "notes", |_| "1".to_owned()).await.unwrap();
+        assert_eq!(imported[0].as_ref().unwrap().effect, effect);
+    }
+
+    let draft = |title: &str| json!({"id": "d", "title": title});
+    assert_eq!(
+        effects("Draft", vec![draft("a"), draft("a"), draft("b")]).await,
+        [told("d", ImportEffect::Created), told("d", ImportEffect::Unchanged), told("d", ImportEffect::Updated)]
+    );
+    let ids = effects("Draft", (0..100).map(|n| json!({"title": n.to_string()})).collect()).await;
+    for (n, (id, effect)) in ids.iter().enumerate() {
+        assert_eq!(*effect, ImportEffect::Created);
+        assert_eq!(store.get_json("Draft", id).await.unwrap().unwrap()["title"], n.to_string());
+    }
+    store.close().await.unwrap();
+    assert_sound(&bed.path("app.db"));
 }

@@ -59,8 +59,8 @@ async fn fill_lists(store: &Store, count: usize) -> Result<()> {
     });
     for (model, records) in [("List", lists.collect::<Vec<_>>()), ("Task", tasks.collect())] {
         for batch in records.chunks(work::BATCH) {
-            for saved in store.import_json(model, batch.to_vec()).await? {
-                saved?;
+            for imported in store.import_json(model, batch.to_vec()).await? {
+                imported?;
             }
         }
     }

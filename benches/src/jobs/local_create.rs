@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use syncline::Store;
+use syncline::{Record, Store};
 
 use crate::by_hand::Content;
-use crate::input;
+use crate::input::{self, models::Item};
 use crate::report::{Goal, Row};
 use crate::work::{self, rate};
 use crate::{Result, Scale};
@@ -23,12 +23,13 @@ enum Way {
     OneTypedCallEach,
     InFlight,
     Imports,
+    Batches,
     Transactions,
 }
 
 impl Way {
-    const ALL: [Self; 5] =
-        [Self::OneCallEach, Self::OneTypedCallEach, Self::InFlight, Self::Imports, Self::Transactions];
+    const ALL: [Self; 6] =
+        [Self::OneCallEach, Self::OneTypedCallEach, Self::InFlight, Self::Imports, Self::Batches, Self::Transactions];
 
     fn name(self) -> String {
         match self {
@@ -36,6 +37,7 @@ impl Way {
             Self::OneTypedCallEach => "one typed call each".to_owned(),
             Self::InFlight => format!("{IN_FLIGHT} calls in flight"),
             Self::Imports => format!("imports of {}", work::BATCH),
+            Self::Batches => format!("batches of {}, each whole or not at all", work::BATCH),
             Self::Transactions => format!("transactions of {}", work::BATCH),
         }
     }
@@ -45,14 +47,14 @@ impl Way {
         match self {
             Self::OneCallEach | Self::OneTypedCallEach => 1,
             Self::InFlight => IN_FLIGHT,
-            Self::Imports | Self::Transactions => work::BATCH,
+            Self::Imports | Self::Batches | Self::Transactions => work::BATCH,
         }
     }
 
     fn goal(self) -> Option<Goal> {
         match self {
             Self::OneCallEach | Self::Imports => Some(Goal::RatioAtLeast(0.5)),
-            Self::OneTypedCallEach | Self::InFlight | Self::Transactions => None,
+            Self::OneTypedCallEach | Self::InFlight | Self::Batches | Self::Transactions => None,
         }
     }
 
@@ -60,14 +62,24 @@ impl Way {
         scale.of(if self.per_transaction() == 1 { 20_000 } else { 100_000 })
     }
 
-    async fn create(self, store: &Store, count: usize) -> Result<()> {
-        match self {
-            Self::OneCallEach => one_call_each(store, count).await,
-            Self::OneTypedCallEach => one_typed_call_each(store, count).await,
-            Self::InFlight => in_flight(store, count).await,
-            Self::Imports => work::fill(store, 0..count).await,
-            Self::Transactions => transactions(store, count).await,
+    /// Creates so many records, which are there before it begins, as the rows by hand are.
+    async fn create(self, store: &Store, count: usize) -> Result<Duration> {
+        if let Self::OneTypedCallEach = self {
+            let items: Vec<Item> = (0..count).map(input::typed_item).collect();
+            return Ok(work::timed(one_typed_call_each(store, items)).await?.0);
         }
+        let records: Vec<Record> = (0..count).map(input::item).collect();
+        let (took, ()) = work::timed(async {
+            match self {
+                Self::OneCallEach | Self::OneTypedCallEach => one_call_each(store, records).await,
+                Self::InFlight => in_flight(store, records).await,
+                Self::Imports => imports(store, records).await,
+                Self::Batches => batches(store, records).await,
+                Self::Transactions => transactions(store, records).await,
+            }
+        })
+        .await?;
+        Ok(took)
     }
 }
 
@@ -103,35 +115,34 @@ async fn engine(way: Way, path: &Path, count: usize) -> Result<Duration> {
     // The first write takes the store's name; that is no part of a save.
     let first = store.save_json("Item", input::item(count)).await?;
     drop(first);
-    let (took, ()) = work::timed(way.create(&store, count)).await?;
+    let took = way.create(&store, count).await?;
     store.close().await?;
     Ok(took)
 }
 
-async fn one_call_each(store: &Store, count: usize) -> Result<()> {
-    for number in 0..count {
-        store.save_json("Item", input::item(number)).await?;
+async fn one_call_each(store: &Store, records: Vec<Record>) -> Result<()> {
+    for record in records {
+        store.save_json("Item", record).await?;
     }
     Ok(())
 }
 
-async fn one_typed_call_each(store: &Store, count: usize) -> Result<()> {
-    for number in 0..count {
-        store.save(&input::typed_item(number)).await?;
+async fn one_typed_call_each(store: &Store, items: Vec<Item>) -> Result<()> {
+    for item in &items {
+        store.save(item).await?;
     }
     Ok(())
 }
 
-async fn in_flight(store: &Store, count: usize) -> Result<()> {
+async fn in_flight(store: &Store, records: Vec<Record>) -> Result<()> {
+    let mut lanes = vec![Vec::new(); IN_FLIGHT];
+    for (number, record) in records.into_iter().enumerate() {
+        lanes[number % IN_FLIGHT].push(record);
+    }
     let mut tasks = tokio::task::JoinSet::new();
-    for task in 0..IN_FLIGHT {
+    for lane in lanes {
         let store = store.clone();
-        tasks.spawn(async move {
-            for number in (task..count).step_by(IN_FLIGHT) {
-                store.save_json("Item", input::item(number)).await?;
-            }
-            Ok::<(), syncline::Error>(())
-        });
+        tasks.spawn(async move { one_call_each(&store, lane).await.map_err(|error| error.to_string()) });
     }
     while let Some(ended) = tasks.join_next().await {
         ended??;
@@ -139,20 +150,40 @@ async fn in_flight(store: &Store, count: usize) -> Result<()> {
     Ok(())
 }
 
-async fn transactions(store: &Store, count: usize) -> Result<()> {
-    let mut next = 0;
-    while next < count {
-        let end = (next + work::BATCH).min(count);
-        let records: Vec<_> = (next..end).map(input::item).collect();
+async fn imports(store: &Store, records: Vec<Record>) -> Result<()> {
+    for batch in batches_of(records) {
+        for imported in store.import_json("Item", batch).await? {
+            imported?;
+        }
+    }
+    Ok(())
+}
+
+async fn batches(store: &Store, records: Vec<Record>) -> Result<()> {
+    for batch in batches_of(records) {
+        store.save_all_json("Item", batch).await?;
+    }
+    Ok(())
+}
+
+async fn transactions(store: &Store, records: Vec<Record>) -> Result<()> {
+    for batch in batches_of(records) {
         store
             .transaction(move |tx| {
-                for record in &records {
+                for record in &batch {
                     tx.save_json("Item", record)?;
                 }
                 Ok(())
             })
             .await?;
-        next = end;
     }
     Ok(())
+}
+
+fn batches_of(records: Vec<Record>) -> impl Iterator<Item = Vec<Record>> {
+    let mut records = records.into_iter();
+    std::iter::from_fn(move || {
+        let batch: Vec<Record> = records.by_ref().take(work::BATCH).collect();
+        (!batch.is_empty()).then_some(batch)
+    })
 }

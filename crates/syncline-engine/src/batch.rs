@@ -89,7 +89,7 @@ impl Tx<'_> {
             condition: filter.to_json().to_string(),
             ids: page.records.iter().map(|record| key_text(found, record)).collect(),
             more: page.next.is_some(),
-            given: given.map(|key| key_text(found, &key.fields(found).into_iter().collect())),
+            given: given.map(|key| key.text(found)),
         })
     }
 }

@@ -7,7 +7,6 @@ use syncline_schema::Model;
 use crate::error::{Result, StoreError};
 use crate::local::{Saved, Source, parse_key};
 use crate::query::{Condition, holds_of};
-use crate::reading::key_text;
 use crate::storage::records;
 use crate::tx::Tx;
 
@@ -29,7 +28,7 @@ impl Tx<'_> {
             let fault = FieldError { field: "id".to_owned(), message };
             return Err(InvalidRecord { model: found.name.clone(), fields: vec![fault] }.into());
         };
-        let id = key_text(found, &key.fields(found).into_iter().collect());
+        let id = key.text(found);
         self.require_of(found, &key, &id, condition)?;
         self.save(model, record, Source::App)
     }

@@ -4,40 +4,46 @@
 use automerge::{ActorId, ChangeHash};
 use serde_json::{Map, Value};
 use syncline_core::ids::RecordId;
-use syncline_core::record::{self, NewRecord, RecordKey, RecordView, SqlValue};
-use syncline_core::state::{RecordState, Writer};
+use syncline_core::record::{self, NewRecord, RecordKey, RecordView};
+use syncline_core::state::{ActorTable, RecordState, Writer};
 use syncline_schema::{Model, Schema};
 use uuid::Uuid;
 
 use crate::commit::Origin;
 use crate::error::Result;
 use crate::local::{Saved, Source, bad_edit};
-use crate::tx::{Tx, Working};
+use crate::tx::{Encoded, Tx};
 
 /// What every draft of a batch is made with.
 #[derive(Debug)]
 pub struct Drafting<'a> {
     schema: &'a Schema,
     model: &'a Model,
-    actor: ActorId,
+    actor: Numbered,
     now_ms: i64,
     source: Source,
 }
 
-/// A record that fits its model, with the change that creates it where nothing of it is here yet, and all that follows
-/// from the change.
+/// An actor with its number in the store: the only one in the state of a new record.
+#[derive(Debug)]
+struct Numbered {
+    id: ActorId,
+    number: u32,
+}
+
+/// A record that fits its model, with the change that creates it where nothing of it is here yet, and all that is
+/// written for it.
 #[derive(Debug)]
 pub struct Draft<'a> {
     model: &'a Model,
     source: Source,
-    /// Its key; `None` if its id was generated.
-    key: Option<RecordKey>,
+    key: RecordKey,
+    /// Whether the record brings its key; else its id was generated.
+    is_given: bool,
     id: RecordId,
     hash: ChangeHash,
     bytes: Vec<u8>,
-    state: RecordState,
-    shown: Map<String, Value>,
-    row: Vec<SqlValue>,
+    encoded: Encoded,
 }
 
 impl<'a> Drafting<'a> {
@@ -48,34 +54,94 @@ impl<'a> Drafting<'a> {
     ///
     /// As [`Tx::save`] says of a record that does not fit its model.
     pub fn draft(&self, record: &Map<String, Value>, id: impl FnOnce() -> Uuid) -> Result<Option<Draft<'a>>> {
+        Ok(self.draft_reading(record, id, |_| ())?.map(|(draft, ())| draft))
+    }
+
+    /// A draft as of [`draft`](Self::draft), and how the record will read.
+    pub fn draft_shown(
+        &self,
+        record: &Map<String, Value>,
+        id: impl FnOnce() -> Uuid,
+    ) -> Result<Option<(Draft<'a>, Map<String, Value>)>> {
+        self.draft_reading(record, id, |view| view.project_deleted())
+    }
+
+    fn draft_reading<T>(
+        &self,
+        record: &Map<String, Value>,
+        id: impl FnOnce() -> Uuid,
+        read: impl FnOnce(&RecordView<'_>) -> T,
+    ) -> Result<Option<(Draft<'a>, T)>> {
         let (schema, model, source) = (self.schema, self.model, self.source);
         let new = NewRecord::check(schema, model, record)?;
         let id = new.record_id(model).unwrap_or_else(|| RecordKey::generate(model, id()));
         let edits = record::create_edits(schema, model, &new);
         let mut state = RecordState::default();
-        let writer = Writer { actor: &self.actor, own_last: None };
+        let writer = Writer { actor: &self.actor.id, own_last: None };
         let change = state.build(&edits.root, &writer, source.time_of(&new, self.now_ms));
         let Some(change) = change.map_err(|error| bad_edit(model, &error))? else { return Ok(None) };
         state.apply(&change);
         let view = RecordView { schema, model, record: id, state: &state, document: None };
-        let (shown, Some(row)) = (view.project_deleted(), view.column_values()) else { return Ok(None) };
+        let Some(row) = view.column_values() else { return Ok(None) };
+        let read = read(&view);
+        let encoded = Encoded { state: self.actor.encode(&state), row };
         let (hash, bytes) = (change.hash(), change.bytes().to_vec());
-        Ok(Some(Draft { model, source, key: new.key, id, hash, bytes, state, shown, row }))
+        let is_given = new.key.is_some();
+        let key = new.key.unwrap_or(RecordKey::Generated(id));
+        Ok(Some((Draft { model, source, key, is_given, id, hash, bytes, encoded }, read)))
+    }
+}
+
+impl Numbered {
+    fn encode(&self, state: &RecordState) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256);
+        state.encode(&mut &*self, &mut bytes);
+        bytes
+    }
+}
+
+impl ActorTable for &Numbered {
+    fn index(&mut self, actor: &ActorId) -> u32 {
+        debug_assert_eq!(*actor, self.id, "nobody else has written a new record");
+        self.number
+    }
+
+    fn actor(&self, index: u32) -> Option<ActorId> {
+        (index == self.number).then(|| self.id.clone())
+    }
+}
+
+impl<'a> Draft<'a> {
+    /// The model of the record.
+    pub(crate) fn model(&self) -> &'a Model {
+        self.model
+    }
+
+    /// The id of the record that it creates.
+    pub(crate) fn id(&self) -> RecordId {
+        self.id
+    }
+
+    /// Its id as callers write it.
+    pub(crate) fn id_text(&self) -> String {
+        self.key.text(self.model)
     }
 }
 
 impl<'a> Tx<'a> {
     /// How records of a model are drafted in this transaction; `None` if they have texts or lists, whose changes are
     /// made with a document.
-    pub fn drafting(&self, model: &str, source: Source) -> Result<Option<Drafting<'a>>> {
+    pub fn drafting(&mut self, model: &str, source: Source) -> Result<Option<Drafting<'a>>> {
         self.drafting_of(self.model(model)?, source)
     }
 
-    pub(crate) fn drafting_of(&self, model: &'a Model, source: Source) -> Result<Option<Drafting<'a>>> {
+    pub(crate) fn drafting_of(&mut self, model: &'a Model, source: Source) -> Result<Option<Drafting<'a>>> {
         if record::needs_document(model) {
             return Ok(None);
         }
-        Ok(Some(Drafting { schema: self.schema()?, model, actor: self.actor()?, now_ms: self.now_ms, source }))
+        let id = self.actor()?;
+        let actor = Numbered { number: self.names.actors().index(&id), id };
+        Ok(Some(Drafting { schema: self.schema()?, model, actor, now_ms: self.now_ms, source }))
     }
 
     /// An id that is nobody's.
@@ -83,40 +149,47 @@ impl<'a> Tx<'a> {
         self.seed.uuid(self.now_ms)
     }
 
-    /// Saves a record that was drafted in this transaction, as [`Tx::save`].
-    pub fn save_draft(&mut self, record: &Map<String, Value>, draft: Draft<'a>) -> Result<Saved> {
-        if let Some(key) = &draft.key
-            && self.find(draft.model, key)?.is_some()
-        {
-            return self.save(&draft.model.name, record, draft.source);
+    /// Saves a record that was drafted in this transaction, as [`Tx::save`]; `shown` is how it will read if it is new.
+    pub fn save_draft(
+        &mut self,
+        record: &Map<String, Value>,
+        draft: Draft<'a>,
+        shown: Map<String, Value>,
+    ) -> Result<Saved> {
+        let (model, source, id) = (draft.model, draft.source, draft.id);
+        if self.is_new(&draft)? && self.create_drafted(draft)? {
+            return Ok(self.saved_new(model, id, shown));
         }
-        self.create_drafted(record, draft)
+        self.save(&model.name, record, source)
     }
 
-    /// Creates the record of a draft.
-    pub(crate) fn create_drafted(&mut self, record: &Map<String, Value>, draft: Draft<'a>) -> Result<Saved> {
-        let model = draft.model;
-        if draft.key.is_none() {
+    /// Whether no record has the draft's key.
+    pub(crate) fn is_new(&mut self, draft: &Draft<'_>) -> Result<bool> {
+        Ok(!draft.is_given || self.find(draft.model, &draft.key)?.is_none())
+    }
+
+    /// Creates the record of a draft, whose key no record has. `false`, and nothing is done, if what was refused of it
+    /// stands there.
+    pub(crate) fn create_drafted(&mut self, draft: Draft<'a>) -> Result<bool> {
+        let Draft { model, id, is_given, hash, bytes, encoded, .. } = draft;
+        let mut working = if is_given {
+            self.take_new(id, model)?
+        } else {
             // Nothing is in the file of a record whose id was just generated.
-            self.note_taken(draft.id);
-            let working = self.fresh(draft.id, model.first_name(), Origin::Local)?;
-            return self.put_draft(working, draft);
+            self.note_taken(id);
+            self.fresh(id, model.first_name(), Origin::Local)?
+        };
+        let is_blank = working.is_blank();
+        if is_blank {
+            self.append_change(&mut working, &self.actor()?, hash, bytes, model.local)?;
+            working.set_encoded(encoded);
         }
-        let working = self.take_new(draft.id, model)?;
-        if working.is_blank() {
-            return self.put_draft(working, draft);
-        }
-        // What was refused stands there.
         self.give_back(working);
-        self.create_over(self.schema()?, model, record, draft.source)
+        Ok(is_blank)
     }
 
-    fn put_draft(&mut self, mut working: Box<Working>, draft: Draft<'a>) -> Result<Saved> {
-        let is_local = draft.model.local;
-        self.append_change(&mut working, &self.actor()?, draft.hash, draft.bytes, is_local)?;
-        working.state = draft.state;
-        working.row_values = Some(draft.row);
-        self.give_back(working);
-        Ok(Saved { record: draft.shown, id: draft.id, dot: self.last_dot().filter(|_| !is_local) })
+    /// What is told of a record that was created from its draft.
+    pub(crate) fn saved_new(&self, model: &Model, id: RecordId, record: Map<String, Value>) -> Saved {
+        Saved { record, id, dot: self.last_dot().filter(|_| !model.local), existed: false }
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use syncline_core::record::{NewRecord, RecordKey};
 use syncline_core::rich::{ExpandRules, Span};
-use syncline_schema::{Key, Model};
 
 use crate::commit::Origin;
+use crate::draft::Draft;
 use crate::error::{Result, StoreError};
-use crate::local::{Saved, Source};
+use crate::local::Source;
+use crate::reading::key_text;
 use crate::storage::meta;
 use crate::tx::Tx;
 
@@ -22,7 +23,27 @@ pub struct RichText {
     pub expand: ExpandRules,
 }
 
-impl Tx<'_> {
+/// An imported record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Its id, or a JSON object of its key fields.
+    pub id: String,
+    /// What became of it.
+    pub effect: ImportEffect,
+}
+
+/// What an import does to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportEffect {
+    /// It was not here, or deleted.
+    Created,
+    /// It was here, and some of it changed.
+    Updated,
+    /// It was here as it came.
+    Unchanged,
+}
+
+impl<'a> Tx<'a> {
     /// Saves a record as [`Source::Import`], and gives its rich texts what stands here, by field.
     ///
     /// What the marks of a new record cost is a change of its own with the time of the first, so that its
@@ -32,22 +53,32 @@ impl Tx<'_> {
         model: &str,
         record: &Map<String, Value>,
         texts: &BTreeMap<String, RichText>,
-    ) -> Result<Saved> {
-        if texts.is_empty() {
-            return self.save(model, record, Source::Import);
-        }
-        let now_ms = self.now_ms;
-        let time = self.time_of_marks(model, record)?;
-        let mut saved = self.save(model, record, Source::Import)?;
+    ) -> Result<Imported> {
+        let (before, now_ms) = (self.head.0, self.now_ms);
+        let time = if texts.is_empty() { now_ms } else { self.time_of_marks(model, record)? };
+        let saved = self.save(model, record, Source::Import)?;
         let id = key_text(self.model(model)?, &saved.record);
         self.now_ms = time;
-        let marked = texts.iter().try_for_each(|(field, text)| {
-            let after = self.set_spans(model, &id, field, &text.spans, &text.expand)?;
-            saved = Saved { dot: after.dot.or(saved.dot), ..after };
-            Ok(())
-        });
+        let marked = texts
+            .iter()
+            .try_for_each(|(field, text)| self.set_spans(model, &id, field, &text.spans, &text.expand).map(|_| ()));
         self.now_ms = now_ms;
-        marked.map(|()| saved)
+        marked?;
+        let effect = match saved.existed {
+            false => ImportEffect::Created,
+            true if self.head.0 > before => ImportEffect::Updated,
+            true => ImportEffect::Unchanged,
+        };
+        Ok(Imported { id, effect })
+    }
+
+    /// As [`Tx::import`], with the record's draft.
+    pub fn import_draft(&mut self, record: &Map<String, Value>, draft: Draft<'a>) -> Result<Imported> {
+        let (model, id) = (draft.model(), draft.id_text());
+        if self.is_new(&draft)? && self.create_drafted(draft)? {
+            return Ok(Imported { id, effect: ImportEffect::Created });
+        }
+        self.import(&model.name, record, &BTreeMap::new())
     }
 
     /// As [`Tx::import`], unless the record is here, and its last change (a delete is one) is not earlier than the
@@ -58,7 +89,7 @@ impl Tx<'_> {
         model: &str,
         record: &Map<String, Value>,
         texts: &BTreeMap<String, RichText>,
-    ) -> Result<Saved> {
+    ) -> Result<Imported> {
         let (schema, of) = (self.schema()?, self.model(model)?);
         let Some(key) = RecordKey::in_record(schema, of, record)? else { return self.import(model, record, texts) };
         let Some(id) = self.find(of, &key)? else { return self.import(model, record, texts) };
@@ -68,14 +99,13 @@ impl Tx<'_> {
         let Some(last) = last else { return self.import(model, record, texts) };
         let comes = NewRecord::check(schema, of, record)?.updated_at_ms.filter(|comes| *comes > last);
         let Some(comes) = comes else {
-            let id = key_text(of, &key.fields(of).into_iter().collect());
-            return Err(StoreError::NotNewer { model: of.name.clone(), id });
+            return Err(StoreError::NotNewer { model: of.name.clone(), id: key.text(of) });
         };
         // The change is as late as the record that comes, so that a later one may come after it.
         let now_ms = std::mem::replace(&mut self.now_ms, comes);
-        let saved = self.import(model, record, texts);
+        let imported = self.import(model, record, texts);
         self.now_ms = now_ms;
-        saved
+        imported
     }
 
     /// When the marks of an imported record were made: with the record if it is new, else now.
@@ -107,15 +137,4 @@ impl Tx<'_> {
 
 fn bookmark_key(name: &str) -> String {
     format!("bookmark:{name}")
-}
-
-/// The record's key as callers write it: its id, or an object of its key fields.
-fn key_text(model: &Model, record: &Map<String, Value>) -> String {
-    match &model.key {
-        Key::Id => record.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        Key::Custom(fields) => {
-            let fields = fields.iter().filter_map(|name| Some((name.clone(), record.get(name)?.clone())));
-            Value::Object(fields.collect()).to_string()
-        }
-    }
 }

@@ -59,7 +59,7 @@ pub use engine::{ConnectionId, Engine, Input, Now, Output};
 pub use error::{BadRecord, Result, StoreError};
 pub use host::{Host, OnDisk, WalSync};
 pub use identity::{Renewal, RenewalCause};
-pub use import::RichText;
+pub use import::{ImportEffect, Imported, RichText};
 pub use inspect::{AckedBy, Outbox, PeerStatus, PendingChange, Quarantined, StoreStatus};
 pub use live::{Changed, Item, LiveResult, News};
 pub use local::{Saved, Source};

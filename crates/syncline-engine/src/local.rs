@@ -31,6 +31,8 @@ pub struct Saved {
     /// The last change that the write made, with the replica's chain there; `None` if there was nothing to
     /// change, or the model is `@local`.
     pub dot: Option<(Dot, Chain)>,
+    /// Whether it existed before.
+    pub existed: bool,
 }
 
 /// How a record came in.
@@ -97,9 +99,12 @@ impl<'a> Tx<'a> {
         source: Source,
     ) -> Result<Saved> {
         if let Some(drafting) = self.drafting_of(model, source)?
-            && let Some(draft) = drafting.draft(record, || self.seed.uuid(self.now_ms))?
+            && let Some((draft, shown)) = drafting.draft_shown(record, || self.seed.uuid(self.now_ms))?
         {
-            return self.create_drafted(record, draft);
+            let id = draft.id();
+            if self.create_drafted(draft)? {
+                return Ok(self.saved_new(model, id, shown));
+            }
         }
         self.create_over(schema, model, record, source)
     }
@@ -327,8 +332,9 @@ impl<'a> Tx<'a> {
         edits: &Edits,
         time: i64,
     ) -> Result<Saved> {
+        let existed = working.is_alive();
         let changed = self.append_edits(model, working, edits, time)?;
-        let mut saved = self.saved(schema, model, working);
+        let mut saved = Saved { existed, ..self.saved(schema, model, working) };
         saved.dot = self.last_dot().filter(|_| changed && !model.local);
         Ok(saved)
     }
@@ -436,7 +442,7 @@ impl<'a> Tx<'a> {
 
     pub(crate) fn saved(&self, schema: &Schema, model: &Model, working: &Working) -> Saved {
         let view = working.view(schema, model);
-        Saved { record: view.project_deleted(), id: working.id, dot: None }
+        Saved { record: view.project_deleted(), id: working.id, dot: None, existed: false }
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> Tx<'a> {
         let schema = self.schema()?;
         let key = RecordKey::in_record(schema, join, &pair)?.ok_or(StoreError::NoSchema)?;
         let Some(id) = self.find(join, &key)? else {
-            return Ok(Saved { record: pair, id: key.record_id(join), dot: None });
+            return Ok(Saved { record: pair, id: key.record_id(join), dot: None, existed: false });
         };
         let mut working = self.take(id, &join.name, Origin::Local)?;
         let outcome = if working.is_alive() {
@@ -75,7 +75,7 @@ impl<'a> Tx<'a> {
                 self.commit_edits(schema, join, &mut working, &edits, now)
             })
         } else {
-            Ok(Saved { record: pair, id, dot: None })
+            Ok(Saved { record: pair, id, dot: None, existed: false })
         };
         self.give_back(working);
         outcome

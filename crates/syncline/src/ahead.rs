@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use syncline_engine::{Batch, Draft, Saved, Source, StoreError, Tx};
+use syncline_engine::{Batch, Drafting, Saved, Source, StoreError, Tx};
 use uuid::Uuid;
 
 use crate::store::Record;
@@ -24,43 +24,42 @@ const PIECES_AHEAD: usize = 32;
 /// Taking them in is not as fast as more threads could make them.
 const THREADS_MAX: usize = 3;
 
-/// Saves every item with `save`, in their order, which gets a draft of its record if there can be one.
-pub(crate) fn drafted<'a, T: Send + Sync>(
+/// Saves every item with `save`, in their order, with what `draft` makes of it beside an id that is nobody's. `draft` is
+/// not asked where no records of the model can be drafted.
+pub(crate) fn drafted<'a, T: Send + Sync, D: Send>(
     tx: &mut Tx<'a>,
-    model: &str,
-    source: Source,
+    (model, source): (&str, Source),
     items: Vec<T>,
-    record: impl Fn(&T) -> Option<&Record> + Sync,
-    mut save: impl FnMut(&mut Tx<'a>, &T, Option<Draft<'a>>) -> Result<(), StoreError>,
+    draft: impl Fn(&Drafting<'a>, &T, Uuid) -> Option<D> + Sync,
+    mut save: impl FnMut(&mut Tx<'a>, &T, Option<D>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    // What is wrong with a model or a record is told when the record is saved.
+    // What is wrong with a model is told when a record of it is saved.
     let Some(drafting) = tx.drafting(model, source).ok().flatten() else {
         return items.iter().try_for_each(|item| save(tx, item, None));
     };
     let items: Vec<(T, Uuid)> = items.into_iter().map(|item| (item, tx.fresh_id())).collect();
-    in_order(
-        &items,
-        |(item, id)| record(item).and_then(|record| drafting.draft(record, || *id).ok().flatten()),
-        |(item, _), draft| save(tx, item, draft),
-    )
+    in_order(&items, |(item, id)| draft(&drafting, item, *id), |(item, _), draft| save(tx, item, draft))
 }
 
 /// As [`Tx::save_all`], with drafts.
 pub(crate) fn save_all(tx: &mut Tx<'_>, model: &str, records: Vec<Record>) -> Result<Vec<Saved>, StoreError> {
     tx.together(|tx| {
         let mut batch = Batch::default();
-        drafted(tx, model, Source::App, records, whole, |tx, record, draft| {
-            batch.add(match draft {
-                Some(draft) => tx.save_draft(record, draft),
-                None => tx.save(model, record, Source::App),
-            })
-        })?;
+        // What is wrong with a record is told when it is saved.
+        drafted(
+            tx,
+            (model, Source::App),
+            records,
+            |drafting, record, id| drafting.draft_shown(record, || id).ok().flatten(),
+            |tx, record, draft| {
+                batch.add(match draft {
+                    Some((draft, shown)) => tx.save_draft(record, draft, shown),
+                    None => tx.save(model, record, Source::App),
+                })
+            },
+        )?;
         batch.end()
     })
-}
-
-fn whole(record: &Record) -> Option<&Record> {
-    Some(record)
 }
 
 /// Calls `take` with every item and what `make` made of it, in the order of the items. The calls of `make` run ahead on

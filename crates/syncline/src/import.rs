@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use syncline_engine::{RichText, Source};
+use syncline_engine::{Draft, Drafting, Imported, RichText, Source};
+use uuid::Uuid;
 
 use crate::ahead;
 use crate::error::{Error, Result};
-use crate::store::{Record, Saved, Store, with_token};
+use crate::store::{Record, Store};
 
 /// Records of an import that are written into the file's tables together.
 const WRITTEN_AT_ONCE: usize = 16;
@@ -24,18 +25,19 @@ pub struct ImportRecord {
 }
 
 impl ImportRecord {
-    /// Its record, if nothing else comes with it.
-    fn alone(&self) -> Option<&Record> {
-        (self.texts.is_empty() && !self.newer_only).then_some(&self.record)
+    /// The draft of its record, if nothing else comes with it. What is wrong with a record is told when it is saved.
+    fn draft<'a>(drafting: &Drafting<'a>, one: &Self, id: Uuid) -> Option<Draft<'a>> {
+        let alone = one.texts.is_empty() && !one.newer_only;
+        drafting.draft(alone.then_some(&one.record)?, || id).ok().flatten()
     }
 }
 
 impl Store {
-    /// Saves many records in one commit. Each stands by itself: an invalid one stops no other, and peers may
-    /// see them one after the other. Times that the records carry are kept.
-    pub async fn import_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Result<Saved<Record>>>> {
+    /// Saves many records in one commit, and says what became of each, in their order. Each stands by itself: an
+    /// invalid one stops no other, and peers may see them one after the other. Times that the records carry are kept.
+    pub async fn import_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Result<Imported>>> {
         let records = records.into_iter().map(|record| ImportRecord { record, ..ImportRecord::default() }).collect();
-        self.import(model, records, None::<(String, fn(&[Result<Saved<Record>>]) -> String)>).await
+        self.import(model, records, None::<(String, fn(&[Result<Imported>]) -> String)>).await
     }
 
     /// As [`Store::import_json`], and in the same commit keeps a text under a name, made from what became of
@@ -45,8 +47,8 @@ impl Store {
         model: &str,
         records: Vec<ImportRecord>,
         name: &str,
-        text: impl FnOnce(&[Result<Saved<Record>>]) -> String + Send + 'static,
-    ) -> Result<Vec<Result<Saved<Record>>>> {
+        text: impl FnOnce(&[Result<Imported>]) -> String + Send + 'static,
+    ) -> Result<Vec<Result<Imported>>> {
         self.import(model, records, Some((name.to_owned(), text))).await
     }
 
@@ -54,31 +56,31 @@ impl Store {
         &self,
         model: &str,
         records: Vec<ImportRecord>,
-        bookmark: Option<(String, impl FnOnce(&[Result<Saved<Record>>]) -> String + Send + 'static)>,
-    ) -> Result<Vec<Result<Saved<Record>>>> {
+        bookmark: Option<(String, impl FnOnce(&[Result<Imported>]) -> String + Send + 'static)>,
+    ) -> Result<Vec<Result<Imported>>> {
         let model = model.to_owned();
-        let namespace = self.inner.namespace.clone();
         self.inner
             .driver
             .exclusive(move |engine, now| {
-                let saved = engine.write(now, |tx| {
-                    let mut saved: Vec<Result<Saved<Record>>> = Vec::with_capacity(records.len());
-                    ahead::drafted(tx, &model, Source::Import, records, ImportRecord::alone, |tx, one, draft| {
+                let imported = engine.write(now, |tx| {
+                    let mut imported: Vec<Result<Imported>> = Vec::with_capacity(records.len());
+                    let what = (model.as_str(), Source::Import);
+                    ahead::drafted(tx, what, records, ImportRecord::draft, |tx, one, draft| {
                         let outcome = tx.single(|tx| match draft {
-                            Some(draft) => tx.save_draft(&one.record, draft),
+                            Some(draft) => tx.import_draft(&one.record, draft),
                             None if one.newer_only => tx.import_newer(&model, &one.record, &one.texts),
                             None => tx.import(&model, &one.record, &one.texts),
                         });
-                        saved.push(outcome.map(|one| with_token(&namespace, one)).map_err(Error::from));
+                        imported.push(outcome.map_err(Error::from));
                         // While the next ones are drafted.
-                        if saved.len().is_multiple_of(WRITTEN_AT_ONCE) { tx.flush() } else { Ok(()) }
+                        if imported.len().is_multiple_of(WRITTEN_AT_ONCE) { tx.flush() } else { Ok(()) }
                     })?;
                     if let Some((name, text)) = bookmark {
-                        tx.put_bookmark(&name, Some(&text(&saved)))?;
+                        tx.put_bookmark(&name, Some(&text(&imported)))?;
                     }
-                    Ok(saved)
+                    Ok(imported)
                 })?;
-                Ok(saved)
+                Ok(imported)
             })
             .await
     }

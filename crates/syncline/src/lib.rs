@@ -86,7 +86,8 @@ pub use syncline_engine::query::{
 };
 pub use syncline_engine::{
     BadRecord, ChangeKind, Commit, Concurrent, Conflict, ConflictPage, Conflicted, Create, Durability, HistoryEntry,
-    Migration, Origin, PendingChange, RecordChange, RichText, StoreError, Turn, VerifyReport, rusqlite,
+    ImportEffect, Imported, Migration, Origin, PendingChange, RecordChange, RichText, StoreError, Turn, VerifyReport,
+    rusqlite,
 };
 /// The schema as data, and its parser.
 pub use syncline_schema as schema;

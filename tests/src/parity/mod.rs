@@ -242,8 +242,8 @@ impl Witness {
 /// Saves so many records that do not compress to nothing, about 120 bytes each on the line.
 async fn save_noise(store: &Store, count: usize) {
     let titled = |n| record(json!({"title": noise(100, n as u64 + 1)}));
-    for saved in store.import_json("Todo", (0..count).map(titled).collect()).await.unwrap() {
-        saved.unwrap();
+    for imported in store.import_json("Todo", (0..count).map(titled).collect()).await.unwrap() {
+        imported.unwrap();
     }
 }
 

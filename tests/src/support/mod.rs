@@ -93,8 +93,11 @@ pub(crate) async fn save_many(store: &Store, prefix: &str, count: usize) -> Vec<
     let records = (0..count)
         .map(|n| record(serde_json::json!({"title": format!("{prefix} {n}"), "priority": n, "done": n % 2 == 0})))
         .collect();
-    let saved = store.import_json("Todo", records).await.unwrap();
-    saved.into_iter().map(|one| one.unwrap().record).collect()
+    let mut saved = Vec::with_capacity(count);
+    for imported in store.import_json("Todo", records).await.unwrap() {
+        saved.extend(store.get_json("Todo", &imported.unwrap().id).await.unwrap());
+    }
+    saved
 }
 
 pub(crate) async fn sync(store: &Store, url: &str) -> SyncReport {

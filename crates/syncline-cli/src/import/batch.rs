@@ -1,11 +1,13 @@
 //! A batch of rows: turned into records, then checked or saved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use syncline::schema::{Key, Model, Schema};
-use syncline::{Error, ExpandRules, Filter, ImportRecord, Query, Record, RichText, Saved, Span, Store, StoreError};
+use syncline::{
+    Error, ExpandRules, Filter, ImportEffect, ImportRecord, Imported, Query, Record, RichText, Span, Store, StoreError,
+};
 use syncline_schema::{FieldKind, Scalar};
 
 use super::cloud::Cloud;
@@ -146,7 +148,7 @@ impl<'a> Importer<'a> {
 
     /// Keeps how far the import has come.
     async fn note(&self, reached: Reached) -> Outcome {
-        let bookmark = move |_: &[Result<Saved<Record>, Error>]| reached.bookmark();
+        let bookmark = move |_: &[Result<Imported, Error>]| reached.bookmark();
         self.store.import_bookmarked(&self.model.name, Vec::new(), &self.name, bookmark).await?;
         Ok(())
     }
@@ -322,28 +324,22 @@ impl<'a> Importer<'a> {
     /// Saves the records, and with them how far the import has come. Where some turn out not to fit, that is still
     /// where it was before: they are not in the file of rejected rows yet.
     async fn save(&mut self, candidates: Vec<Candidate>, before: Reached, misfits: &mut Vec<Misfit>) -> Outcome {
-        let tally = Tally {
-            counts: self.counts.clone(),
-            known: self.known_keys(&candidates).await?,
-            keys: self.model.key_fields().into_iter().map(str::to_owned).collect(),
-            local: self.model.local,
-        };
         let places: Vec<Place> = candidates.iter().map(|candidate| candidate.place).collect();
         let newer_only = self.existing == Existing::KeepLater;
         let records = candidates
             .into_iter()
             .map(|Candidate { record, texts, .. }| ImportRecord { record, texts, newer_only })
             .collect();
-        let (after, then) = (self.reached(), tally.clone());
-        let bookmark = move |saved: &[Result<Saved<Record>, Error>]| {
-            if after.rejected.is_some() && saved.iter().any(|outcome| outcome.as_ref().is_err_and(is_misfit)) {
+        let after = self.reached();
+        let bookmark = move |imported: &[Result<Imported, Error>]| {
+            if after.rejected.is_some() && imported.iter().any(|outcome| outcome.as_ref().is_err_and(is_misfit)) {
                 return before.bookmark();
             }
-            Reached { counts: then.after(saved), ..after }.bookmark()
+            Reached { counts: after.counts.and(imported), ..after }.bookmark()
         };
-        let saved = self.store.import_bookmarked(&self.model.name, records, &self.name, bookmark).await?;
-        self.counts = tally.after(&saved);
-        for (place, outcome) in places.into_iter().zip(saved) {
+        let imported = self.store.import_bookmarked(&self.model.name, records, &self.name, bookmark).await?;
+        self.counts = std::mem::take(&mut self.counts).and(&imported);
+        for (place, outcome) in places.into_iter().zip(imported) {
             if let Err(error) = outcome
                 && is_misfit(&error)
             {
@@ -352,60 +348,22 @@ impl<'a> Importer<'a> {
         }
         Ok(())
     }
-
-    /// Keys of those of the rows' records that exist already.
-    async fn known_keys(&self, candidates: &[Candidate]) -> Outcome<BTreeSet<String>> {
-        let keys = self.model.key_fields();
-        if let [key] = keys.as_slice() {
-            let existing = self.existing(key, candidates).await?;
-            return Ok(existing.iter().map(|record| key_text(&keys, record)).collect());
-        }
-        let mut known = BTreeSet::new();
-        for Candidate { record, .. } in candidates {
-            let key: Map<String, Value> = self
-                .model
-                .key_fields()
-                .into_iter()
-                .filter_map(|name| Some((name.to_owned(), record.get(name)?.clone())))
-                .collect();
-            // A key that cannot be one is named when the record is saved.
-            if let Ok(Some(record)) = self.store.get_json(&self.model.name, &Value::Object(key).to_string()).await {
-                known.insert(key_text(&keys, &record));
-            }
-        }
-        Ok(known)
-    }
 }
 
-/// Counts what became of records.
-#[derive(Clone)]
-struct Tally {
-    counts: Counts,
-    /// Keys of records that existed before.
-    known: BTreeSet<String>,
-    keys: Vec<String>,
-    local: bool,
-}
-
-impl Tally {
-    fn after(mut self, saved: &[Result<Saved<Record>, Error>]) -> Counts {
-        for outcome in saved {
-            let saved = match outcome {
-                Ok(saved) => saved,
-                Err(error) => {
-                    let count = if is_misfit(error) { &mut self.counts.skipped } else { &mut self.counts.kept };
-                    *count += 1;
-                    continue;
-                }
+impl Counts {
+    /// With what became of these records, too.
+    fn and(mut self, imported: &[Result<Imported, Error>]) -> Self {
+        for outcome in imported {
+            let count = match outcome {
+                Ok(Imported { effect: ImportEffect::Created, .. }) => &mut self.imported,
+                Ok(Imported { effect: ImportEffect::Updated, .. }) => &mut self.updated,
+                Ok(Imported { effect: ImportEffect::Unchanged, .. }) => &mut self.unchanged,
+                Err(error) if is_misfit(error) => &mut self.skipped,
+                Err(_) => &mut self.kept,
             };
-            let is_new = self.known.insert(key_text(&self.keys, &saved.record));
-            match (is_new, &saved.token) {
-                (true, _) => self.counts.imported += 1,
-                (false, None) if !self.local => self.counts.unchanged += 1,
-                (false, _) => self.counts.updated += 1,
-            }
+            *count += 1;
         }
-        self.counts
+        self
     }
 }
 
@@ -418,11 +376,6 @@ impl Reached {
     fn bookmark(self) -> String {
         progress::bookmark(&self.taken, self.counts, self.rejected)
     }
-}
-
-fn key_text<S: AsRef<str>>(keys: &[S], record: &Record) -> String {
-    let value_of = |name: &S| record.get(name.as_ref()).map(identity::text_of).unwrap_or_default();
-    keys.iter().map(value_of).collect::<Vec<_>>().join("\u{0}")
 }
 
 /// Whether the value may stand in a filter on a field of that kind.

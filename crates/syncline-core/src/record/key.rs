@@ -114,6 +114,15 @@ impl RecordKey {
         RecordId::from_key(model, &Value::Array(key))
     }
 
+    /// The key as callers write it: the id, or a JSON object of the key fields. [`parse`](Self::parse) reads it.
+    pub fn text(&self, model: &Model) -> String {
+        match self {
+            Self::Generated(id) => id_text(*id),
+            Self::Text(id) => id.clone(),
+            Self::Fields(_) => Value::Object(self.fields(model).into_iter().collect()).to_string(),
+        }
+    }
+
     /// Name and value of every key field.
     pub fn fields(&self, model: &Model) -> Vec<(String, Value)> {
         let values = match self {

@@ -33,9 +33,7 @@ impl RecordView<'_> {
                 continue;
             };
             if self.model.is_key_field(&field.name) {
-                if *value != self.field(field) {
-                    checker.fault(&field.name, "a key cannot change: delete this record and save another");
-                }
+                self.same_key(&mut checker, field, value);
             } else if !(field.managed == Managed::UpdatedAt
                 || field.managed == Managed::CreatedAt && *value == self.field(field))
             {
@@ -44,6 +42,14 @@ impl RecordView<'_> {
         }
         checker.finish()?;
         Ok(edit.finish())
+    }
+
+    /// A key may be repeated in any form that its type has: `1` is the `1.0` of a Float.
+    fn same_key(&self, checker: &mut Checker<'_>, field: &Field, value: &Value) {
+        let given = checker.value(&field.kind, &field.name, value);
+        if given.is_some_and(|given| given != self.field(field)) {
+            checker.fault(&field.name, "a key cannot change: delete this record and save another");
+        }
     }
 
     /// The edits that make a deleted record live again with the given fields and no others.

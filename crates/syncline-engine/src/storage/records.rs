@@ -132,9 +132,16 @@ pub(crate) fn greatest(db: &Connection) -> Result<i64> {
 const INSERT: &str = "INSERT INTO syncline_records(record, id, model, last, state) VALUES(?1, ?2, ?3, ?4, ?5)";
 
 /// Writes a new record.
-pub(crate) fn insert(kept: &mut Kept<'_>, row: &Row) -> Result<()> {
+pub(crate) fn insert(
+    kept: &mut Kept<'_>,
+    record: i64,
+    id: RecordId,
+    model: i64,
+    last: u64,
+    state: Option<&[u8]>,
+) -> Result<()> {
     kept.get(INSERT)
-        .and_then(|s| s.execute(params![row.record, row.id.0, row.model, row.last as i64, row.state]))
+        .and_then(|s| s.execute(params![record, id.0, model, last as i64, state]))
         .doing("writing a record")?;
     Ok(())
 }
