@@ -62,23 +62,20 @@ impl Way {
         scale.of(if self.per_transaction() == 1 { 20_000 } else { 100_000 })
     }
 
-    /// Creates so many records, which are there before it begins, as the rows by hand are.
+    /// Creates so many records. They are there before the clock starts, as the rows by hand are.
     async fn create(self, store: &Store, count: usize) -> Result<Duration> {
-        if let Self::OneTypedCallEach = self {
-            let items: Vec<Item> = (0..count).map(input::typed_item).collect();
-            return Ok(work::timed(one_typed_call_each(store, items)).await?.0);
-        }
-        let records: Vec<Record> = (0..count).map(input::item).collect();
-        let (took, ()) = work::timed(async {
-            match self {
-                Self::OneCallEach | Self::OneTypedCallEach => one_call_each(store, records).await,
-                Self::InFlight => in_flight(store, records).await,
-                Self::Imports => imports(store, records).await,
-                Self::Batches => batches(store, records).await,
-                Self::Transactions => transactions(store, records).await,
+        let records = || (0..count).map(input::item).collect::<Vec<Record>>();
+        let (took, ()) = match self {
+            Self::OneCallEach => work::timed(one_call_each(store, records())).await?,
+            Self::OneTypedCallEach => {
+                let items = (0..count).map(input::typed_item).collect();
+                work::timed(one_typed_call_each(store, items)).await?
             }
-        })
-        .await?;
+            Self::InFlight => work::timed(in_flight(store, lanes(records()))).await?,
+            Self::Imports => work::timed(imports(store, records())).await?,
+            Self::Batches => work::timed(batches(store, records())).await?,
+            Self::Transactions => work::timed(transactions(store, records())).await?,
+        };
         Ok(took)
     }
 }
@@ -134,11 +131,16 @@ async fn one_typed_call_each(store: &Store, items: Vec<Item>) -> Result<()> {
     Ok(())
 }
 
-async fn in_flight(store: &Store, records: Vec<Record>) -> Result<()> {
+/// The records, one after the other to each of the calls in flight.
+fn lanes(records: Vec<Record>) -> Vec<Vec<Record>> {
     let mut lanes = vec![Vec::new(); IN_FLIGHT];
     for (number, record) in records.into_iter().enumerate() {
         lanes[number % IN_FLIGHT].push(record);
     }
+    lanes
+}
+
+async fn in_flight(store: &Store, lanes: Vec<Vec<Record>>) -> Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     for lane in lanes {
         let store = store.clone();

@@ -163,13 +163,13 @@ impl<'a> Tx<'a> {
         self.save(&model.name, record, source)
     }
 
-    /// Whether no record has the draft's key.
+    /// Whether no record has the draft's key; nobody has an id that was generated for it.
     pub(crate) fn is_new(&mut self, draft: &Draft<'_>) -> Result<bool> {
         Ok(!draft.is_given || self.find(draft.model, &draft.key)?.is_none())
     }
 
-    /// Creates the record of a draft, whose key no record has. `false`, and nothing is done, if what was refused of it
-    /// stands there.
+    /// Creates the record of a draft, whose key no record has. `false` if what was refused of it stands there: such a
+    /// record is not created from a draft.
     pub(crate) fn create_drafted(&mut self, draft: Draft<'a>) -> Result<bool> {
         let Draft { model, id, is_given, hash, bytes, encoded, .. } = draft;
         let mut working = if is_given {

@@ -31,7 +31,7 @@ pub struct Saved {
     /// The last change that the write made, with the replica's chain there; `None` if there was nothing to
     /// change, or the model is `@local`.
     pub dot: Option<(Dot, Chain)>,
-    /// Whether it existed before.
+    /// Whether it was here before, and not deleted.
     pub existed: bool,
 }
 
@@ -162,7 +162,7 @@ impl<'a> Tx<'a> {
                 self.append_own(working, &change, model.local)?;
             }
         }
-        let mut saved = self.saved(schema, model, working);
+        let mut saved = self.saved(schema, model, working, false);
         saved.dot = self.last_dot().filter(|_| !model.local);
         Ok(saved)
     }
@@ -334,7 +334,7 @@ impl<'a> Tx<'a> {
     ) -> Result<Saved> {
         let existed = working.is_alive();
         let changed = self.append_edits(model, working, edits, time)?;
-        let mut saved = Saved { existed, ..self.saved(schema, model, working) };
+        let mut saved = self.saved(schema, model, working, existed);
         saved.dot = self.last_dot().filter(|_| changed && !model.local);
         Ok(saved)
     }
@@ -440,9 +440,9 @@ impl<'a> Tx<'a> {
         Some((Dot { replica: replica.id, counter: replica.counter }, replica.chain))
     }
 
-    pub(crate) fn saved(&self, schema: &Schema, model: &Model, working: &Working) -> Saved {
+    pub(crate) fn saved(&self, schema: &Schema, model: &Model, working: &Working, existed: bool) -> Saved {
         let view = working.view(schema, model);
-        Saved { record: view.project_deleted(), id: working.id, dot: None, existed: false }
+        Saved { record: view.project_deleted(), id: working.id, dot: None, existed }
     }
 }
 

@@ -117,7 +117,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The id of a record in JSON, as calls take it.
+/// The id of a record in JSON, as calls take it: what `RecordKey::text` says of its key.
 pub(crate) fn key_text(model: &Model, record: &Map<String, Value>) -> String {
     match model.key_fields().as_slice() {
         ["id"] => record["id"].as_str().unwrap_or_default().to_owned(),

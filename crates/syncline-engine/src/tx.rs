@@ -33,8 +33,9 @@ use crate::storage::{conflicts, records, turns};
 /// After some failures SQLite rolls back by itself; what is written then would stand alone.
 const ENDED_BY_SQLITE: &str = "nothing was saved: SQLite ended the transaction";
 
-/// Drafts whose memory is kept until a transaction ends.
+/// At most so many written drafts are kept until a transaction ends, each of at most so many bytes of state.
 const SPENT_MAX: usize = 1024;
+const SPENT_BYTES_MAX: usize = 4096;
 
 /// A record in work.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ pub(crate) struct Working {
     dirty: bool,
     /// What changed since the record's row was written, if it has one.
     touched: Touched,
-    /// A record that was drafted, as it is written; `state` is empty then. [`Tx::take`] puts it there.
+    /// A record that was drafted, as it is written. While this is set, `state` is empty; [`Tx::take`] decodes it.
     encoded: Option<Encoded>,
     /// The mark of the record's conflicts when its row was read.
     conflict: Option<u64>,
@@ -91,8 +92,8 @@ pub struct Tx<'a> {
     /// What own changes turned, by their rows.
     turns: Vec<(u64, Turned)>,
     changed: BTreeMap<i64, Changed>,
-    /// What was written of drafts, until the end: they come from other threads, and two threads that give memory back
-    /// and take it wait for each other. The last tenth of a batch's time went there.
+    /// Drafts that were written, to be freed when the transaction ends: their memory belongs to other threads, which
+    /// are drafting meanwhile, and freeing it here and now waits for the allocator's locks (a tenth of a batch's time).
     spent: Vec<Encoded>,
     undo: Vec<Undo>,
     failed: Option<StoreError>,
@@ -589,7 +590,7 @@ impl<'a> Tx<'a> {
             projection.write_values(kept, working.row, &encoded.row)?;
             self.note_change(model, working, true, None);
         }
-        if self.spent.len() < SPENT_MAX {
+        if self.spent.len() < SPENT_MAX && encoded.state.len() <= SPENT_BYTES_MAX {
             self.spent.push(encoded);
         }
         Ok(())
@@ -701,7 +702,6 @@ impl Working {
     pub(crate) fn set_encoded(&mut self, encoded: Encoded) {
         debug_assert!(!self.stored && self.state.heads.is_empty(), "a draft is of a new record");
         self.encoded = Some(encoded);
-        self.dirty = true;
     }
 
     /// Makes the state of a record that was drafted, to work on it.
@@ -771,9 +771,9 @@ impl Working {
         }
     }
 
-    /// Whether nothing of the record is held, not even what was refused.
+    /// Whether nothing of the record is held, not even what was refused, nor a row of it.
     pub(crate) fn is_blank(&self) -> bool {
-        !self.stored && !self.is_alive() && !self.has_changes() && self.state.heads.is_empty()
+        !self.stored && !self.has_changes() && self.state.heads.is_empty()
     }
 
     /// Whether any change of the record is held.

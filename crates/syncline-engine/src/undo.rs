@@ -158,7 +158,7 @@ impl<'a> Tx<'a> {
 
     fn saved_with_document(&mut self, schema: &'a Schema, model: &'a Model, working: &mut Working) -> Result<Saved> {
         self.view(model, working)?;
-        Ok(self.saved(schema, model, working))
+        Ok(self.saved(schema, model, working, true))
     }
 }
 

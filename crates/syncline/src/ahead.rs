@@ -24,8 +24,8 @@ const PIECES_AHEAD: usize = 32;
 /// Taking them in is not as fast as more threads could make them.
 const THREADS_MAX: usize = 3;
 
-/// Saves every item with `save`, in their order, with what `draft` makes of it beside an id that is nobody's. `draft` is
-/// not asked where no records of the model can be drafted.
+/// Saves every item with `save`, in their order, with what `draft` made of it: that gets a new id, for a record that
+/// brings none, and is not asked where no records of the model can be drafted.
 pub(crate) fn drafted<'a, T: Send + Sync, D: Send>(
     tx: &mut Tx<'a>,
     (model, source): (&str, Source),

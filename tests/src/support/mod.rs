@@ -95,7 +95,7 @@ pub(crate) async fn save_many(store: &Store, prefix: &str, count: usize) -> Vec<
         .collect();
     let mut saved = Vec::with_capacity(count);
     for imported in store.import_json("Todo", records).await.unwrap() {
-        saved.extend(store.get_json("Todo", &imported.unwrap().id).await.unwrap());
+        saved.push(store.get_json("Todo", &imported.unwrap().id).await.unwrap().unwrap());
     }
     saved
 }

@@ -335,10 +335,10 @@ impl<'a> Importer<'a> {
             if after.rejected.is_some() && imported.iter().any(|outcome| outcome.as_ref().is_err_and(is_misfit)) {
                 return before.bookmark();
             }
-            Reached { counts: after.counts.and(imported), ..after }.bookmark()
+            Reached { counts: after.counts.with(imported), ..after }.bookmark()
         };
         let imported = self.store.import_bookmarked(&self.model.name, records, &self.name, bookmark).await?;
-        self.counts = std::mem::take(&mut self.counts).and(&imported);
+        self.counts = std::mem::take(&mut self.counts).with(&imported);
         for (place, outcome) in places.into_iter().zip(imported) {
             if let Err(error) = outcome
                 && is_misfit(&error)
@@ -351,8 +351,8 @@ impl<'a> Importer<'a> {
 }
 
 impl Counts {
-    /// With what became of these records, too.
-    fn and(mut self, imported: &[Result<Imported, Error>]) -> Self {
+    /// These records counted, too.
+    fn with(mut self, imported: &[Result<Imported, Error>]) -> Self {
         for outcome in imported {
             let count = match outcome {
                 Ok(Imported { effect: ImportEffect::Created, .. }) => &mut self.imported,
