@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use syncline::{Event, Options, Store};
+use syncline::{Event, Options, Record, Store};
 
 use crate::Result;
 use crate::input::{self, models};
@@ -24,10 +24,16 @@ pub(crate) async fn fill(store: &Store, numbers: std::ops::Range<usize>) -> Resu
     let mut next = numbers.start;
     while next < numbers.end {
         let end = (next + BATCH).min(numbers.end);
-        for imported in store.import_json("Item", (next..end).map(input::item).collect()).await? {
-            imported?;
-        }
+        import(store, "Item", (next..end).map(input::item).collect()).await?;
         next = end;
+    }
+    Ok(())
+}
+
+/// Imports records in one commit; all of them must fit.
+pub(crate) async fn import(store: &Store, model: &str, records: Vec<Record>) -> Result<()> {
+    for imported in store.import_json(model, records).await? {
+        imported?;
     }
     Ok(())
 }

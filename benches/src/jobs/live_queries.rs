@@ -59,9 +59,7 @@ async fn fill_lists(store: &Store, count: usize) -> Result<()> {
     });
     for (model, records) in [("List", lists.collect::<Vec<_>>()), ("Task", tasks.collect())] {
         for batch in records.chunks(work::BATCH) {
-            for imported in store.import_json(model, batch.to_vec()).await? {
-                imported?;
-            }
+            work::import(store, model, batch.to_vec()).await?;
         }
     }
     Ok(())
