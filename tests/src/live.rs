@@ -103,7 +103,12 @@ fn query() -> impl Strategy<Value = Query> {
     let condition = prop_oneof![
         2 => Just(Condition::from(Filter::All)),
         2 => (0..4_i64).prop_map(|n| Filter::ge("rank", n).into()),
-        1 => word().prop_map(|word| Filter::eq("title", word).into()),
+        2 => word().prop_map(|word| Filter::eq("title", word).into()),
+        1 => (word(), word()).prop_map(|(a, b)| Filter::any_of("title", [a, b]).into()),
+        1 => (-2..3_i32).prop_map(|n| Filter::eq("weight", f64::from(n) / 2.0).into()),
+        1 => (0..3_u8, 0..4_i64).prop_map(|(n, least)| {
+            (Filter::ge("rank", least) & Filter::eq("listTasksId", format!("list{n}"))).into()
+        }),
         1 => Just(Condition::from(Filter::eq("done", true) & Filter::ne("title", "a"))),
         2 => text(),
         2 => lists(),
@@ -259,6 +264,67 @@ async fn a_live_query_never_shows_half_a_transaction() {
     }
     here.save_json("Task", record(json!({"id": "end", "title": "end", "rank": 0}))).await.unwrap();
     assert!(in_time(following).await.unwrap() > 1);
+}
+
+/// So many that a thread sorts for them what they need not look at, while they are brought up to date all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_live_queries_end_at_what_fresh_ones_find_however_fast_others_write() {
+    let bed = Bed::new();
+    let store = Store::open(bed.path("app.db"), Options::new(SDL)).await.unwrap();
+    let titled = |title: &str| Query { condition: Filter::eq("title", title).into(), ..Query::new("Task") };
+    let asked = ["a", "b", "c"].iter().flat_map(|title| {
+        let first = Query { order: vec![Order::ascending("rank")], limit: Some(2), ..titled(title) };
+        let lists = Filter::eq("id", format!("list-{title}"));
+        let with_tasks = Query { condition: lists.into(), include: vec![Include::new("tasks")], ..Query::new("List") };
+        [titled(title), first, with_tasks, Query { include: vec![Include::new("list")], ..titled(title) }]
+    });
+    for title in ["a", "b", "c"] {
+        let list = record(json!({"id": format!("list-{title}"), "name": title}));
+        store.save_json("List", list).await.unwrap();
+    }
+    let mut followers = Vec::new();
+    for query in asked.collect::<Vec<_>>() {
+        followers.push(Follower::new(&store, query).await);
+    }
+    for round in 0..4 {
+        let writers = (0..4_i64).map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for n in 0..150_i64 {
+                    let at = (n * 7 + writer * 5 + round) % 24;
+                    let title = ["a", "b", "c"][((n + writer * n + round) % 3) as usize];
+                    let list = format!("list-{}", ["a", "b", "c", "d"][((n + at) % 4) as usize]);
+                    let task = json!({"id": format!("t{at}"), "title": title, "rank": n % 9, "listTasksId": list});
+                    store.save_json("Task", record(task)).await.unwrap();
+                    let list = record(
+                        json!({"id": format!("list-{}", ["a", "b", "c"][(n % 3) as usize]), "name": n.to_string()}),
+                    );
+                    store.save_json("List", list).await.unwrap();
+                    if n % 5 == writer {
+                        store.delete_json("Task", &format!("t{}", (at + 1) % 24)).await.map(drop).unwrap_or_default();
+                    }
+                }
+            })
+        });
+        let followed = followers.into_iter().map(|mut follower| {
+            tokio::spawn(async move {
+                // Whatever comes while others write.
+                while tokio::time::timeout(Duration::from_millis(300), follower.step()).await.is_ok() {}
+                follower
+            })
+        });
+        let (writers, followed): (Vec<_>, Vec<_>) = (writers.collect(), followed.collect());
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        followers = Vec::new();
+        for follower in followed {
+            followers.push(follower.await.unwrap());
+        }
+        for follower in &mut followers {
+            follower.settle(&store).await;
+        }
+    }
 }
 
 /// A follower that nobody reads holds a bounded number of rows, and shows the right result once it is read.

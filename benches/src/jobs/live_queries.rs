@@ -1,9 +1,10 @@
-//! What live queries cost commits: one that a commit concerns, and a thousand that it does not.
+//! What live queries cost commits: one that a commit concerns, alone and among others, and a thousand that it does not.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use syncline::{Filter, Include, LiveQuery, Options, Order, Query, Store};
+use tokio::task::JoinHandle;
 
 use crate::report::{Goal, Row};
 use crate::samples::Samples;
@@ -40,7 +41,8 @@ pub(crate) async fn run(scale: Scale) -> Result<Vec<Row>> {
     let lists = Store::open(folder.path().join("lists.db"), Options::new(LISTS)).await?;
     fill_lists(&lists, queries).await?;
     let rows = vec![
-        concerned(&store, scale.of(1_000)).await?,
+        concerned(&store, 0, scale.of(1_000)).await?,
+        concerned(&store, queries, scale.of(1_000)).await?,
         of_other_owners(&store, queries, scale).await?,
         of_other_lists(&lists, queries, scale).await?,
     ];
@@ -70,8 +72,15 @@ fn greatest() -> Query {
     Query { order: vec![Order::descending("count")], limit: Some(LIMIT), ..Query::new("Item") }
 }
 
-/// An edit of a shown record until the query has told of it, and the same without the query.
-async fn concerned(store: &Store, edits: usize) -> Result<Row> {
+/// The records of an owner, some of them.
+fn of(owner: usize) -> Query {
+    let condition = Filter::eq("ownerId", input::owner(owner)).into();
+    Query { condition, limit: Some(LIMIT), ..Query::new("Item") }
+}
+
+/// An edit of a shown record until the query has told of it, and the same without the query; both beside so many others.
+async fn concerned(store: &Store, others: usize, edits: usize) -> Result<Row> {
+    let others = follow(store, &(0..others).map(|number| of(number % 900)).collect::<Vec<_>>()).await?;
     let shown = store.query_json(greatest()).await?.records;
     let ids: Vec<&str> = shown.iter().filter_map(|record| record["id"].as_str()).collect();
     let mut live = store.observe_query_json(greatest());
@@ -91,19 +100,16 @@ async fn concerned(store: &Store, edits: usize) -> Result<Row> {
         edited.retitle(edits + number).await?;
         alone.push(began.elapsed().as_secs_f64() * 1e6);
     }
+    let beside = if others.is_empty() { String::new() } else { format!(", beside {} others", others.len()) };
+    end(others).await;
     let (alone, followed): (Samples, Samples) = (alone.into_iter().collect(), followed.into_iter().collect());
     let more = Samples::one(followed.median() - alone.median());
-    Ok(Row::new(JOB, "a commit that concerns a query, until its result, more than without", "µs", more)
-        .beside("the commit without", alone)
-        .goal(Goal::AtMost(200.0)))
+    let what = format!("a commit that concerns a query, until its result, more than without{beside}");
+    Ok(Row::new(JOB, what, "µs", more).beside("the commit without", alone).goal(Goal::AtMost(200.0)))
 }
 
 /// The record that is edited belongs to the first owner, the queries to others.
 async fn of_other_owners(store: &Store, queries: usize, scale: Scale) -> Result<Row> {
-    let of = |owner: usize| {
-        let condition = Filter::eq("ownerId", input::owner(owner)).into();
-        Query { condition, limit: Some(LIMIT), ..Query::new("Item") }
-    };
     let page = store.query_json(Query { limit: Some(1), ..of(0) }).await?;
     let id = page.records.first().and_then(|record| record["id"].as_str()).ok_or("no record of the first owner")?;
     let edited = Edited { store, model: "Item", id: id.to_owned() };
@@ -132,17 +138,32 @@ async fn unconcerned(edited: &Edited<'_>, queries: Vec<Query>, edits: usize, rou
     let mut costs = Vec::new();
     for round in 0..rounds {
         let without = cpu_of(edited, edits, 2 * round).await?;
-        let mut tasks = Vec::with_capacity(queries.len());
-        for query in &queries {
-            let mut live = edited.store.observe_query_json(query.clone());
-            next(&mut live).await?;
-            tasks.push(tokio::spawn(async move { while live.next().await.is_some() {} }));
-        }
+        let followers = follow(edited.store, &queries).await?;
         let with = cpu_of(edited, edits, 2 * round + 1).await?;
-        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        end(followers).await;
         costs.push((with - without) * 1e6 / (edits * queries.len()) as f64);
     }
     Ok(costs.into_iter().collect())
+}
+
+/// Tasks that follow the queries, each of which has its first result.
+async fn follow(store: &Store, queries: &[Query]) -> Result<Vec<JoinHandle<()>>> {
+    let mut followers = Vec::with_capacity(queries.len());
+    for query in queries {
+        let mut live = store.observe_query_json(query.clone());
+        next(&mut live).await?;
+        followers.push(tokio::spawn(async move { while live.next().await.is_some() {} }));
+    }
+    Ok(followers)
+}
+
+/// Ends them, with all that their end costs.
+async fn end(followers: Vec<JoinHandle<()>>) {
+    for follower in followers {
+        follower.abort();
+        // That it was stopped is no error.
+        let _ = follower.await;
+    }
 }
 
 async fn cpu_of(edited: &Edited<'_>, edits: usize, round: usize) -> Result<f64> {

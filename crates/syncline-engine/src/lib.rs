@@ -61,7 +61,7 @@ pub use host::{Host, OnDisk, WalSync};
 pub use identity::{Renewal, RenewalCause};
 pub use import::{ImportEffect, Imported, RichText};
 pub use inspect::{AckedBy, Outbox, PeerStatus, PendingChange, Quarantined, StoreStatus};
-pub use live::{Changed, Item, LiveResult, News};
+pub use live::{Changed, Item, LiveResult, News, Signs};
 pub use local::{Saved, Source};
 pub use reader::Reader;
 pub use relay::{Relay, RelayOutput, Shelf};

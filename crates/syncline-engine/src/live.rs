@@ -15,6 +15,7 @@
 
 mod asking;
 mod concern;
+mod signs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::query::{Condition, Dependency, Numbered, Query, QueryError, no_model}
 use crate::reader::Reader;
 use crate::storage::log;
 use concern::Concern;
+pub use signs::Signs;
 
 /// Most records that an offset passes over which are held all the same.
 const OFFSET_MAX: u64 = 1_000;

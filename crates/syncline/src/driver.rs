@@ -17,7 +17,7 @@ use syncline_core::session::Session;
 use syncline_core::vector::Token;
 use syncline_engine::query::QueryError;
 use syncline_engine::rusqlite;
-use syncline_engine::{ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
+use syncline_engine::{Commit, ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
 use syncline_schema::Schema;
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::followers::Followers;
 use crate::outbox::OutboxTeller;
+use crate::sorter::Sorter;
 use crate::status::{Carried, LinkState, Status};
 
 /// Writes that share a transaction at most.
@@ -251,6 +252,7 @@ impl Driver {
             engine: Engine::new(store, syncline_core::wire::Role::Peer),
             inbox,
             syncer,
+            sorting: Sorting::NotYet,
             shared: Arc::clone(&shared),
             connections: BTreeMap::new(),
             outbox: OutboxTeller::default(),
@@ -365,8 +367,19 @@ impl Driver {
     }
 }
 
+/// Who sorts what commits tell of models that many follow.
+enum Sorting {
+    /// It was not needed.
+    NotYet,
+    By(#[expect(dead_code, reason = "it ends when it is dropped")] Sorter),
+    /// It cannot be had, or not any more.
+    Never,
+}
+
 /// The thread that owns the engine.
 struct EngineThread {
+    /// Before the engine, whose file it reads: it ends first, however this thread does.
+    sorting: Sorting,
     engine: Engine,
     /// As it was when the store was opened, and as it was told last.
     schemas: Option<[Arc<Schema>; 2]>,
@@ -399,6 +412,8 @@ impl EngineThread {
             self.deliver();
         }
         let now = self.now();
+        // It holds a connection; from here on each follower looks for itself.
+        self.sorting = Sorting::Never;
         let outcome = self.engine.close(now);
         self.deliver();
         drop(self.syncer);
@@ -550,7 +565,7 @@ impl EngineThread {
                 Output::Sync(seq) => self.syncer.begin(seq),
                 Output::Commit(commit) => {
                     let outbox = self.outbox.committed(&self.engine, &commit);
-                    self.shared.followers.tell(&commit);
+                    self.tell_followers(&commit);
                     let _ = self.shared.events.send(Event::Commit(Arc::new(commit)));
                     self.tell(outbox);
                 }
@@ -568,6 +583,31 @@ impl EngineThread {
         }
         self.shared.followers.have_been_told(self.engine.store().followed());
         self.wake_waiting();
+    }
+
+    fn tell_followers(&mut self, commit: &Commit) {
+        let shared = Arc::clone(&self.shared);
+        for letter in shared.followers.letters(commit) {
+            if !(shared.followers.is_better_sorted(&letter) && self.has_sorter() && shared.followers.leave(&letter)) {
+                shared.followers.put(&letter);
+            }
+        }
+    }
+
+    /// Starts the sorter when it is needed first.
+    fn has_sorter(&mut self) -> bool {
+        if let Sorting::NotYet = self.sorting {
+            let reader = self.engine.store().reader().map_err(|error| error.to_string());
+            let start = |reader| Sorter::start(&self.shared, reader).map_err(|error| error.to_string());
+            self.sorting = match reader.and_then(start) {
+                Ok(sorter) => Sorting::By(sorter),
+                Err(error) => {
+                    tracing::warn!(%error, "each live query looks at every commit itself");
+                    Sorting::Never
+                }
+            };
+        }
+        matches!(self.sorting, Sorting::By(_))
     }
 
     /// Tells if another process has opened the store with another schema.

@@ -1,7 +1,7 @@
 //! Queries that stay up to date.
 //!
-//! A live query is told which rows of its models each commit changed, looks whether they concern it, and brings its
-//! result up to date in one read of the store; see [`LiveResult`]. What waits for it meanwhile is bounded: one that is
+//! A live query is told which rows of its models a commit changed that may concern it, looks whether they do, and brings
+//! its result up to date in one read of the store; see [`LiveResult`]. What waits for it meanwhile is bounded: one that is
 //! read slowly shows fewer results, and runs its query again where too much was missed.
 
 use std::collections::VecDeque;
@@ -56,7 +56,8 @@ impl Store {
     /// included record, or of one that a filter reaches, is a change of the records that lead to it.
     ///
     /// A commit costs a live query what it changed of its result: with a limit, mostly no more than the rows that the
-    /// commit touched, or that show them. What it does not concern costs it next to nothing, unless only the file can
+    /// commit touched, or that show them. A commit that does not concern it costs it next to nothing where its filter
+    /// demands a field to equal something, and a look at the changed record where it does not, unless only the file can
     /// tell: a condition as WHERE text, and records that are shown behind a link or deeper than one relation, cost a
     /// read at each commit of their models. A search and an offset of more than a thousand run the query again at each
     /// commit of its model. A change of records that a filter reaches costs as much as is held, up to 256 records, and
@@ -131,6 +132,7 @@ impl LiveQuery {
 
     /// Forgets the result: the next one is told as if it were the first.
     pub(crate) fn forget(&mut self) {
+        self.hold(None);
         self.result = None;
         self.behind = None;
         self.shown.clear();
@@ -146,7 +148,7 @@ impl LiveQuery {
     /// Waits for something that may have changed the result.
     async fn wait(&mut self) -> Result<()> {
         loop {
-            self.sort().await;
+            self.look_through().await;
             let is_behind = self.behind.as_ref().is_none_or(|behind| !behind.is_empty());
             let edge = !self.was_synced && self.is_synced();
             if !self.has_failed && (is_behind || edge) {
@@ -163,7 +165,7 @@ impl LiveQuery {
     }
 
     /// Looks through what has come: what concerns the result, the result is behind in.
-    async fn sort(&mut self) {
+    async fn look_through(&mut self) {
         match self.mailbox.take() {
             Some(letters) => self.letters.extend(letters),
             None => self.behind = None,
@@ -219,9 +221,15 @@ impl LiveQuery {
         Ok(record)
     }
 
+    fn hold(&self, result: Option<Arc<LiveResult>>) {
+        self.store.inner.driver.shared().followers.hold(&self.mailbox, result);
+    }
+
     /// Brings the result to the store's present state.
     async fn catch_up(&mut self) -> Result<()> {
-        self.sort().await;
+        // What does not concern the result that it has may concern the next.
+        self.hold(None);
+        self.look_through().await;
         let schema = self.store.schema().ok_or(StoreError::NoSchema)?;
         let result = match &self.result {
             Some(result) => Arc::clone(result),
@@ -235,17 +243,24 @@ impl LiveQuery {
                 reader.news(&reading, |head| {
                     // What the reader sees and this query has not been told of yet is on its way.
                     let mut changed = behind.clone().filter(|_| shared.followers.know(head))?;
-                    mailbox.look(&mut changed).then_some(changed)
+                    shared.followers.look(&mailbox, &mut changed).then_some(changed)
                 })
             })
             .await?;
         self.result = None;
         let mut result = result;
         Arc::make_mut(&mut result).take(news);
+        self.hold(Some(Arc::clone(&result)));
         self.result = Some(result);
         self.behind = Some(Changed::new());
         self.has_failed = false;
         Ok(())
+    }
+}
+
+impl Drop for LiveQuery {
+    fn drop(&mut self) {
+        self.store.inner.driver.shared().followers.unfollow(&self.mailbox);
     }
 }
 
@@ -262,7 +277,75 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
+    use tokio::task::JoinHandle;
+
     use super::*;
+
+    /// All connections of a store are busy, so that a live query has to wait for one.
+    struct Busy {
+        busy: Arc<AtomicBool>,
+        readers: Vec<JoinHandle<Result<()>>>,
+    }
+
+    impl Busy {
+        async fn new(store: &Store) -> Self {
+            let busy = Arc::new(AtomicBool::new(true));
+            let reader = |_| {
+                let (store, busy) = (store.clone(), Arc::clone(&busy));
+                tokio::spawn(async move {
+                    let wait = move |_: &syncline_engine::Reader| {
+                        while busy.load(Ordering::Acquire) {
+                            std::thread::sleep(Duration::from_millis(1));
+                        }
+                        Ok(())
+                    };
+                    store.read(wait).await
+                })
+            };
+            let readers = (0..4).map(reader).collect();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Self { busy, readers }
+        }
+
+        async fn end(mut self) {
+            self.busy.store(false, Ordering::Release);
+            for reader in std::mem::take(&mut self.readers) {
+                reader.await.unwrap().unwrap();
+            }
+        }
+    }
+
+    impl Drop for Busy {
+        /// A test that has failed ends, too.
+        fn drop(&mut self) {
+            self.busy.store(false, Ordering::Release);
+        }
+    }
+
+    /// What does not concern the result that is held may concern the one that is read just now.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
+    async fn a_live_query_is_told_of_everything_while_it_is_brought_up_to_date() {
+        let bed = tempfile::tempdir().unwrap();
+        let store = Store::open(bed.path().join("app.db"), "type Task @model { title: String }").await.unwrap();
+        let saved = store.save_json("Task", Record::new()).await.unwrap().record;
+        let mut live = store.observe_query_json(Query::new("Task"));
+        let letter = Arc::new(Letter::new("Task", vec![7]));
+        let is_told = |live: &LiveQuery| live.mailbox.put_if(&letter, |_| false);
+        assert!(is_told(&live), "there is no result yet");
+        live.next().await.unwrap().unwrap();
+        assert!(!is_told(&live));
+        store
+            .save_json("Task", Record::from_iter([("title".into(), "new".into()), ("id".into(), saved["id"].clone())]))
+            .await
+            .unwrap();
+        let busy = Busy::new(&store).await;
+        tokio::time::timeout(Duration::from_millis(50), live.next()).await.unwrap_err();
+        assert!(is_told(&live), "it waits for a connection");
+        busy.end().await;
+        assert_eq!(live.next().await.unwrap().unwrap().items[0]["title"], "new");
+        assert!(!is_told(&live));
+        store.close().await.unwrap();
+    }
 
     /// A `next` that was given up while it read had already taken note that a peer's records are all here, and no
     /// snapshot ever said so.
@@ -273,21 +356,7 @@ mod tests {
         let mut live = store.observe_query_json(Query::new("Task"));
         assert!(!live.next().await.unwrap().unwrap().is_synced);
 
-        // All connections are busy, so that the live query has to wait for one.
-        let busy = Arc::new(AtomicBool::new(true));
-        let readers = [0; 4].map(|_| {
-            let (store, busy) = (store.clone(), Arc::clone(&busy));
-            tokio::spawn(async move {
-                let wait = move |_: &syncline_engine::Reader| {
-                    while busy.load(Ordering::Acquire) {
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
-                    Ok(())
-                };
-                store.read(wait).await
-            })
-        });
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let busy = Busy::new(&store).await;
         store
             .inner
             .driver
@@ -295,10 +364,7 @@ mod tests {
             .synced
             .send_modify(|synced| *synced = Synced { now: false, times: synced.times + 1 });
         tokio::time::timeout(Duration::from_millis(50), live.next()).await.unwrap_err();
-        busy.store(false, Ordering::Release);
-        for reader in readers {
-            reader.await.unwrap().unwrap();
-        }
+        busy.end().await;
         let next = tokio::time::timeout(Duration::from_secs(20), live.next()).await;
         assert!(next.unwrap().unwrap().unwrap().is_synced);
         store.close().await.unwrap();

@@ -1,7 +1,9 @@
 //! The reference evaluation: what a filter means, in plain Rust.
 
-use serde_json::{Map, Value};
 use std::cmp::Ordering;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::{Map, Value};
 
 use super::related::{Nobody, Related};
 use super::{Comparison, Filter};
@@ -24,26 +26,26 @@ impl Filter {
             Self::Related { relation, filter } => {
                 related.any(record, relation, &mut |record, related| filter.matches_with(record, related))
             }
-            Self::Compare { field, op, value } => compares(at(record, field), *op, value),
+            Self::Compare { field, op, value } => compares(value_at(record, field), *op, value),
             Self::Between { field, low, high } => {
-                let value = at(record, field);
+                let value = value_at(record, field);
                 compares(value, Comparison::Ge, low) && compares(value, Comparison::Le, high)
             }
-            Self::In { field, values } => values.iter().any(|value| equal(at(record, field), value)),
-            Self::Contains { field, value } => match (at(record, field), value) {
+            Self::In { field, values } => values.iter().any(|value| equal(value_at(record, field), value)),
+            Self::Contains { field, value } => match (value_at(record, field), value) {
                 (Value::String(text), Value::String(part)) => text.contains(part),
                 (Value::Array(items), value) => items.iter().any(|item| equal(item, value)),
                 _ => false,
             },
             Self::BeginsWith { field, prefix } => {
-                at(record, field).as_str().is_some_and(|text| text.starts_with(prefix))
+                value_at(record, field).as_str().is_some_and(|text| text.starts_with(prefix))
             }
         }
     }
 }
 
-/// What stands at a field or path; null where nothing does.
-pub(super) fn at<'a>(record: &'a Map<String, Value>, path: &str) -> &'a Value {
+/// What stands at a field or path of a record in JSON; null where nothing does.
+pub fn value_at<'a>(record: &'a Map<String, Value>, path: &str) -> &'a Value {
     let mut steps = path.split('.');
     let first = steps.next().and_then(|name| record.get(name));
     steps.fold(first, |value, name| value?.get(name)).unwrap_or(&Value::Null)
@@ -67,6 +69,21 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// A number that is the same for values that filters take to be equal, and another for most others. It may be another
+/// in the next build.
+pub fn equality_key(value: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match value {
+        Value::Null => 0_u8.hash(&mut hasher),
+        Value::Bool(truth) => (1_u8, truth).hash(&mut hasher),
+        // There are two zeros, which are equal.
+        Value::Number(number) => (2_u8, (number.as_f64().unwrap_or_default() + 0.0).to_bits()).hash(&mut hasher),
+        Value::String(text) => (3_u8, text).hash(&mut hasher),
+        Value::Array(_) | Value::Object(_) => 4_u8.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
 /// Order of two values of one type; `None` for null and for types that have none.
 pub(super) fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
@@ -77,5 +94,42 @@ pub(super) fn order(a: &Value, b: &Value) -> Option<Ordering> {
             _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-2_i64..3).prop_map(Value::from),
+            (-2_i8..3).prop_map(|number| Value::from(f64::from(number))),
+            prop_oneof![Just(-0.0), Just(1e300), Just(9_007_199_254_740_992.0)].prop_map(Value::from),
+            prop_oneof![Just(i64::MAX), Just(i64::MIN), Just((1 << 53) + 1)].prop_map(Value::from),
+            Just(Value::from(u64::MAX)),
+            "[a-c]{0,2}".prop_map(Value::from),
+            Just(json!([1])),
+            Just(json!({"a": 1})),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn equal_values_have_one_key(a in values(), b in values()) {
+            prop_assert!(!equal(&a, &b) || equality_key(&a) == equality_key(&b));
+        }
+    }
+
+    #[test]
+    fn values_of_different_types_or_contents_have_different_keys() {
+        let values = [json!(null), json!(false), json!(true), json!(0), json!(1), json!("0"), json!(""), json!([])];
+        let keys: std::collections::BTreeSet<u64> = values.iter().map(equality_key).collect();
+        assert_eq!(keys.len(), values.len());
     }
 }

@@ -21,6 +21,7 @@ mod resolve;
 
 use serde_json::Value;
 
+pub use evaluate::{equality_key, value_at};
 pub use include::Include;
 pub use measure::{Function, Measure, result_fields};
 pub use order::{Nulls, Order, compare_records, compare_values, complete_order, resolve_order};

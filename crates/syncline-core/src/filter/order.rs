@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use syncline_schema::{FieldKind, Model, Scalar, Schema, did_you_mean};
 
-use super::evaluate::{at, order};
+use super::evaluate::{order, value_at};
 use super::resolve::{InvalidFilter, field_at};
 
 /// One key of an order.
@@ -162,7 +162,7 @@ pub fn complete_order(model: &Model, orders: &[Order]) -> Vec<Order> {
 /// Order of two records, strings by code point.
 pub fn compare_records(orders: &[Order], a: &Map<String, Value>, b: &Map<String, Value>) -> Ordering {
     orders.iter().fold(Ordering::Equal, |so_far, key| {
-        so_far.then_with(|| compare_values(key, at(a, &key.field), at(b, &key.field)))
+        so_far.then_with(|| compare_values(key, value_at(a, &key.field), value_at(b, &key.field)))
     })
 }
 

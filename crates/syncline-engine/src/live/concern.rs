@@ -13,20 +13,20 @@ use crate::query::{Dependency, Use};
 #[derive(Clone, Debug)]
 pub(super) struct Concern {
     /// What a record by itself must hold to be found; `None` if only the file can tell.
-    own: Option<Filter>,
+    pub(super) own: Option<Filter>,
     /// Models whose every change may concern the result.
-    any: BTreeSet<String>,
-    shown: Vec<Shown>,
+    pub(super) any: BTreeSet<String>,
+    pub(super) shown: Vec<Shown>,
 }
 
 /// Records that are shown with those at the other end of one relation.
 #[derive(Clone, Debug)]
-struct Shown {
-    model: String,
+pub(super) struct Shown {
+    pub(super) model: String,
     /// It is the model that joins the ends.
-    is_join: bool,
+    pub(super) is_join: bool,
     /// Fields that are equal in both: of the record that is shown, and of the one that shows it.
-    equal: Vec<(String, String)>,
+    pub(super) equal: Vec<(String, String)>,
 }
 
 impl Concern {
@@ -135,7 +135,7 @@ mod tests {
     use serde_json::json;
     use syncline_core::filter::Include;
 
-    use super::super::{Found, News};
+    use super::super::{Found, News, Signs};
     use super::*;
     use crate::query::{Numbered, Query};
 
@@ -160,7 +160,15 @@ mod tests {
 
     fn concerns(live: &LiveResult, model: &str, row: i64, now: Option<Value>) -> bool {
         let now = now.as_ref().map(object);
-        live.is_concerned_by(model, row) || live.is_concerned_with(model, row, now.as_ref())
+        let concerns = live.is_concerned_by(model, row) || live.is_concerned_with(model, row, now.as_ref());
+        assert!(!concerns || is_found(live, model, row, now.as_ref()), "its signs tell of all that concerns it");
+        concerns
+    }
+
+    fn is_found(live: &LiveResult, model: &str, row: i64, now: Option<&Map<String, Value>>) -> bool {
+        let Some(signs) = live.signs(model) else { return true };
+        let mut values = signs.values.iter();
+        signs.rows.contains(&row) || values.any(|(path, keys)| keys.contains(&Signs::key_at(now, path)))
     }
 
     #[test]
