@@ -15,6 +15,9 @@ use crate::store::Record;
 /// Items that a thread works on at a time.
 const PIECE: usize = 16;
 
+/// Records that are written into the file's tables together.
+pub(crate) const WRITTEN_AT_ONCE: usize = 16;
+
 /// A batch of fewer items costs less than a thread.
 const BATCH_MIN: usize = 4 * PIECE;
 
@@ -41,10 +44,15 @@ pub(crate) fn drafted<'a, T: Send + Sync, D: Send>(
     in_order(&items, |(item, id)| draft(&drafting, item, *id), |(item, _), draft| save(tx, item, draft))
 }
 
-/// As [`Tx::save_all`], with drafts.
+/// Whether a batch of so many items is worked out on several cores.
+pub(crate) fn is_shared(items: usize) -> bool {
+    items >= BATCH_MIN
+}
+
+/// As [`Tx::save_all`], with drafts, in a transaction of its own: if it fails, so does that.
 pub(crate) fn save_all(tx: &mut Tx<'_>, model: &str, records: Vec<Record>) -> Result<Vec<Saved>, StoreError> {
     tx.together(|tx| {
-        let mut batch = Batch::default();
+        let (mut batch, mut taken) = (Batch::default(), 0_usize);
         // What is wrong with a record is told when it is saved.
         drafted(
             tx,
@@ -55,7 +63,10 @@ pub(crate) fn save_all(tx: &mut Tx<'_>, model: &str, records: Vec<Record>) -> Re
                 batch.add(match draft {
                     Some((draft, shown)) => tx.save_draft(record, draft, shown),
                     None => tx.save(model, record, Source::App),
-                })
+                })?;
+                taken += 1;
+                // While the next ones are drafted.
+                if taken.is_multiple_of(WRITTEN_AT_ONCE) { tx.flush() } else { Ok(()) }
             },
         )?;
         batch.end()
@@ -69,7 +80,7 @@ fn in_order<T: Sync, D: Send, E>(
     make: impl Fn(&T) -> D + Sync,
     mut take: impl FnMut(&T, D) -> Result<(), E>,
 ) -> Result<(), E> {
-    let helpers = if items.len() < BATCH_MIN { 0 } else { other_cores().min(THREADS_MAX) };
+    let helpers = if is_shared(items.len()) { other_cores().min(THREADS_MAX) } else { 0 };
     let pieces: Vec<&[T]> = items.chunks(PIECE).collect();
     let work = Work { pieces: &pieces, next: AtomicUsize::new(0), make: &make };
     std::thread::scope(|scope| {
@@ -77,7 +88,7 @@ fn in_order<T: Sync, D: Send, E>(
         for _ in 0..helpers {
             let (sender, work) = (sender.clone(), &work);
             let help = move || while work.claim().is_some_and(|made| sender.send(made).is_ok()) {};
-            if std::thread::Builder::new().spawn_scoped(scope, help).is_err() {
+            if std::thread::Builder::new().name("syncline-drafter".to_owned()).spawn_scoped(scope, help).is_err() {
                 // The system has no thread to give: the work is done here.
                 break;
             }

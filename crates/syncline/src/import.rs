@@ -9,9 +9,6 @@ use crate::ahead;
 use crate::error::{Error, Result};
 use crate::store::{Record, Store};
 
-/// Records of an import that are written into the file's tables together.
-const WRITTEN_AT_ONCE: usize = 16;
-
 /// A record to import, with what its JSON does not say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportRecord {
@@ -73,7 +70,7 @@ impl Store {
                         });
                         imported.push(outcome.map_err(Error::from));
                         // While the next ones are drafted.
-                        if imported.len().is_multiple_of(WRITTEN_AT_ONCE) { tx.flush() } else { Ok(()) }
+                        if imported.len().is_multiple_of(ahead::WRITTEN_AT_ONCE) { tx.flush() } else { Ok(()) }
                     })?;
                     if let Some((name, text)) = bookmark {
                         tx.put_bookmark(&name, Some(&text(&imported)))?;

@@ -1,6 +1,7 @@
 //! Writes under a condition, of many records, and by other fields than the key: JSON, without generics.
 
 use syncline_core::vector::Token;
+use syncline_engine::Tx;
 use syncline_engine::query::Condition;
 
 use crate::ahead;
@@ -67,7 +68,12 @@ impl Store {
     /// Saves all records, each as [`Store::save_json`] does, as one transaction, or none: see [`Store::save_all`].
     pub async fn save_all_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Saved<Record>>> {
         let model = model.to_owned();
-        let saved = self.inner.driver.write(move |tx| ahead::save_all(tx, &model, records)).await?;
+        let saved = if ahead::is_shared(records.len()) {
+            let save = move |tx: &mut Tx<'_>| ahead::save_all(tx, &model, records);
+            self.inner.driver.exclusive(move |engine, now| Ok(engine.write(now, save)?)).await?
+        } else {
+            self.inner.driver.write(move |tx| tx.save_all(&model, &records)).await?
+        };
         Ok(saved.into_iter().map(|one| with_token(&self.inner.namespace, one)).collect())
     }
 
