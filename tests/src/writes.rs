@@ -301,6 +301,40 @@ async fn a_batch_tells_what_the_store_shows() {
     }
 }
 
+/// Part of a batch is written while the rest is drafted: a record that comes again is then no new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_names_records_again_ends_at_the_last_of_each() {
+    let bed = Bed::new();
+    let store = open(&bed, "app.db").await;
+    let post = |n: usize| record(json!({"id": format!("p{}", n % 70), "title": n.to_string(), "rating": n % 9}));
+    let saved = store.save_all_json("Post", (0..300).map(post).collect()).await.unwrap();
+    for (n, one) in saved.iter().enumerate() {
+        assert_eq!(one.record["title"], n.to_string());
+    }
+    for n in 230..300 {
+        let shown = store.get_json("Post", &format!("p{}", n % 70)).await.unwrap().unwrap();
+        assert_eq!((&shown["title"], &shown["rating"]), (&json!(n.to_string()), &json!(n % 9)));
+    }
+    assert_eq!(store.query::<Post>().count().await.unwrap(), 70);
+    store.close().await.unwrap();
+    assert_sound(&bed.path("app.db"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_too_long_saves_none_and_the_store_goes_on() {
+    let bed = Bed::new();
+    let store = open(&bed, "app.db").await;
+    let posts = |count: usize| (0..count).map(|n| record(json!({"title": n.to_string()}))).collect::<Vec<_>>();
+    let refused = store.save_all_json("Post", posts(700)).await.unwrap_err();
+    assert!(matches!(refused, Error::Store(StoreError::TransactionTooLarge { changes: 700, .. })), "{refused}");
+    assert_eq!(store.query::<Post>().count().await.unwrap(), 0);
+    store.save_all_json("Post", posts(500)).await.unwrap();
+    store.save_json("Post", record(json!({"title": "one more"}))).await.unwrap();
+    assert_eq!(store.query::<Post>().count().await.unwrap(), 501);
+    store.close().await.unwrap();
+    assert_sound(&bed.path("app.db"));
+}
+
 mod kinds {
     syncline::models!(
         sdl = r#"

@@ -38,6 +38,11 @@ impl Batch {
         Ok(())
     }
 
+    /// Whether all of it fits so far, and so many changes may be one transaction.
+    pub fn may_be_saved(&self) -> bool {
+        self.bad.is_empty() && self.saved.len() <= crate::MAX_TRANSACTION_CHANGES
+    }
+
     /// All of them, or every bad field of every record.
     pub fn end(self) -> Result<Vec<Saved>> {
         if self.bad.is_empty() { Ok(self.saved) } else { Err(StoreError::InvalidBatch(self.bad)) }

@@ -66,7 +66,7 @@ pub(crate) fn save_all(tx: &mut Tx<'_>, model: &str, records: Vec<Record>) -> Re
                 })?;
                 taken += 1;
                 // While the next ones are drafted.
-                if taken.is_multiple_of(WRITTEN_AT_ONCE) { tx.flush() } else { Ok(()) }
+                if taken.is_multiple_of(WRITTEN_AT_ONCE) && batch.may_be_saved() { tx.flush() } else { Ok(()) }
             },
         )?;
         batch.end()

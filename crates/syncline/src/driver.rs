@@ -329,6 +329,19 @@ impl Driver {
         outcome.await.map_err(|_| Error::Closed)?
     }
 
+    /// As [`write`](Self::write), in a transaction of its own: part of it may be written before the rest is known.
+    pub(crate) async fn write_alone<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        self.exclusive(move |engine, now| {
+            let mut refused = false;
+            let outcome = engine.write(now, |tx| act(tx).inspect_err(|_| refused = true));
+            outcome.map_err(|error| if refused { error.into() } else { uncommitted(Arc::new(error)) })
+        })
+        .await
+    }
+
     /// Reads from the records as they stand, with their live documents.
     pub(crate) async fn look<T: Send + 'static>(
         &self,

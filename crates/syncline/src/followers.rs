@@ -214,12 +214,12 @@ impl Followers {
 
     /// There is no sorter any more: what waits is put into all mailboxes.
     pub(crate) fn end_sorting(&self) {
-        let letters = {
-            let mut unsorted = self.unsorted();
-            unsorted.is_on = false;
-            unsorted.letters.clone()
-        };
-        letters.iter().for_each(|letter| self.put(letter));
+        let mut unsorted = self.unsorted();
+        unsorted.is_on = false;
+        // Whoever looks waits for this, and finds them in its mailbox.
+        unsorted.letters.iter().for_each(|letter| self.put(letter));
+        (unsorted.letters, unsorted.rows) = (VecDeque::new(), 0);
+        drop(unsorted);
         self.to_sort.notify_all();
     }
 
@@ -361,6 +361,9 @@ impl Mailbox {
     }
 
     fn put_in(&self, mut waiting: MutexGuard<'_, Waiting>, letter: &Arc<Letter>) {
+        if waiting.letters.last().is_some_and(|last| Arc::ptr_eq(last, letter)) {
+            return;
+        }
         waiting.rows += letter.rows.len();
         if waiting.rows > WAITING_MAX {
             drop(waiting);

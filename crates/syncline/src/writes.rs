@@ -1,7 +1,6 @@
 //! Writes under a condition, of many records, and by other fields than the key: JSON, without generics.
 
 use syncline_core::vector::Token;
-use syncline_engine::Tx;
 use syncline_engine::query::Condition;
 
 use crate::ahead;
@@ -69,8 +68,7 @@ impl Store {
     pub async fn save_all_json(&self, model: &str, records: Vec<Record>) -> Result<Vec<Saved<Record>>> {
         let model = model.to_owned();
         let saved = if ahead::is_shared(records.len()) {
-            let save = move |tx: &mut Tx<'_>| ahead::save_all(tx, &model, records);
-            self.inner.driver.exclusive(move |engine, now| Ok(engine.write(now, save)?)).await?
+            self.inner.driver.write_alone(move |tx| ahead::save_all(tx, &model, records)).await?
         } else {
             self.inner.driver.write(move |tx| tx.save_all(&model, &records)).await?
         };

@@ -44,7 +44,8 @@ impl LiveResult {
             signs.rows.extend(self.held.keys());
         }
         for shown in self.concern.shown.iter().filter(|shown| shown.model == model) {
-            if self.held.len() > Self::ROWS_MAX {
+            let leads: usize = self.held.values().map(|held| held.leads.len()).sum();
+            if self.held.len() > Self::ROWS_MAX || leads > SIGNS_MAX {
                 return None;
             }
             let (theirs, ours) = shown.equal.first()?;
