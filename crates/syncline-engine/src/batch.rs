@@ -1,7 +1,7 @@
 //! Saves of many records as one, and saves that find their record by other fields than its key.
 
 use serde_json::{Map, Value};
-use syncline_core::filter::Filter;
+use syncline_core::filter::{Filter, value_at};
 use syncline_core::record::{FieldError, InvalidRecord, RecordKey};
 use syncline_schema::Model;
 
@@ -106,12 +106,7 @@ fn key_fields(model: &Model, record: &Map<String, Value>) -> Map<String, Value> 
 
 /// What a record must hold to be meant by this one.
 fn equal_in(model: &Model, record: &Map<String, Value>, by: &[String]) -> Result<Filter> {
-    let value_at = |path: &str| {
-        let mut steps = path.split('.');
-        let first = steps.next().and_then(|name| record.get(name));
-        steps.fold(first, |value, name| value?.get(name)).filter(|value| !value.is_null())
-    };
-    let missing = by.iter().filter(|field| value_at(field).is_none()).map(|field| FieldError {
+    let missing = by.iter().filter(|field| value_at(record, field).is_null()).map(|field| FieldError {
         field: field.clone(),
         message: "it tells which record is meant, and must have a value".to_owned(),
     });
@@ -119,6 +114,6 @@ fn equal_in(model: &Model, record: &Map<String, Value>, by: &[String]) -> Result
     if !fields.is_empty() {
         return Err(InvalidRecord { model: model.name.clone(), fields }.into());
     }
-    let each = by.iter().filter_map(|field| Some(Filter::eq(field, value_at(field)?.clone())));
+    let each = by.iter().map(|field| Filter::eq(field, value_at(record, field).clone()));
     Ok(each.fold(Filter::All, |all, one| all & one))
 }

@@ -297,22 +297,23 @@ impl Followers {
     }
 }
 
-/// What stands in a row; `None` if it could not be read.
-pub(crate) type Seen = Option<Option<Arc<Record>>>;
-
 impl Letter {
     pub(crate) fn new(model: &str, rows: Vec<i64>) -> Self {
         Self { model: model.to_owned(), rows, records: Mutex::new(Some(BTreeMap::new())) }
     }
 
-    /// What stands in a row, shown to all. An error is for those to tell whom the row may concern.
-    pub(crate) fn look(&self, row: i64, read: impl Fn(&str, i64) -> Result<Option<Record>, StoreError>) -> Seen {
-        let seen = self.seen(row);
-        seen.or_else(|| {
-            let record = read(&self.model, row).ok()?.map(Arc::new);
-            self.show(row, record.clone());
-            Some(record)
-        })
+    /// What stands in a row, read if nobody has looked yet, and shown to all.
+    pub(crate) fn look(
+        &self,
+        row: i64,
+        read: impl Fn(&str, i64) -> Result<Option<Record>, StoreError>,
+    ) -> Result<Option<Arc<Record>>, StoreError> {
+        if let Some(record) = self.seen(row) {
+            return Ok(record);
+        }
+        let record = read(&self.model, row)?.map(Arc::new);
+        self.show(row, record.clone());
+        Ok(record)
     }
 
     fn add_to(&self, changed: &mut Changed) {
@@ -325,7 +326,7 @@ impl Letter {
     }
 
     /// Lets the other followers know what stands in a row.
-    pub(crate) fn show(&self, row: i64, record: Option<Arc<Record>>) {
+    fn show(&self, row: i64, record: Option<Arc<Record>>) {
         if let Some(records) = &mut *self.records() {
             records.insert(row, record);
         }

@@ -211,14 +211,8 @@ impl LiveQuery {
     /// Reads a changed row and shows it to the others. Two may read it at the same time; none waits for the other, for
     /// both may belong to one task.
     async fn look(&self, letter: &Arc<Letter>, row: i64) -> Result<Option<Arc<Record>>> {
-        let read = Arc::clone(letter);
-        let record = self.store.read(move |reader| match read.seen(row) {
-            Some(record) => Ok(record),
-            None => Ok(reader.at(&read.model, row)?.map(Arc::new)),
-        });
-        let record = record.await?;
-        letter.show(row, record.clone());
-        Ok(record)
+        let letter = Arc::clone(letter);
+        self.store.read(move |reader| letter.look(row, |model, row| reader.at(model, row))).await
     }
 
     fn hold(&self, result: Option<Arc<LiveResult>>) {

@@ -51,13 +51,13 @@ impl Drop for Sorter {
 
 /// Puts the letter that is next into the mailboxes of those whom it concerns. `read` tells what is in a row.
 fn sort(followers: &Followers, letter: &Arc<Letter>, read: impl Fn(&str, i64) -> Result<Option<Record>, StoreError>) {
-    // What a follower reads that begins to after this holds the letter's commit.
+    // What a follower begins to read after this holds the letter's commit.
     note_anew(followers, None);
-    let look = |row: &i64| Some((*row, letter.look(*row, &read)?));
-    match letter.rows.iter().map(look).collect::<Option<BTreeMap<_, _>>>() {
-        Some(rows) => put(followers, letter, &rows),
+    let look = |row: &i64| Ok((*row, letter.look(*row, &read)?));
+    match letter.rows.iter().map(look).collect::<Result<BTreeMap<_, _>, StoreError>>() {
+        Ok(rows) => put(followers, letter, &rows),
         // Whom it concerns is told what is wrong when it looks.
-        None => followers.put(letter),
+        Err(_) => followers.put(letter),
     }
     // Who began to read meanwhile may have read less of the rows than was looked at here.
     note_anew(followers, Some(letter));
