@@ -9,6 +9,7 @@ use syncline_core::mutant::{self, Mutant};
 use syncline_core::vector::VersionVector;
 use syncline_schema::Schema;
 
+use crate::checkpoint::WalWatch;
 use crate::commit::{Commit, Origin, RecordChange};
 use crate::documents::Documents;
 use crate::error::{Doing, Result, StoreError};
@@ -152,6 +153,8 @@ pub struct Store {
     read_only: bool,
     durable: u64,
     failed: Option<String>,
+    /// Set where checkpoints run beside the commits.
+    pub(crate) wal_watch: Option<WalWatch>,
     closed: bool,
     commits: Vec<Commit>,
     /// Position of the log up to which commits were handed out or are about to be.
@@ -215,6 +218,7 @@ impl Store {
             read_only: options.read_only,
             durable: 0,
             failed: None,
+            wal_watch: None,
             closed: false,
             commits: Vec::new(),
             followed: 0,
@@ -392,6 +396,9 @@ impl Store {
             self.durable = self.head.0;
         }
         self.followed = self.head.0;
+        if let Some(reason) = self.wal_watch.as_ref().and_then(WalWatch::failed) {
+            self.failed = Some(reason);
+        }
         if !changes.is_empty() {
             self.commits.push(Commit { seq: self.head.0, changes });
         }

@@ -1,8 +1,8 @@
 //! The only event loop: one thread owns the engine, and everything reaches it as a message.
 //!
 //! Writes that arrive together share one transaction, and each is answered after the commit. A second
-//! thread makes commits durable; what waits for that leaves once it reports. Connections are tasks that
-//! hand frames over in both directions.
+//! thread makes commits durable (`syncer`); what waits for that leaves once it reports. Connections are tasks
+//! that hand frames over in both directions.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use syncline_core::session::Session;
 use syncline_core::vector::Token;
 use syncline_engine::query::QueryError;
 use syncline_engine::rusqlite;
-use syncline_engine::{Commit, ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx, WalSync};
+use syncline_engine::{Checkpointer, Commit, ConnectionId, Engine, Input, Now, Output, Store, StoreError, Tx};
 use syncline_schema::Schema;
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -27,6 +27,7 @@ use crate::followers::Followers;
 use crate::outbox::OutboxTeller;
 use crate::sorter::Sorter;
 use crate::status::{Carried, LinkState, Status};
+use crate::syncer::Syncer;
 
 /// Writes that share a transaction at most.
 const GROUP_MAX: usize = 256;
@@ -65,6 +66,8 @@ pub(crate) enum Message {
     Frame(Input, tokio::sync::OwnedSemaphorePermit),
     /// The syncer has ended a sync that began at this position.
     Synced(u64, std::io::Result<()>),
+    /// A checkpoint has ended; an error says that a sync in it failed.
+    Checkpointed(Checkpointer, std::io::Result<()>),
     /// Somebody waits for a token.
     Wait(Wait),
     /// Somebody waits until everything committed is durable.
@@ -231,7 +234,7 @@ impl Shared {
 
 impl Driver {
     /// Starts the threads of an open store.
-    pub(crate) fn start(store: Store) -> Self {
+    pub(crate) fn start(mut store: Store) -> Self {
         let (messages, inbox) = channel();
         let (events, _) = broadcast::channel(FOLLOWERS_LAG_MAX);
         let (synced, _) = watch::channel(Synced::default());
@@ -246,7 +249,7 @@ impl Driver {
             schema_changed: AtomicBool::new(false),
             writing: AtomicUsize::new(0),
         });
-        let syncer = Syncer::start(store.syncer(), messages.clone());
+        let syncer = Syncer::start(&mut store, messages.clone());
         let thread = EngineThread {
             schemas: store.schema().map(|schema| [Arc::clone(schema), Arc::clone(schema)]),
             engine: Engine::new(store, syncline_core::wire::Role::Peer),
@@ -423,6 +426,7 @@ impl EngineThread {
             }
             self.keep_time();
             self.deliver();
+            self.syncer.checkpoint(self.engine.store_mut());
         }
         let now = self.now();
         // It holds a connection; from here on each follower looks for itself.
@@ -489,8 +493,14 @@ impl EngineThread {
             #[cfg(feature = "net")]
             Message::Frame(input, _room) => self.engine.handle(now, input),
             Message::Synced(seq, outcome) => {
-                self.syncer.busy = false;
+                self.syncer.synced();
                 self.engine.handle(now, Input::Synced(seq, outcome));
+            }
+            Message::Checkpointed(checkpointer, outcome) => {
+                self.syncer.checkpointed(checkpointer);
+                if outcome.is_err() {
+                    self.engine.handle(now, Input::Synced(0, outcome));
+                }
             }
             Message::Wait(wait) => self.waits.push(wait),
             Message::Durable(answer) => {
@@ -723,50 +733,4 @@ fn answer_edits(edits: Vec<Edited>) -> Answer {
             }
         }
     })
-}
-
-/// The thread that makes commits durable.
-struct Syncer {
-    orders: Option<Sender<u64>>,
-    busy: bool,
-    wanted: Option<u64>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Syncer {
-    fn start(mut disk: Box<dyn WalSync>, reports: Sender<Message>) -> Self {
-        let (orders, inbox) = channel::<u64>();
-        let thread = std::thread::Builder::new()
-            .name("syncline-syncer".to_owned())
-            .spawn(move || {
-                while let Ok(seq) = inbox.recv() {
-                    let outcome = disk.sync();
-                    if reports.send(Message::Synced(seq, outcome)).is_err() {
-                        break;
-                    }
-                }
-            })
-            .expect("the system has a thread to give");
-        Self { orders: Some(orders), busy: false, wanted: None, thread: Some(thread) }
-    }
-
-    /// Orders a sync of everything committed so far; the engine asks again when one has ended.
-    fn begin(&mut self, seq: u64) {
-        self.wanted = Some(seq);
-        if self.busy {
-            return;
-        }
-        if let (Some(orders), Some(seq)) = (&self.orders, self.wanted.take()) {
-            self.busy = orders.send(seq).is_ok();
-        }
-    }
-}
-
-impl Drop for Syncer {
-    fn drop(&mut self) {
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }

@@ -46,6 +46,7 @@ mod sorter;
 mod status;
 mod steps;
 mod store;
+mod syncer;
 mod text;
 mod transaction;
 pub mod typed;
