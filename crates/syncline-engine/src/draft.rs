@@ -44,21 +44,39 @@ pub struct Draft<'a> {
     hash: ChangeHash,
     bytes: Vec<u8>,
     encoded: Encoded,
+    /// The record as it was given, of a batch: kept only where its key may turn out to be known.
+    given: Option<Map<String, Value>>,
 }
 
+/// A draft and what was made with it; or the record as it was given where nothing can be drafted, for [`Tx::save`] to tell
+/// why.
+pub type Drafted<'a, T> = std::result::Result<(Draft<'a>, T), Map<String, Value>>;
+
 impl<'a> Drafting<'a> {
-    /// A draft of the record, with this id if it brings none. The same for the same arguments, on whichever thread;
-    /// `None` only where there is nothing to write.
-    ///
-    /// # Errors
-    ///
-    /// As [`Tx::save`] says of a record that does not fit its model.
-    pub fn draft(&self, record: &Map<String, Value>, id: impl FnOnce() -> Uuid) -> Result<Option<Draft<'a>>> {
-        Ok(self.draft_reading(record, id, |_| ())?.map(|(draft, ())| draft))
+    /// A draft of a batch's record, with this id if it brings none. The same for the same arguments, on whichever thread.
+    pub fn draft(&self, record: Map<String, Value>, id: Uuid) -> Drafted<'a, ()> {
+        self.draft_given(record, id, |_| ())
     }
 
     /// A draft as of [`draft`](Self::draft), and how the record will read.
-    pub fn draft_shown(
+    pub fn draft_shown(&self, record: Map<String, Value>, id: Uuid) -> Drafted<'a, Map<String, Value>> {
+        self.draft_given(record, id, |view| view.project_deleted())
+    }
+
+    fn draft_given<T>(
+        &self,
+        record: Map<String, Value>,
+        id: Uuid,
+        read: impl FnOnce(&RecordView<'_>) -> T,
+    ) -> Drafted<'a, T> {
+        match self.draft_reading(&record, || id, read) {
+            Ok(Some((draft, read))) => Ok((Draft { given: draft.is_given.then_some(record), ..draft }, read)),
+            Ok(None) | Err(_) => Err(record),
+        }
+    }
+
+    /// A draft of the record, and how it will read; `None` only where there is nothing to write.
+    pub(crate) fn draft_one(
         &self,
         record: &Map<String, Value>,
         id: impl FnOnce() -> Uuid,
@@ -88,7 +106,7 @@ impl<'a> Drafting<'a> {
         let (hash, bytes) = (change.hash(), change.bytes().to_vec());
         let is_given = new.key.is_some();
         let key = new.key.unwrap_or(RecordKey::Generated(id));
-        Ok(Some((Draft { model, source, key, is_given, id, hash, bytes, encoded }, read)))
+        Ok(Some((Draft { model, source, key, is_given, id, hash, bytes, encoded, given: None }, read)))
     }
 }
 
@@ -150,22 +168,25 @@ impl<'a> Tx<'a> {
     }
 
     /// Saves a record that was drafted in this transaction, as [`Tx::save`]; `shown` is how it will read if it is new.
-    pub fn save_draft(
-        &mut self,
-        record: &Map<String, Value>,
-        draft: Draft<'a>,
-        shown: Map<String, Value>,
-    ) -> Result<Saved> {
+    pub fn save_draft(&mut self, draft: Draft<'a>, shown: Map<String, Value>) -> Result<Saved> {
         let (model, source, id) = (draft.model, draft.source, draft.id);
-        if self.is_new(&draft)? && self.create_drafted(draft)? {
-            return Ok(self.saved_new(model, id, shown));
+        match self.create_if_new(draft)? {
+            None => Ok(self.saved_new(model, id, shown)),
+            Some(given) => self.save(&model.name, &given, source),
         }
-        self.save(&model.name, record, source)
     }
 
-    /// Whether no record has the draft's key; nobody has an id that was generated for it.
-    pub(crate) fn is_new(&mut self, draft: &Draft<'_>) -> Result<bool> {
-        Ok(!draft.is_given || self.find(draft.model, &draft.key)?.is_none())
+    /// Creates the record of a batch's draft. If it cannot be created from that, for its key is known or what was
+    /// refused of it stands there, this gives it back as it was given.
+    pub(crate) fn create_if_new(&mut self, mut draft: Draft<'a>) -> Result<Option<Map<String, Value>>> {
+        let Some(given) = draft.given.take() else {
+            // Nobody has an id that was generated for it.
+            let is_created = self.create_drafted(draft)?;
+            debug_assert!(is_created, "nothing was refused of a record whose id was just generated");
+            return Ok(None);
+        };
+        let is_created = self.find(draft.model, &draft.key)?.is_none() && self.create_drafted(draft)?;
+        Ok((!is_created).then_some(given))
     }
 
     /// Creates the record of a draft, whose key no record has. `false` if what was refused of it stands there: such a

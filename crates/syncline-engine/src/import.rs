@@ -72,13 +72,13 @@ impl<'a> Tx<'a> {
         Ok(Imported { id, effect })
     }
 
-    /// As [`Tx::import`], with the record's draft.
-    pub fn import_draft(&mut self, record: &Map<String, Value>, draft: Draft<'a>) -> Result<Imported> {
+    /// As [`Tx::import`], of a record that was drafted in this transaction.
+    pub fn import_draft(&mut self, draft: Draft<'a>) -> Result<Imported> {
         let (model, id) = (draft.model(), draft.id_text());
-        if self.is_new(&draft)? && self.create_drafted(draft)? {
-            return Ok(Imported { id, effect: ImportEffect::Created });
+        match self.create_if_new(draft)? {
+            None => Ok(Imported { id, effect: ImportEffect::Created }),
+            Some(given) => self.import(&model.name, &given, &BTreeMap::new()),
         }
-        self.import(&model.name, record, &BTreeMap::new())
     }
 
     /// As [`Tx::import`], unless the record is here, and its last change (a delete is one) is not earlier than the

@@ -56,7 +56,7 @@ pub use checkpoint::Checkpointer;
 pub use commit::{ChangeKind, Commit, Origin, RecordChange};
 pub use conflicts::{Concurrent, Conflict, ConflictPage, Conflicted};
 pub use delete_where::{DeletedWhere, Sweep};
-pub use draft::{Draft, Drafting};
+pub use draft::{Draft, Drafted, Drafting};
 pub use engine::{ConnectionId, Engine, Input, Now, Output};
 pub use error::{BadRecord, Result, StoreError};
 pub use host::{Host, OnDisk, WalSync};

@@ -99,7 +99,7 @@ impl<'a> Tx<'a> {
         source: Source,
     ) -> Result<Saved> {
         if let Some(drafting) = self.drafting_of(model, source)?
-            && let Some((draft, shown)) = drafting.draft_shown(record, || self.seed.uuid(self.now_ms))?
+            && let Some((draft, shown)) = drafting.draft_one(record, || self.seed.uuid(self.now_ms))?
         {
             let id = draft.id();
             if self.create_drafted(draft)? {

@@ -23,9 +23,12 @@ pub struct ImportRecord {
 
 impl ImportRecord {
     /// The draft of its record, if nothing else comes with it. What is wrong with a record is told when it is saved.
-    fn draft<'a>(drafting: &Drafting<'a>, one: &Self, id: Uuid) -> Option<Draft<'a>> {
-        let alone = one.texts.is_empty() && !one.newer_only;
-        drafting.draft(alone.then_some(&one.record)?, || id).ok().flatten()
+    fn draft<'a>(drafting: &Drafting<'a>, one: Self, id: Uuid) -> Result<Draft<'a>, Self> {
+        if !one.texts.is_empty() || one.newer_only {
+            return Err(one);
+        }
+        let drafted = drafting.draft(one.record, id);
+        drafted.map(|(draft, ())| draft).map_err(|record| Self { record, ..Self::default() })
     }
 }
 
@@ -62,11 +65,11 @@ impl Store {
                 let imported = engine.write(now, |tx| {
                     let mut imported: Vec<Result<Imported>> = Vec::with_capacity(records.len());
                     let what = (model.as_str(), Source::Import);
-                    ahead::drafted(tx, what, records, ImportRecord::draft, |tx, one, draft| {
-                        let outcome = tx.single(|tx| match draft {
-                            Some(draft) => tx.import_draft(&one.record, draft),
-                            None if one.newer_only => tx.import_newer(&model, &one.record, &one.texts),
-                            None => tx.import(&model, &one.record, &one.texts),
+                    ahead::drafted(tx, what, records, ImportRecord::draft, |tx, prepared| {
+                        let outcome = tx.single(|tx| match prepared {
+                            Ok(draft) => tx.import_draft(draft),
+                            Err(one) if one.newer_only => tx.import_newer(&model, &one.record, &one.texts),
+                            Err(one) => tx.import(&model, &one.record, &one.texts),
                         });
                         imported.push(outcome.map_err(Error::from));
                         // While the next ones are drafted.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use syncline_core::ids::{Chain, Dot};
+use syncline_core::ids::{Chain, Dot, ReplicaId};
 use syncline_core::vector::{Token, TokenEntry};
 use syncline_engine::query::{Aggregation, Page, Query};
 use syncline_engine::{Engine, Input, Now, OnDisk, PendingChange, Reader, Source, StoreError, Tx, VerifyReport};
@@ -450,8 +450,19 @@ pub(crate) fn with_token(namespace: &str, saved: syncline_engine::Saved) -> Save
     Saved { record: saved.record, token: saved.dot.map(|dot| token_of(namespace, dot)) }
 }
 
-pub(crate) fn token_of(namespace: &str, (dot, chain): (Dot, Chain)) -> Token {
-    Token::new(namespace, [(dot.replica, TokenEntry { counter: dot.counter, chain })])
+/// As [`with_token`], of many.
+pub(crate) fn with_tokens(namespace: &str, saved: Vec<syncline_engine::Saved>) -> Vec<Saved<Record>> {
+    let start = Token::new(namespace, []);
+    let token = |position| start.moved_to([entry_of(position)]);
+    saved.into_iter().map(|one| Saved { record: one.record, token: one.dot.map(token) }).collect()
+}
+
+pub(crate) fn token_of(namespace: &str, position: (Dot, Chain)) -> Token {
+    Token::new(namespace, [entry_of(position)])
+}
+
+fn entry_of((dot, chain): (Dot, Chain)) -> (ReplicaId, TokenEntry) {
+    (dot.replica, TokenEntry { counter: dot.counter, chain })
 }
 
 impl From<&str> for Options {

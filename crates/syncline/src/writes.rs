@@ -6,7 +6,7 @@ use syncline_engine::query::Condition;
 use crate::ahead;
 use crate::error::Result;
 use crate::related::{Along, along_of};
-use crate::store::{Record, Saved, Store, token_of, with_token};
+use crate::store::{Record, Saved, Store, token_of, with_token, with_tokens};
 use crate::transaction::Transaction;
 
 /// What a delete by condition did.
@@ -72,7 +72,7 @@ impl Store {
         } else {
             self.inner.driver.write(move |tx| tx.save_all(&model, &records)).await?
         };
-        Ok(saved.into_iter().map(|one| with_token(&self.inner.namespace, one)).collect())
+        Ok(with_tokens(&self.inner.namespace, saved))
     }
 
     /// Saves over the one record that is equal in these fields (names, or paths into embedded values), or creates one if
@@ -149,7 +149,7 @@ impl Transaction<'_, '_> {
     /// As [`Store::save_all_json`]. If it fails, none of these records is saved, and the transaction can go on.
     pub fn save_all_json(&mut self, model: &str, records: &[Record]) -> Result<Vec<Saved<Record>>> {
         let saved = self.tx.save_all(model, records)?;
-        Ok(saved.into_iter().map(|one| with_token(self.namespace, one)).collect())
+        Ok(with_tokens(self.namespace, saved))
     }
 
     /// As [`Store::upsert_json`].

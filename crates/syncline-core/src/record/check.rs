@@ -74,7 +74,7 @@ impl NewRecord {
         checker.unknown_fields(&model.fields, record, "");
         let key = RecordKey::checked(&mut checker, model, record);
         let mut updated_at_ms = None;
-        let mut values = Map::new();
+        let mut values = Map::with_capacity(model.fields.len());
         for field in model.fields.iter().filter(|field| !model.is_key_field(&field.name)) {
             let given = record.get(&field.name);
             if field.managed == Managed::UpdatedAt {

@@ -63,8 +63,14 @@ pub enum TokenError {
 impl Token {
     /// The position `entries` in `namespace`. Entries with counter 0 say nothing and are left out.
     pub fn new(namespace: &str, entries: impl IntoIterator<Item = (ReplicaId, TokenEntry)>) -> Self {
+        Self { namespace: namespace_hash(namespace), entries: BTreeMap::new() }.moved_to(entries)
+    }
+
+    /// The position `entries` in the namespace of this token, as [`Token::new`]. The name is not hashed once more.
+    #[must_use]
+    pub fn moved_to(&self, entries: impl IntoIterator<Item = (ReplicaId, TokenEntry)>) -> Self {
         let entries = entries.into_iter().filter(|(_, entry)| entry.counter > 0).collect();
-        Self { namespace: namespace_hash(namespace), entries }
+        Self { namespace: self.namespace, entries }
     }
 
     /// Whether the token is of `namespace`.
