@@ -44,6 +44,8 @@ enum Step {
     Sync,
     /// By another connection, as a reader of the same app may cause it.
     Checkpoint,
+    /// As the store's driver has it copied beside commits.
+    CheckpointBeside,
     Close,
     /// Opens the closed store and writes.
     Reopen,
@@ -54,7 +56,7 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -64,6 +66,7 @@ impl Step {
         Self::Receive,
         Self::Sync,
         Self::Checkpoint,
+        Self::CheckpointBeside,
         Self::Close,
         Self::Reopen,
         Self::Recover,
@@ -306,6 +309,7 @@ impl Trial {
             | Step::Receive
             | Step::Sync
             | Step::Checkpoint
+            | Step::CheckpointBeside
             | Step::Close
             | Step::Make => Some(store),
         }
@@ -362,6 +366,13 @@ impl Trial {
                     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).map(drop)
                 });
                 checkpointed.map_err(|error| StoreError::Aborted(error.to_string()))
+            }
+            Step::CheckpointBeside => {
+                let run = store.checkpointer()?.run();
+                if let Err(error) = run {
+                    store.synced(0, Err(error));
+                }
+                store.health()
             }
             Step::Close => store.close(),
             Step::Reopen | Step::Recover | Step::Make => unreachable!("they have no open store"),

@@ -35,6 +35,38 @@ async fn clearing_refuses_to_lose_what_no_relay_has() {
     assert!(matches!(store.save(&Task::new("Too late")).await, Err(Error::Closed)));
 }
 
+/// Every so many commits waited until SQLite had copied its log into the file and synced both: a save that took a
+/// fraction of a millisecond took tens of them then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_saved_reaches_the_file_beside_commits_and_the_log_of_them_stays_short() {
+    let bed = Bed::new();
+    let store = open(&bed, "app.db").await;
+    let length = |name: &str| std::fs::metadata(bed.path(name)).map_or(0, |file| file.len());
+    let begun = length("app.db");
+    let text = "x".repeat(400_000);
+    for _ in 0..10 {
+        store.save(&Note::new(text.as_str())).await.unwrap();
+    }
+    // Nobody closes the store or saves any more.
+    in_time(async {
+        while length("app.db") < begun + 2 * text.len() as u64 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    for _ in 0..70 {
+        store.save(&Note::new(text.as_str())).await.unwrap();
+    }
+    // They write some 100 MB.
+    let log = length("app.db-wal");
+    assert!(log < 50 << 20, "{log} bytes");
+    store.close().await.unwrap();
+    assert!(!bed.path("app.db-wal").exists(), "whoever closes last copies all of it");
+    let store = open(&bed, "app.db").await;
+    assert_eq!(store.query::<Note>().count().await.unwrap(), 80);
+    assert!(store.verify().await.unwrap().is_ok());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clearing_counts_what_another_process_saved() {
     let bed = Bed::new();
