@@ -369,6 +369,9 @@ impl Trial {
             }
             Step::CheckpointBeside => {
                 let run = store.checkpointer()?.run();
+                if let Fault::Io(OperationKind::Sync) = self.fault {
+                    assert_eq!(run.is_err(), self.disk.faults_fired() > 0, "{}: a failed sync is told", self.what());
+                }
                 if let Err(error) = run {
                     store.synced(0, Err(error));
                 }

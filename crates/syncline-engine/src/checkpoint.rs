@@ -26,8 +26,9 @@ pub struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Syncs the write-ahead log, copies what no reader needs to find there, and syncs the file. Neither readers nor
-    /// writers wait for it. Where another checkpoint runs, or the disk is full, what is not copied stays for the next.
+    /// Syncs the write-ahead log, copies what no reader needs to find there, and syncs the file if no commit overtook it.
+    /// Neither readers nor writers wait for it. Where another checkpoint runs, or the disk is full, what is not copied
+    /// stays for the next.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ struct Length {
 impl Length {
     /// Takes how long the write-ahead log is after a commit.
     fn grow(&mut self, pages: u32) {
-        // Shorter than before, it has begun anew.
+        // Shorter than before, it has begun anew. Where it has and is longer all the same, a checkpoint comes later.
         self.fresh += pages.checked_sub(self.pages).unwrap_or(pages);
         self.pages = pages;
     }
@@ -103,7 +104,7 @@ impl WalWatch {
     }
 
     /// Why a sync failed during a commit.
-    pub(crate) fn failed(&self) -> Option<String> {
+    fn failed(&self) -> Option<String> {
         self.with(|length| length.failed.take())
     }
 }
@@ -123,10 +124,19 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a checkpoint is due, beside the commits; it counts as begun then.
+    /// Whether a checkpoint is due, beside the commits; it counts as begun then. None is where the next commit will run
+    /// one, and none after a failed sync: what would be copied is no longer known to be what was written.
     pub fn take_checkpoint(&mut self) -> bool {
-        let take = |length: &mut Length| length.is_due() && std::mem::take(&mut length.fresh) > 0;
-        self.wal_watch.as_ref().is_some_and(|watch| watch.with(take))
+        let take =
+            |length: &mut Length| length.is_due() && length.pages < LENGTH_MAX && std::mem::take(&mut length.fresh) > 0;
+        self.health().is_ok() && self.wal_watch.as_ref().is_some_and(|watch| watch.with(take))
+    }
+
+    /// Closes the store for good if a sync failed in a commit's own checkpoint.
+    pub(crate) fn heed_checkpoints(&mut self) {
+        if let Some(reason) = self.wal_watch.as_ref().and_then(WalWatch::failed) {
+            self.failed = Some(reason);
+        }
     }
 
     /// What runs the checkpoints of this store beside its commits.
@@ -212,6 +222,24 @@ mod tests {
         assert!(bed.pages("app.db-wal") < most, "{} pages", bed.pages("app.db-wal"));
         assert!(bed.pages("app.db") > 10_000);
         assert!(bed.store.verify().unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_sync_that_fails_in_a_commit_closes_the_store_for_good() {
+        for at_close in [false, true] {
+            let mut bed = Bed::new();
+            bed.save();
+            bed.store.wal_watch.as_ref().unwrap().with(|length| {
+                (length.fresh, length.failed) = (PAGES, Some("the disk".to_owned()));
+            });
+            match at_close {
+                true => assert!(bed.store.close().is_err()),
+                // It is committed, and the last.
+                false => bed.save(),
+            }
+            assert!(bed.store.health().is_err());
+            assert!(!bed.store.take_checkpoint());
+        }
     }
 
     #[test]

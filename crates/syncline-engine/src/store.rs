@@ -152,7 +152,7 @@ pub struct Store {
     durability: Durability,
     read_only: bool,
     durable: u64,
-    failed: Option<String>,
+    pub(crate) failed: Option<String>,
     /// Set where checkpoints run beside the commits.
     pub(crate) wal_watch: Option<WalWatch>,
     closed: bool,
@@ -396,9 +396,7 @@ impl Store {
             self.durable = self.head.0;
         }
         self.followed = self.head.0;
-        if let Some(reason) = self.wal_watch.as_ref().and_then(WalWatch::failed) {
-            self.failed = Some(reason);
-        }
+        self.heed_checkpoints();
         if !changes.is_empty() {
             self.commits.push(Commit { seq: self.head.0, changes });
         }
@@ -671,6 +669,7 @@ impl Store {
         let seq = self.head.0;
         let outcome = self.host.syncer().sync();
         self.synced(seq, outcome);
+        self.heed_checkpoints();
         self.check_open()
     }
 

@@ -115,7 +115,7 @@ pub(crate) struct Wait {
 /// The way to the engine's thread. Cloning shares it.
 #[derive(Clone)]
 pub(crate) struct Driver {
-    messages: Sender<Message>,
+    messages: Arc<Sender<Message>>,
     shared: Arc<Shared>,
 }
 
@@ -236,6 +236,7 @@ impl Driver {
     /// Starts the threads of an open store.
     pub(crate) fn start(mut store: Store) -> Self {
         let (messages, inbox) = channel();
+        let messages = Arc::new(messages);
         let (events, _) = broadcast::channel(FOLLOWERS_LAG_MAX);
         let (synced, _) = watch::channel(Synced::default());
         let shared = Arc::new(Shared {
@@ -249,7 +250,7 @@ impl Driver {
             schema_changed: AtomicBool::new(false),
             writing: AtomicUsize::new(0),
         });
-        let syncer = Syncer::start(&mut store, messages.clone());
+        let syncer = Syncer::start(&mut store, Arc::downgrade(&messages));
         let thread = EngineThread {
             schemas: store.schema().map(|schema| [Arc::clone(schema), Arc::clone(schema)]),
             engine: Engine::new(store, syncline_core::wire::Role::Peer),
@@ -426,20 +427,33 @@ impl EngineThread {
             }
             self.keep_time();
             self.deliver();
-            self.syncer.checkpoint(self.engine.store_mut());
+            if self.closing.is_none() {
+                self.syncer.checkpoint(self.engine.store_mut());
+            }
         }
         let now = self.now();
+        self.end_syncer(now);
         // It holds a connection; from here on each follower looks for itself.
         self.sorting = Sorting::Never;
         let outcome = self.engine.close(now);
         self.deliver();
-        drop(self.syncer);
         let _ = self.shared.events.send(Event::Closed);
         self.shared.followers.close();
         match (self.closing, outcome) {
             (Some(answer), outcome) => drop(answer.send(outcome)),
             (None, Err(error)) => tracing::warn!(%error, "the store was not closed cleanly"),
             (None, Ok(())) => {}
+        }
+    }
+
+    /// Waits for what the syncer has begun. Nobody is served any more, but the store must not be closed as a sound one
+    /// if a sync failed.
+    fn end_syncer(&mut self, now: Now) {
+        self.syncer.end();
+        while let Ok(message) = self.inbox.try_recv() {
+            if let Message::Synced(..) | Message::Checkpointed(..) = message {
+                self.take(message, now);
+            }
         }
     }
 

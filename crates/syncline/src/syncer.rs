@@ -1,5 +1,6 @@
 //! The thread that waits for the disk: it makes commits durable, and copies the write-ahead log into the file.
 
+use std::sync::Weak;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
@@ -33,8 +34,9 @@ pub(crate) struct Syncer {
 }
 
 impl Syncer {
-    /// Starts the thread for a store; it reports each order that it has carried out.
-    pub(crate) fn start(store: &mut Store, reports: Sender<Message>) -> Self {
+    /// Starts the thread for a store; it reports each order that it has carried out, and keeps nobody waiting for its
+    /// reports once all others are gone.
+    pub(crate) fn start(store: &mut Store, reports: Weak<Sender<Message>>) -> Self {
         if let Err(error) = store.checkpoint_beside() {
             tracing::warn!(%error, "checkpoints are left to commits");
         }
@@ -51,7 +53,7 @@ impl Syncer {
                             Message::Checkpointed(checkpointer, outcome)
                         }
                     };
-                    if reports.send(report).is_err() {
+                    if reports.upgrade().is_none_or(|reports| reports.send(report).is_err()) {
                         break;
                     }
                 }
@@ -100,13 +102,18 @@ impl Syncer {
     pub(crate) fn checkpointed(&mut self, checkpointer: Checkpointer) {
         self.checkpoints = Checkpoints::By(checkpointer);
     }
-}
 
-impl Drop for Syncer {
-    fn drop(&mut self) {
+    /// Waits until the thread has carried out what it was asked for, and ends it.
+    pub(crate) fn end(&mut self) {
         self.orders = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.end();
     }
 }
